@@ -1,0 +1,2 @@
+//! The `fanfare` program.
+fn main() {}

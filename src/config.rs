@@ -1,0 +1,259 @@
+//! Configuration by key and value. [`KEYS`] is the one table: setting, reading back, the limits,
+//! the documentation and the C ABI's schema all come from it.
+
+use std::fmt::Write as _;
+
+use crate::error::{Error, Result};
+use crate::params::Overflow;
+use crate::protocol::Level;
+
+/// The configuration of an engine. Every key has a default, so an untouched one is complete.
+///
+/// ```
+/// let mut config = fanfare::Config::default();
+/// config.set("session.max_queued_frames", "64")?;
+/// assert_eq!(config.value("session.max_queued_frames")?, "64");
+/// assert!(config.set("session.max_queued_frames", "0").is_err());
+/// # Ok::<(), fanfare::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) max_queued_frames: u32,
+    pub(crate) max_queued_bytes: u32,
+    pub(crate) engine_max_queued_bytes: u64,
+    pub(crate) overflow: Overflow,
+    pub(crate) max_message_bytes: u32,
+    pub(crate) max_params_bytes: u32,
+    pub(crate) soft_params_bytes: u32,
+    pub(crate) progress_min_interval_ms: u32,
+    pub(crate) default_level: Level,
+    pub(crate) answer_initialize: bool,
+    pub(crate) server_info: String,
+    pub(crate) capabilities: String,
+    pub(crate) instructions: String,
+    pub(crate) hold_empty_listen: bool,
+    pub(crate) monotonic_clock: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_queued_frames: 1024,
+            max_queued_bytes: 1 << 20,
+            engine_max_queued_bytes: 256 << 20,
+            overflow: Overflow::Close,
+            max_message_bytes: 4 << 20,
+            max_params_bytes: 64 << 10,
+            soft_params_bytes: 4 << 10,
+            progress_min_interval_ms: 0,
+            default_level: Level::Debug,
+            answer_initialize: false,
+            server_info: concat!(
+                r#"{"name":"fanfare","version":""#,
+                env!("CARGO_PKG_VERSION"),
+                r#""}"#
+            )
+            .to_owned(),
+            capabilities: "{}".to_owned(),
+            instructions: String::new(),
+            hold_empty_listen: false,
+            monotonic_clock: true,
+        }
+    }
+}
+
+impl Config {
+    /// Sets one key. An error names the key, what it takes, and what it was given.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let key = Key::find(key)?;
+        (key.set)(self, value).map_err(|why| {
+            Error::invalid(format!("{}: {why}; it takes {}, not {value:?}", key.name, key.takes))
+        })
+    }
+
+    /// The value of one key, as [`set`](Self::set) would take it.
+    pub fn value(&self, key: &str) -> Result<String> {
+        Ok((Key::find(key)?.show)(self))
+    }
+
+    /// Every key with its type, range, default and meaning, as JSON text.
+    pub fn schema_json() -> String {
+        let default = Self::default();
+        let rows: Vec<_> = KEYS
+            .iter()
+            .map(|key| {
+                serde_json::json!({
+                    "key": key.name,
+                    "takes": key.takes,
+                    "default": (key.show)(&default),
+                    "doc": key.doc,
+                })
+            })
+            .collect();
+        serde_json::Value::Array(rows).to_string()
+    }
+
+    /// Every key as a Markdown table; docs/CONFIGURATION.md is this text.
+    pub fn schema_markdown() -> String {
+        let default = Self::default();
+        let mut out = String::from("| key | takes | default | meaning |\n|---|---|---|---|\n");
+        for key in KEYS {
+            let shown = match (key.show)(&default) {
+                value if value.is_empty() => "(empty)".to_owned(),
+                value => format!("`{value}`"),
+            };
+            writeln!(out, "| `{}` | {} | {shown} | {} |", key.name, key.takes, key.doc)
+                .expect("writing to a String cannot fail");
+        }
+        out
+    }
+}
+
+/// One row of the table.
+struct Key {
+    name: &'static str,
+    takes: &'static str,
+    doc: &'static str,
+    set: fn(&mut Config, &str) -> std::result::Result<(), String>,
+    show: fn(&Config) -> String,
+}
+
+impl Key {
+    fn find(name: &str) -> Result<&'static Self> {
+        KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
+            let near = KEYS.iter().find(|key| key.name.rsplit('.').next() == name.rsplit('.').next());
+            let hint = near.map(|key| format!("; did you mean {}?", key.name)).unwrap_or_default();
+            Error::invalid(format!("no such configuration key: {name:?}{hint}"))
+        })
+    }
+}
+
+macro_rules! number {
+    ($name:literal, $field:ident: $type:ty, $min:literal ..= $max:literal, $doc:literal) => {
+        Key {
+            name: $name,
+            takes: concat!("a whole number from ", $min, " to ", $max),
+            doc: $doc,
+            set: |config, value| {
+                let number: u64 = value.parse().map_err(|_| "not a whole number".to_owned())?;
+                if !($min..=$max).contains(&number) {
+                    return Err("out of range".to_owned());
+                }
+                config.$field = <$type>::try_from(number).map_err(|e| e.to_string())?;
+                Ok(())
+            },
+            show: |config| config.$field.to_string(),
+        }
+    };
+}
+
+macro_rules! word {
+    ($name:literal, $field:ident, $takes:literal, $doc:literal, $($word:literal => $value:expr),+) => {
+        Key {
+            name: $name,
+            takes: $takes,
+            doc: $doc,
+            set: |config, value| {
+                config.$field = match value {
+                    $($word => $value,)+
+                    _ => return Err("not one of its words".to_owned()),
+                };
+                Ok(())
+            },
+            show: |config| {
+                let word = match &config.$field {
+                    $(value if *value == $value => $word,)+
+                    _ => unreachable!("the words cover every value"),
+                };
+                word.to_owned()
+            },
+        }
+    };
+}
+
+macro_rules! json_object {
+    ($name:literal, $field:ident, $doc:literal) => {
+        Key {
+            name: $name,
+            takes: "a JSON object",
+            doc: $doc,
+            set: |config, value| {
+                let object: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(value).map_err(|e| e.to_string())?;
+                config.$field = serde_json::Value::Object(object).to_string();
+                Ok(())
+            },
+            show: |config| config.$field.clone(),
+        }
+    };
+}
+
+/// Every configuration key there is.
+static KEYS: &[Key] = &[
+    number!("session.max_queued_frames", max_queued_frames: u32, 1..=1_000_000,
+        "How many events a session may have queued. Notices do not count where they have a slot of their own."),
+    number!("session.max_queued_bytes", max_queued_bytes: u32, 1024..=1_073_741_824,
+        "How many bytes of JSON the queued events of a session may hold."),
+    number!("engine.max_queued_bytes", engine_max_queued_bytes: u64, 65_536..=1_099_511_627_776,
+        "How many bytes all queued events and replies of the engine may hold, bodies shared between sessions counted once."),
+    word!("overflow", overflow, "`close`, `drop_oldest` or `drop_newest`",
+        "What happens to an event that finds its session's queue full: end the session as lagged, drop the oldest event, or drop this one.",
+        "close" => Overflow::Close, "drop_oldest" => Overflow::DropOldest, "drop_newest" => Overflow::DropNewest),
+    number!("message.max_bytes", max_message_bytes: u32, 1024..=1_073_741_824,
+        "The largest message that is taken in, in bytes."),
+    number!("params.max_bytes", max_params_bytes: u32, 256..=1_073_741_824,
+        "The largest params of a raised notification, in bytes of JSON; a larger one is refused."),
+    number!("params.soft_bytes", soft_params_bytes: u32, 0..=1_073_741_824,
+        "Params above this many bytes are counted, and told to the log hook once per method: notifications should be light."),
+    number!("progress.min_interval_ms", progress_min_interval_ms: u32, 0..=3_600_000,
+        "The least time between two progress notifications of one token. The last value is never lost."),
+    word!("logging.default_level", default_level, "a logging level",
+        "The level of a legacy session before its first `logging/setLevel` (G17).",
+        "debug" => Level::Debug, "info" => Level::Info, "notice" => Level::Notice, "warning" => Level::Warning,
+        "error" => Level::Error, "critical" => Level::Critical, "alert" => Level::Alert, "emergency" => Level::Emergency),
+    word!("initialize.answer", answer_initialize, "`host` or `engine`",
+        "Who answers `initialize` and `server/discover`. The engine answers with the three `server.` keys.",
+        "host" => false, "engine" => true),
+    json_object!("server.info", server_info, "The `serverInfo` of those answers."),
+    json_object!("server.capabilities", capabilities, "The `capabilities` of those answers, and with them what the session may be sent."),
+    Key {
+        name: "server.instructions",
+        takes: "text",
+        doc: "The `instructions` of those answers; left out when empty.",
+        set: |config, value| { config.instructions = value.to_owned(); Ok(()) },
+        show: |config| config.instructions.clone(),
+    },
+    word!("listen.empty", hold_empty_listen, "`end` or `hold`",
+        "What becomes of a listen of which nothing can be honoured: acknowledged and ended at once, or held open (G11).",
+        "end" => false, "hold" => true),
+    word!("clock", monotonic_clock, "`monotonic` or `manual`",
+        "Where the time comes from: the machine's monotonic clock, or only what the host passes to `advance`.",
+        "monotonic" => true, "manual" => false),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_takes_its_own_default_back() {
+        let mut config = Config::default();
+        for key in KEYS {
+            let value = config.value(key.name).unwrap();
+            config.set(key.name, &value).unwrap_or_else(|e| panic!("{}: {e}", key.name));
+        }
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn a_refusal_names_key_range_and_value_and_changes_nothing() {
+        let mut config = Config::default();
+        let text = config.set("session.max_queued_frames", "0").unwrap_err().to_string();
+        for part in ["session.max_queued_frames", "from 1 to 1_000_000", "\"0\""] {
+            assert!(text.contains(part), "{text:?} lacks {part:?}");
+        }
+        let text = config.set("max_bytes", "1").unwrap_err().to_string();
+        assert!(text.contains("did you mean message.max_bytes?"), "{text}");
+        assert_eq!(config, Config::default());
+    }
+}

@@ -1,0 +1,77 @@
+//! What the engine tells the host unasked: log lines, sessions that ended, output that waits.
+
+use std::fmt;
+
+use crate::params::{EndReason, SessionId};
+use crate::protocol::Level;
+
+/// One line for the host's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecord {
+    /// How serious it is.
+    pub level: Level,
+    /// The part of the engine that says it, as in `fanfare::receive`.
+    pub target: &'static str,
+    /// The line itself.
+    pub message: String,
+}
+
+/// A session that is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// The handle it had. It is stale by now.
+    pub session: SessionId,
+    /// Why it ended.
+    pub reason: EndReason,
+    /// The number that the host gave when it opened the session.
+    pub user_data: u64,
+}
+
+type LogHook = Box<dyn Fn(&LogRecord) + Send + Sync>;
+type EndHook = Box<dyn Fn(&SessionEnd) + Send + Sync>;
+type WakeHook = Box<dyn Fn() + Send + Sync>;
+
+/// Functions of the host that the engine calls, on the thread of whoever caused the news, with no
+/// lock held. They may call the engine.
+#[derive(Default)]
+pub struct Hooks {
+    pub(crate) log: Option<LogHook>,
+    pub(crate) session_end: Option<EndHook>,
+    pub(crate) wake: Option<WakeHook>,
+}
+
+impl Hooks {
+    /// No hooks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Called with each log line.
+    pub fn on_log(mut self, hook: impl Fn(&LogRecord) + Send + Sync + 'static) -> Self {
+        self.log = Some(Box::new(hook));
+        self
+    }
+
+    /// Called once for each session that ends by anything but the host's own
+    /// [`close`](crate::Engine::close): an end whose last frame has been drained, an overflow.
+    pub fn on_session_end(mut self, hook: impl Fn(&SessionEnd) + Send + Sync + 'static) -> Self {
+        self.session_end = Some(Box::new(hook));
+        self
+    }
+
+    /// Called each time the engine, idle before, has output again.
+    pub fn on_wake(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.wake = Some(Box::new(hook));
+        self
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("log", &self.log.is_some())
+            .field("session_end", &self.session_end.is_some())
+            .field("wake", &self.wake.is_some())
+            .finish()
+    }
+}

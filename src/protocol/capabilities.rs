@@ -1,0 +1,90 @@
+//! What a server advertises, as far as it decides who may hear what (3.1 of the digest).
+
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The server capabilities that gate notifications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// `logging`
+    pub logging: bool,
+    /// `tools.listChanged`
+    pub tools_list_changed: bool,
+    /// `prompts.listChanged`
+    pub prompts_list_changed: bool,
+    /// `resources.listChanged`
+    pub resources_list_changed: bool,
+    /// `resources.subscribe`
+    pub resources_subscribe: bool,
+}
+
+impl Capabilities {
+    /// Everything that a server can advertise.
+    pub fn all() -> Self {
+        Self {
+            logging: true,
+            tools_list_changed: true,
+            prompts_list_changed: true,
+            resources_list_changed: true,
+            resources_subscribe: true,
+        }
+    }
+
+    /// Nothing advertised.
+    pub fn none() -> Self {
+        Self {
+            logging: false,
+            tools_list_changed: false,
+            prompts_list_changed: false,
+            resources_list_changed: false,
+            resources_subscribe: false,
+        }
+    }
+
+    /// Reads a `ServerCapabilities` object, as in the result of `initialize` or
+    /// `server/discover`. What it does not mention is not advertised.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let wire: Wire = serde_json::from_str(text)
+            .map_err(|e| Error::new(ErrorKind::Json, format!("capabilities: {e}")))?;
+        let list = |list: &Option<List>| list.as_ref().is_some_and(|list| list.list_changed);
+        Ok(Self {
+            logging: wire.logging.is_some(),
+            tools_list_changed: list(&wire.tools),
+            prompts_list_changed: list(&wire.prompts),
+            resources_list_changed: list(&wire.resources),
+            resources_subscribe: wire.resources.is_some_and(|list| list.subscribe),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    logging: Option<serde::de::IgnoredAny>,
+    tools: Option<List>,
+    prompts: Option<List>,
+    resources: Option<List>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(default, rename = "listChanged")]
+    list_changed: bool,
+    #[serde(default)]
+    subscribe: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_is_advertised() {
+        assert_eq!(Capabilities::from_json("{}").unwrap(), Capabilities::none());
+        let some = r#"{"logging":{},"tools":{},"resources":{"subscribe":true},"x":[1]}"#;
+        let expected = Capabilities { logging: true, resources_subscribe: true, ..Capabilities::none() };
+        assert_eq!(Capabilities::from_json(some).unwrap(), expected);
+        let text = Capabilities::from_json("[]").unwrap_err().to_string();
+        assert!(text.starts_with("JSON: capabilities"), "{text}");
+    }
+}
