@@ -45,7 +45,11 @@ fn blocks() -> Vec<Block> {
             } else if let Some(answer) = text.strip_prefix("< ") {
                 let command = open_command.take();
                 let command = command.unwrap_or_else(|| panic!("line {line}: answers nothing"));
-                blocks.last_mut().expect("inside a block").steps.push(Step { line, command, answer });
+                blocks.last_mut().expect("inside a block").steps.push(Step {
+                    line,
+                    command,
+                    answer,
+                });
             } else {
                 panic!("line {line}: neither a command nor an answer: {text}");
             }

@@ -1,14 +1,16 @@
 //! What a command is answered with.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// One answer: `{"ok":true,...}` with the command's own members behind it, or `{"error":{...}}`.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The command was done.
-    Done(Vec<(String, Value)>),
+    Done(Vec<(String, Box<RawValue>)>),
     /// The command was refused and changed nothing.
     Refused(Failure),
 }
@@ -20,9 +22,10 @@ impl Answer {
     }
 
     /// Done, and with one more member; those added first are written first.
-    pub(super) fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+    pub(super) fn with(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         if let Self::Done(members) = &mut self {
-            members.push((name.into(), value.into()));
+            let text = to_raw_value(&value).expect("texts and numbers always serialise");
+            members.push((name.into(), text));
         }
         self
     }
@@ -54,6 +57,15 @@ impl Serialize for Answer {
         }
         map.end()
     }
+}
+
+/// One frame in the answer of `drain`.
+#[derive(Debug, Serialize)]
+pub(super) struct FrameOut<'a> {
+    pub(super) session: &'a str,
+    /// None is the stream that a session has without a name.
+    pub(super) stream: Option<&'a str>,
+    pub(super) data: Cow<'a, str>,
 }
 
 /// Why a command was refused: one of the engine's stable codes, and a text for a person.

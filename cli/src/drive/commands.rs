@@ -2,13 +2,14 @@
 //! refused has changed nothing.
 
 use fanfare::{
-    Batch, Capabilities, Config, Disposition, EndReason, Engine, Framing, Hooks, Level, Overflow,
-    Profile, Raise, Revision, SessionId, SessionParams, StreamId, StreamKind, SubscriptionId,
-    Target,
+    Batch, Capabilities, Config, Disposition, EndReason, Engine, Frame, Framing, Hooks, Level,
+    Overflow, Profile, Raise, Revision, SessionId, SessionParams, StreamId, StreamKind,
+    SubscriptionId, Target,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, FrameOut};
 use super::fields::Fields;
 use super::names::{Ends, Names};
 
@@ -305,14 +306,17 @@ impl Driver {
                 Err(_) if !frames.is_empty() => break,
                 Err(error) => return Err(error.into()),
             }
-            frames.extend(self.batch.iter().map(|frame| {
-                let (session, stream) = self.names.of_frame(frame.session, frame.stream);
-                // The engine lets nothing but UTF-8 in; a frame that is not would be seen at once.
-                let data = String::from_utf8_lossy(frame.data);
-                json!({ "session": session, "stream": stream, "data": data })
-            }));
+            frames.extend(self.batch.iter().map(|frame| self.shown(&frame)));
         }
         Ok(Answer::ok().with("frames", frames))
+    }
+
+    /// A frame under the script's names.
+    fn shown(&self, frame: &Frame<'_>) -> Box<RawValue> {
+        let (session, stream) = self.names.of_frame(frame.session, frame.stream);
+        // The engine lets nothing but UTF-8 in; a frame that is not would be seen at once.
+        let data = String::from_utf8_lossy(frame.data);
+        to_raw_value(&FrameOut { session, stream, data }).expect("texts always serialise")
     }
 
     // -- time and numbers

@@ -5,14 +5,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
-pub struct Drive {
+pub(crate) struct Drive {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Drive {
-    pub fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fanfare"))
             .arg("drive")
             .args(args)
@@ -26,7 +26,7 @@ impl Drive {
     }
 
     /// Sends one line, and waits for its answer as it is written, without the line end.
-    pub fn bytes(&mut self, line: &[u8]) -> String {
+    pub(crate) fn bytes(&mut self, line: &[u8]) -> String {
         let input = self.input.as_mut().expect("not finished yet");
         input.write_all(line).and_then(|()| input.write_all(b"\n")).expect("it reads");
         let mut answer = String::new();
@@ -35,12 +35,12 @@ impl Drive {
         answer
     }
 
-    pub fn line(&mut self, line: &str) -> String {
+    pub(crate) fn line(&mut self, line: &str) -> String {
         self.bytes(line.as_bytes())
     }
 
     /// Ends the input, and sees that nothing was said that nobody had asked.
-    pub fn finish(mut self) -> ExitStatus {
+    pub(crate) fn finish(mut self) -> ExitStatus {
         drop(self.input.take());
         let mut rest = String::new();
         self.output.read_line(&mut rest).expect("UTF-8 to the end");
@@ -53,14 +53,14 @@ impl Drive {
 #[allow(dead_code, reason = "each test file uses a part of it")]
 impl Drive {
     /// Does a command, and gives its answer, whatever it is.
-    pub fn ask(&mut self, command: &Value) -> Value {
+    pub(crate) fn ask(&mut self, command: &Value) -> Value {
         let answer = self.line(&command.to_string());
         serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{command}: {e}: {answer}"))
     }
 
     /// Does a command that must succeed.
     #[track_caller]
-    pub fn ok(&mut self, command: Value) -> Value {
+    pub(crate) fn ok(&mut self, command: Value) -> Value {
         let answer = self.ask(&command);
         assert_eq!(answer["ok"], true, "{command} gave {answer}");
         answer
@@ -68,7 +68,7 @@ impl Drive {
 
     /// Does a command that must fail with that code, and gives the text.
     #[track_caller]
-    pub fn refused(&mut self, code: &str, command: Value) -> String {
+    pub(crate) fn refused(&mut self, code: &str, command: Value) -> String {
         let answer = self.ask(&command);
         assert_eq!(answer["error"]["code"], code, "{command} gave {answer}");
         answer["error"]["text"].as_str().expect("a text").to_owned()
@@ -76,7 +76,7 @@ impl Drive {
 
     /// Takes all frames of all sessions, as (session, parsed data).
     #[track_caller]
-    pub fn drained(&mut self) -> Vec<(String, Value)> {
+    pub(crate) fn drained(&mut self) -> Vec<(String, Value)> {
         let answer = self.ok(serde_json::json!({ "op": "drain" }));
         let frames = answer["frames"].as_array().expect("frames");
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
