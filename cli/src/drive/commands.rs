@@ -133,13 +133,14 @@ impl Driver {
     }
 
     fn close_stream(&mut self, mut fields: Fields<'_>) -> Outcome {
-        let place = Place::read(&mut fields)?;
-        fields.need("stream", place.stream.as_ref())?;
+        let name = session_field(&mut fields)?;
+        let stream = fields.string("stream")?;
+        let stream = fields.need("stream", stream)?;
         fields.finish()?;
-        let (_, stream) = place.find(self)?;
-        if let Some(stream) = stream {
-            self.engine.close_stream(stream)?;
-        }
+        self.names.session(&self.engine, &name)?;
+        let id = self.names.stream(&self.engine, &name, &stream)?;
+        self.engine.close_stream(id)?;
+        self.names.unbind_stream(&name, stream);
         Ok(Answer::ok())
     }
 
@@ -180,16 +181,11 @@ impl Driver {
 
     /// Ends the subscription to one resource of a session that has no such listen.
     fn end_resource(&mut self, session: SessionId, name: &str, id: &str) -> Result<(), Failure> {
-        let held = |engine: &Engine| engine.session_stats(session).map(|stats| stats.subscriptions);
-        let before = held(&self.engine)?;
-        if let Ok(uri) = serde_json::from_str::<String>(id) {
-            self.engine.unsubscribe(session, &uri)?;
+        let uri = serde_json::from_str::<String>(id).ok();
+        match uri.map(|uri| self.engine.unsubscribe(session, &uri)) {
+            Some(Ok(())) => Ok(()),
+            _ => Err(Failure::new("GONE", format!("session {name:?} has no subscription {id}"))),
         }
-        // To unsubscribe from what one does not hold is no error (G9); to end what is not there is.
-        if held(&self.engine)? == before {
-            return Err(Failure::new("GONE", format!("session {name:?} has no subscription {id}")));
-        }
-        Ok(())
     }
 
     fn only_session(&self, mut fields: Fields<'_>) -> Result<SessionId, Failure> {
@@ -215,11 +211,17 @@ impl Driver {
         };
         fields.finish()?;
         let (session, stream) = place.find(self)?;
-        let disposition = match self.engine.receive(session, stream, &bytes)? {
-            Disposition::Handled => "handled",
-            Disposition::Pass => "pass",
+        let mut passed = Vec::new();
+        let taken = self.engine.receive_each(session, stream, &bytes, |text| {
+            passed.push(RawValue::from_string(text.to_owned()).expect("the engine has read it"));
+        });
+        let answer = match taken? {
+            Disposition::Handled => return Ok(Answer::ok().with("disposition", "handled")),
+            Disposition::Pass => Answer::ok().with("disposition", "pass"),
         };
-        Ok(Answer::ok().with("disposition", disposition))
+        // Of a batch, the host has to be told which messages are left to it.
+        let is_batch = bytes.trim_ascii_start().starts_with(b"[");
+        Ok(if is_batch { answer.with("passed", passed) } else { answer })
     }
 
     fn send(&mut self, mut fields: Fields<'_>) -> Outcome {

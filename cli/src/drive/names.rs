@@ -31,7 +31,8 @@ impl Ends {
 
 struct Session {
     id: SessionId,
-    streams: HashMap<String, StreamId>,
+    /// None is a stream that the script closed. The engine may keep it for a later one.
+    streams: HashMap<String, Option<StreamId>>,
 }
 
 #[derive(Default)]
@@ -87,13 +88,11 @@ impl Names {
     ) -> Result<StreamId, Failure> {
         let missing = |why| Failure::new("GONE", format!("stream {name:?} of {session:?} {why}"));
         let streams = self.sessions.get(session).map(|session| &session.streams);
-        let id = streams.and_then(|streams| streams.get(name)).copied();
+        let id = streams.and_then(|streams| streams.get(name));
         let id = id.ok_or_else(|| missing("was never opened"))?;
         // Taking nothing from it changes nothing, and tells whether it is there.
-        match engine.recv_stream(id, 0, &mut Batch::new()) {
-            Ok(_) => Ok(id),
-            Err(_) => Err(missing("is gone")),
-        }
+        let id = id.filter(|id| engine.recv_stream(*id, 0, &mut Batch::new()).is_ok());
+        id.ok_or_else(|| missing("is gone"))
     }
 
     /// Refuses a name that a live stream of the session has.
@@ -115,7 +114,14 @@ impl Names {
     /// Gives the name to a new stream.
     pub(super) fn bind_stream(&mut self, session: &str, name: String, id: StreamId) {
         if let Some(session) = self.sessions.get_mut(session) {
-            session.streams.insert(name, id);
+            session.streams.insert(name, Some(id));
+        }
+    }
+
+    /// Notes that a stream was closed.
+    pub(super) fn unbind_stream(&mut self, session: &str, name: String) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.streams.insert(name, None);
         }
     }
 
@@ -123,7 +129,8 @@ impl Names {
     pub(super) fn of_frame(&self, session: SessionId, stream: StreamId) -> (&str, Option<&str>) {
         let Some(name) = self.by_id.get(&session) else { return ("", None) };
         let streams = &self.sessions[name].streams;
-        let stream = streams.iter().find(|(_, id)| **id == stream).map(|(name, _)| name.as_str());
+        let stream =
+            streams.iter().find(|(_, id)| **id == Some(stream)).map(|(name, _)| name.as_str());
         (name, stream)
     }
 }
