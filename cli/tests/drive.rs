@@ -287,30 +287,30 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "GONE",
         r#"no session is called "never""#,
     ),
-    (r#"{"op":"notify","method":"notifications/resources/updated"}"#, "INVALID_ARGUMENT", "uri"),
+    (r#"{"op":"notify","method":"notifications/resources/updated"}"#, "JSON", "params.uri"),
     (
         r#"{"op":"notify","method":"notifications/resources/updated","params":{"uri":7}}"#,
-        "INVALID_ARGUMENT",
-        "uri",
+        "JSON",
+        "params of notifications/resources/updated",
     ),
     (
-        r#"{"op":"notify","method":"notifications/progress","params":{"progress":1}}"#,
-        "INVALID_ARGUMENT",
-        "progressToken",
+        r#"{"op":"notify","method":"notifications/progress","params":{"progressToken":[],"progress":1}}"#,
+        "JSON",
+        "params.progressToken",
     ),
     (
         r#"{"op":"notify","method":"notifications/progress","params":{"progressToken":1}}"#,
-        "INVALID_ARGUMENT",
-        "progress",
+        "JSON",
+        "params.progress",
     ),
     (
         r#"{"op":"notify","method":"notifications/message","params":{"level":"loud","data":1}}"#,
-        "INVALID_ARGUMENT",
+        "JSON",
         "level",
     ),
     (
         r#"{"op":"notify","method":"notifications/message","params":{"level":"info"}}"#,
-        "INVALID_ARGUMENT",
+        "JSON",
         "data",
     ),
     // drain, pause, resume, end, close
@@ -455,7 +455,7 @@ fn a_name_can_be_used_again_once_its_session_is_gone() {
             drive.ok(json!({"op": "close", "session": "a"}));
         } else {
             // Ended, but with something to drain: the name is not free yet.
-            drive.ok(json!({"op": "end", "session": "a", "reason": "revoked"}));
+            drive.ok(json!({"op": "end", "session": "a", "reason": "shutdown"}));
             drive.refused("STATE", json!({"op": "open", "session": "a", "profile": "open"}));
             let frames = drive.ok(json!({"op": "drain"}));
             assert_eq!(frames["frames"][0]["stream"], "s", "{frames}");
