@@ -17,7 +17,6 @@ fn progress(token: u64, progress: u64) -> Value {
     json!({"op": "notify", "method": "notifications/progress", "params": params})
 }
 
-#[expect(dead_code)]
 fn methods(frames: &[(String, Value)]) -> Vec<&str> {
     frames.iter().map(|(_, frame)| frame["method"].as_str().unwrap_or("response")).collect()
 }
@@ -55,4 +54,25 @@ fn intervals_hold_up_to_the_end_of_time() {
     let now = drive.ok(json!({"op": "advance", "ms": 5}));
     assert_eq!(now["next_deadline_ms"], Value::Null);
     assert_eq!(drive.drained().len(), 1);
+}
+
+/// What is queued when a session ends gracefully can still be drained, progress included, and what
+/// was held back for its time comes with it.
+#[test]
+fn a_graceful_end_keeps_progress() {
+    let mut drive = Drive::start(&["--set", "progress.min_interval_ms=500"]);
+    drive.ok(json!({"op": "open", "session": "l", "profile": "legacy"}));
+    drive.ok(call("l", 1));
+    drive.ok(call("l", 2));
+    drive.ok(progress(1, 1));
+    assert_eq!(drive.drained().len(), 1);
+    drive.ok(progress(1, 2));
+    drive.ok(progress(2, 1));
+    drive.ok(json!({"op": "notify", "method": "notifications/tools/list_changed"}));
+    drive.ok(json!({"op": "end", "session": "l", "reason": "shutdown"}));
+    let frames = drive.drained();
+    let progress = "notifications/progress";
+    assert_eq!(methods(&frames), [progress, "notifications/tools/list_changed", progress]);
+    assert_eq!(frames[2].1["params"], json!({"progressToken": 1, "progress": 2}));
+    drive.refused("GONE", json!({"op": "drain", "session": "l"}));
 }
