@@ -76,3 +76,34 @@ fn a_graceful_end_keeps_progress() {
     assert_eq!(frames[2].1["params"], json!({"progressToken": 1, "progress": 2}));
     drive.refused("GONE", json!({"op": "drain", "session": "l"}));
 }
+
+#[test]
+fn what_is_refused_was_not_heavy() {
+    let mut drive = Drive::start(&["--log", "emergency"]);
+    let text = "x".repeat(5000);
+    let message = |level: &str| {
+        let params = json!({"level": level, "data": text});
+        json!({"op": "notify", "method": "notifications/message", "params": params})
+    };
+    drive.refused("JSON", message("loud"));
+    assert_eq!(drive.ok(json!({"op": "stats"}))["heavy"], 0);
+    drive.ok(message("error"));
+    assert_eq!(drive.ok(json!({"op": "stats"}))["heavy"], 1);
+}
+
+/// An open session that hears of every URI has room for so many; the one too many ends it at once,
+/// not with the next call.
+#[test]
+fn an_overflow_by_changes_ends_the_session_at_once() {
+    let mut drive = Drive::start(&[]);
+    let open = json!({"op": "open", "session": "o", "profile": "open", "overflow": "close", "max_queued_frames": 2});
+    drive.ok(open);
+    for n in 0..3 {
+        let params = json!({"uri": format!("doc://{n}")});
+        drive.ok(
+            json!({"op": "notify", "method": "notifications/resources/updated", "params": params}),
+        );
+    }
+    let text = drive.refused("GONE", json!({"op": "stats", "session": "o"}));
+    assert!(text.contains("lagged"), "{text}");
+}
