@@ -1,0 +1,294 @@
+//! Watches the folder: turns what the system tells of it into changes of the catalog.
+//!
+//! Two threads. The one of the `notify` crate only notes which paths something happened to; ours
+//! takes the notes, looks, and announces. Notes about the same path fall together while ours is
+//! busy, and their number is bounded: beyond it (or when the system's own queue overflowed) it is
+//! only noted that changes were lost, and then everything counts as changed, for a notice too many
+//! is harmless and one too few is not.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::catalog::{Catalog, Change};
+
+/// What the watch has to say.
+#[derive(Debug)]
+pub(crate) enum News {
+    Changes(Vec<Change>),
+    /// Something stands in the way of watching; for the log.
+    Trouble(String),
+}
+
+/// A watched folder, until it is dropped.
+pub(crate) struct Watch {
+    notes: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Fills the catalog, and from then on keeps it up to date and tells each change.
+    pub(crate) fn start(
+        catalog: Arc<Catalog>,
+        tell: impl Fn(News) + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let notes = Arc::new(Shared::default());
+        let noting = Arc::clone(&notes);
+        let watcher = notify::recommended_watcher(move |event| noting.note(event))
+            .context("cannot watch files")?;
+        let mut folders = Folders {
+            watcher,
+            watched: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            fault: None,
+            truncated: false,
+        };
+        let changes = folders
+            .look(&catalog, &tell)
+            .with_context(|| format!("cannot read the folder {}", catalog.root().display()))?;
+        if let Some(fault) = folders.fault.take() {
+            anyhow::bail!(fault);
+        }
+        for change in changes {
+            if let Change::Unreadable { uri, cause } = change {
+                tell(News::Trouble(format!("{uri} cannot be read: {cause}")));
+            }
+        }
+        let thread = std::thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn({
+                let notes = Arc::clone(&notes);
+                move || {
+                    while let Some(batch) = notes.take() {
+                        folders.follow(&catalog, batch, &tell);
+                    }
+                }
+            })
+            .context("cannot start a thread")?;
+        Ok(Self { notes, thread: Some(thread) })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.notes.lock().stop = true;
+        self.notes.noted.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // A panic over there has been printed already.
+            drop(thread.join());
+        }
+    }
+}
+
+/// The folders that the system watches for us, each by itself: what is hidden or ignored costs
+/// nothing then.
+struct Folders {
+    watcher: RecommendedWatcher,
+    watched: BTreeSet<PathBuf>,
+    /// Where watching failed, and that was told.
+    refused: BTreeSet<PathBuf>,
+    /// What failed last.
+    fault: Option<String>,
+    /// There is more than may be served, and that was told.
+    truncated: bool,
+}
+
+impl Folders {
+    fn follow(&mut self, catalog: &Catalog, batch: Notes, tell: &impl Fn(News)) {
+        let mut changes = Vec::new();
+        let mut look = !batch.moved.is_empty() || batch.lost;
+        for (path, written) in batch.touched_in_order() {
+            look |= self.watched.contains(&path) || path.ends_with(".gitignore");
+            changes.extend(catalog.touch(&path, written));
+        }
+        if look {
+            for path in &batch.moved {
+                self.forget(path);
+            }
+            if batch.lost {
+                self.forget(catalog.root());
+            }
+            match self.look(catalog, tell) {
+                Ok(more) => changes.extend(more),
+                Err(error) => {
+                    let root = catalog.root().display();
+                    tell(News::Trouble(format!("the folder {root} cannot be read: {error}")));
+                    changes.extend(catalog.clear());
+                }
+            }
+        }
+        if batch.lost {
+            tell(News::Trouble("changes came too fast; everything counts as changed".to_owned()));
+            changes.extend(catalog.all_changed());
+        }
+        if let Some(fault) = self.fault.take() {
+            tell(News::Trouble(fault));
+        }
+        if !changes.is_empty() {
+            tell(News::Changes(changes));
+        }
+    }
+
+    /// Looks until no folder turned up that was not watched when its names were read.
+    fn look(&mut self, catalog: &Catalog, tell: &impl Fn(News)) -> std::io::Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        loop {
+            let mut news = false;
+            let (tree, more) = catalog.look(|folder| news |= self.watch(folder))?;
+            changes.extend(more);
+            if news {
+                continue;
+            }
+            let now: BTreeSet<_> = tree.folders.into_iter().collect();
+            for gone in self.watched.difference(&now) {
+                // The system may have let go of it by itself.
+                drop(self.watcher.unwatch(gone));
+            }
+            self.watched.retain(|folder| now.contains(folder));
+            self.refused.retain(|folder| now.contains(folder));
+            if tree.truncated && !self.truncated {
+                let limit = catalog.max_files();
+                tell(News::Trouble(format!(
+                    "there are more than {limit} files or folders; the rest is not served \
+                     (see --max-files)"
+                )));
+            }
+            self.truncated = tree.truncated;
+            return Ok(changes);
+        }
+    }
+
+    /// Watches a folder; says whether it was not watched before.
+    fn watch(&mut self, folder: &Path) -> bool {
+        if self.watched.contains(folder) || self.refused.contains(folder) {
+            return false;
+        }
+        match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => self.watched.insert(folder.to_owned()),
+            // It has gone in the meantime: the next look will not find it.
+            Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => false,
+            Err(error) => {
+                let hint = match error.kind {
+                    notify::ErrorKind::MaxFilesWatch => {
+                        " (the limit fs.inotify.max_user_watches is reached)"
+                    }
+                    _ => "",
+                };
+                let folder = folder.to_owned();
+                self.fault = Some(format!(
+                    "cannot watch the folder {}: {error}{hint}; changes in it are not noticed",
+                    folder.display()
+                ));
+                self.refused.insert(folder);
+                false
+            }
+        }
+    }
+
+    /// Something else may stand at `path` now: what is watched there and below may be another
+    /// folder of the same name, and has to be watched anew.
+    fn forget(&mut self, path: &Path) {
+        let stale: Vec<_> = self
+            .watched
+            .range(path.to_owned()..)
+            .take_while(|folder| folder.starts_with(path))
+            .cloned()
+            .collect();
+        for folder in stale {
+            drop(self.watcher.unwatch(&folder));
+            self.watched.remove(&folder);
+        }
+        self.refused.retain(|folder| !folder.starts_with(path));
+    }
+}
+
+/// How many paths may be noted before it is only noted that changes were lost.
+const MAX_NOTES: usize = 8192;
+
+/// What happened since the last time the notes were taken.
+#[derive(Default)]
+struct Notes {
+    /// Files that may have changed, with the order in which they were first noted, and whether
+    /// they were certainly written to.
+    touched: HashMap<PathBuf, (usize, bool)>,
+    /// Where a name appeared, went, or now means something else.
+    moved: BTreeSet<PathBuf>,
+    lost: bool,
+    stop: bool,
+}
+
+impl Notes {
+    fn touched_in_order(&self) -> Vec<(PathBuf, bool)> {
+        let mut all: Vec<_> = self.touched.iter().collect();
+        all.sort_by_key(|(_, (order, _))| *order);
+        all.into_iter().map(|(path, (_, written))| (path.clone(), *written)).collect()
+    }
+
+    fn touch(&mut self, path: PathBuf, written: bool) {
+        let order = self.touched.len();
+        self.touched.entry(path).or_insert((order, false)).1 |= written;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.touched.is_empty() && self.moved.is_empty() && !self.lost
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    notes: Mutex<Notes>,
+    noted: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what the system tells.
+    fn note(&self, event: notify::Result<notify::Event>) {
+        let mut notes = self.lock();
+        match event {
+            Ok(event) => {
+                notes.lost |= event.need_rescan();
+                for path in event.paths {
+                    match event.kind {
+                        EventKind::Modify(ModifyKind::Data(_)) => notes.touch(path, true),
+                        // Who may read it, or its times; or the end of writing through a mapping,
+                        // which nothing tells of while it goes on.
+                        EventKind::Modify(ModifyKind::Metadata(_))
+                        | EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                            notes.touch(path, false);
+                        }
+                        // Our own reading, above all.
+                        EventKind::Access(_) => {}
+                        _ => {
+                            notes.moved.insert(path);
+                        }
+                    }
+                }
+            }
+            Err(_) => notes.lost = true,
+        }
+        if notes.touched.len() + notes.moved.len() > MAX_NOTES {
+            *notes = Notes { lost: true, stop: notes.stop, ..Notes::default() };
+        }
+        if !notes.is_empty() {
+            self.noted.notify_one();
+        }
+    }
+
+    /// Waits for notes and takes them; `None` when it is time to stop.
+    fn take(&self) -> Option<Notes> {
+        let mut notes = self.lock();
+        while notes.is_empty() && !notes.stop {
+            notes = self.noted.wait(notes).unwrap_or_else(PoisonError::into_inner);
+        }
+        (!notes.stop).then(|| std::mem::take(&mut *notes))
+    }
+}
