@@ -292,3 +292,178 @@ impl Shared {
         (!notes.stop).then(|| std::mem::take(&mut *notes))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+        catalog: Arc<Catalog>,
+        news: Receiver<News>,
+        watch: Watch,
+    }
+
+    impl Fixture {
+        fn new(files: &[&str]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for name in files {
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "1").unwrap();
+            }
+            let catalog = Arc::new(Catalog::new(folder.path(), 100).unwrap());
+            let (send, news) = channel();
+            let watch =
+                Watch::start(Arc::clone(&catalog), move |news| drop(send.send(news))).unwrap();
+            Self { folder, catalog, news, watch }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn updated(&self, name: &str) -> Change {
+            Change::Updated { uri: self.catalog.uri_of(name) }
+        }
+
+        /// What is told up to and including the news of `last`.
+        #[track_caller]
+        fn until(&self, last: &Change) -> Vec<Change> {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let mut told = Vec::new();
+            while !told.contains(last) {
+                let left = deadline.saturating_duration_since(Instant::now());
+                match self.news.recv_timeout(left) {
+                    Ok(News::Changes(changes)) => told.extend(changes),
+                    Ok(News::Trouble(what)) => panic!("{what}"),
+                    Err(_) => panic!("{last:?} was not told, only {told:?}"),
+                }
+            }
+            told
+        }
+    }
+
+    #[test]
+    fn a_write_is_told_of_that_file_only() {
+        let fixture = Fixture::new(&["a", "b"]);
+        fs::write(fixture.path("a"), "22").unwrap();
+        let told = fixture.until(&fixture.updated("a"));
+        assert!(told.iter().all(|change| *change == fixture.updated("a")), "{told:?}");
+    }
+
+    #[test]
+    fn two_writes_of_the_same_size_within_one_tick_are_both_told() {
+        let fixture = Fixture::new(&["a"]);
+        for text in ["2", "3", "4"] {
+            fs::write(fixture.path("a"), text).unwrap();
+            fixture.until(&fixture.updated("a"));
+        }
+    }
+
+    #[test]
+    fn a_file_moved_over_another_is_an_update() {
+        let fixture = Fixture::new(&["a"]);
+        fs::write(fixture.path(".a.tmp"), "2").unwrap();
+        fs::rename(fixture.path(".a.tmp"), fixture.path("a")).unwrap();
+        let told = fixture.until(&fixture.updated("a"));
+        assert!(!told.contains(&Change::List), "{told:?}");
+    }
+
+    #[test]
+    fn new_folders_are_watched_with_all_that_is_in_them() {
+        let fixture = Fixture::new(&[]);
+        fs::create_dir_all(fixture.path("x/y")).unwrap();
+        fs::write(fixture.path("x/y/a"), "1").unwrap();
+        fixture.until(&fixture.updated("x/y/a"));
+        fs::write(fixture.path("x/y/a"), "22").unwrap();
+        fixture.until(&fixture.updated("x/y/a"));
+    }
+
+    #[test]
+    fn a_folder_that_is_made_again_is_watched_again() {
+        let fixture = Fixture::new(&["x/y/a"]);
+        for text in ["22", "333", "4444"] {
+            fs::remove_dir_all(fixture.path("x")).unwrap();
+            fs::create_dir_all(fixture.path("x/y")).unwrap();
+            fs::write(fixture.path("x/y/a"), text).unwrap();
+            fixture.until(&fixture.updated("x/y/a"));
+            fs::write(fixture.path("x/y/b"), text).unwrap();
+            fixture.until(&fixture.updated("x/y/b"));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_moved_is_watched_where_it_is() {
+        let fixture = Fixture::new(&["x/y/a"]);
+        let mut from = "x".to_owned();
+        for to in ["z", "x", "w"] {
+            fs::rename(fixture.path(&from), fixture.path(to)).unwrap();
+            let file = format!("{to}/y/a");
+            let told = fixture.until(&fixture.updated(&file));
+            assert!(told.contains(&Change::List), "{told:?}");
+            fs::write(fixture.path(&file), to).unwrap();
+            fixture.until(&fixture.updated(&file));
+            from = to.to_owned();
+        }
+    }
+
+    #[test]
+    fn what_is_ignored_is_silent_until_it_is_not_ignored_any_more() {
+        let fixture = Fixture::new(&["a", "x.log", ".hidden/b"]);
+        fs::write(fixture.path(".gitignore"), "*.log").unwrap();
+        fixture.until(&fixture.updated("x.log"));
+        fs::write(fixture.path("x.log"), "22").unwrap();
+        fs::write(fixture.path(".hidden/b"), "22").unwrap();
+        fs::write(fixture.path("a"), "22").unwrap();
+        let told = fixture.until(&fixture.updated("a"));
+        assert!(!told.contains(&fixture.updated("x.log")), "{told:?}");
+        assert!(!told.contains(&fixture.updated(".hidden/b")), "{told:?}");
+        fs::write(fixture.path(".gitignore"), "").unwrap();
+        fixture.until(&fixture.updated("x.log"));
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_takes_its_files_along() {
+        let fixture = Fixture::new(&["x/a", "b"]);
+        fs::remove_dir_all(fixture.path("x")).unwrap();
+        let told = fixture.until(&fixture.updated("x/a"));
+        assert!(told.contains(&Change::List), "{told:?}");
+        assert_eq!(fixture.catalog.list().len(), 1);
+    }
+
+    #[test]
+    fn a_storm_of_notes_is_bounded_and_nothing_is_missed() {
+        let shared = Shared::default();
+        let event = |path: usize| {
+            let kind = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+            Ok(notify::Event::new(kind).add_path(PathBuf::from(path.to_string())))
+        };
+        for path in 0..MAX_NOTES {
+            shared.note(event(path));
+            shared.note(event(0));
+        }
+        assert_eq!(shared.lock().touched.len(), MAX_NOTES);
+        assert!(!shared.lock().lost);
+        shared.note(event(MAX_NOTES));
+        let notes = shared.take().unwrap();
+        assert!(notes.lost && notes.touched.is_empty());
+
+        let fixture = Fixture::new(&["a", "b"]);
+        fixture.watch.notes.lock().lost = true;
+        fixture.watch.notes.noted.notify_one();
+        match fixture.news.recv_timeout(Duration::from_secs(10)) {
+            Ok(News::Trouble(_)) => {}
+            other => panic!("{other:?}"),
+        }
+        let told = fixture.until(&fixture.updated("b"));
+        assert_eq!(told, [Change::List, fixture.updated("a"), fixture.updated("b")]);
+        // And the watching goes on.
+        fs::write(fixture.path("a"), "22").unwrap();
+        fixture.until(&fixture.updated("a"));
+    }
+}
