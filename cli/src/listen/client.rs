@@ -133,6 +133,10 @@ impl<W: Wire> Client<W> {
         self.modern = modern;
     }
 
+    pub(crate) fn wire(&mut self) -> &mut W {
+        &mut self.wire
+    }
+
     pub(crate) fn into_wire(self) -> W {
         self.wire
     }

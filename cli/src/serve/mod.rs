@@ -14,7 +14,7 @@ mod read;
 mod stdio;
 mod tools;
 mod tree;
-mod uri;
+pub(crate) mod uri;
 mod watch;
 
 use std::path::PathBuf;
