@@ -246,7 +246,8 @@ fn a_server_that_does_not_leave_is_made_to() {
     let script = r#"trap '' TERM; read x; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}'
         read x; echo '{"jsonrpc":"2.0","method":"notifications/ready"}'
         while :; do sleep 1; done"#;
-    let mut listener = Process::start(&["listen", "--revision", "2025-11-25", "--", "sh", "-c", script]);
+    let mut listener =
+        Process::start(&["listen", "--revision", "2025-11-25", "--", "sh", "-c", script]);
     assert!(listener.line().unwrap().contains("ready"));
     listener.signal(Signal::INT);
     assert!(listener.wait().success());

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use support::{
-    Folder, LEGACY, PATIENCE, Server, assert_increasing, initialize_params, methods, progress_of, tool,
+    Folder, LEGACY, PATIENCE, Server, assert_increasing, initialize_params, methods, progress_of,
+    tool,
 };
 
 const UPDATED: &str = "notifications/resources/updated";
@@ -158,7 +159,8 @@ fn a_file_that_breaks_is_an_alert_and_heals_again() {
     assert!(alert["params"]["data"]["error"].as_str().unwrap().contains("os error 40"), "{alert}");
     let refusal = server.refusal("resources/read", json!({ "uri": folder.uri("a.txt") }));
     assert_eq!(refusal["code"], -32603);
-    let result = server.call("tools/call", json!({ "name": "checksum", "arguments": { "path": "a.txt" } }));
+    let result =
+        server.call("tools/call", json!({ "name": "checksum", "arguments": { "path": "a.txt" } }));
     assert_eq!(result["isError"], true);
     let (_, log) = server.until("notifications/message");
     assert_eq!(log["params"]["logger"], "checksum");
@@ -218,11 +220,15 @@ fn a_checksum_is_right_and_its_progress_ends_at_the_size() {
             assert_eq!(result.get("structuredContent").is_some(), structured, "{revision}");
             if structured {
                 let file = &result["structuredContent"]["files"][0];
-                assert_eq!(*file, json!({ "uri": folder.uri("abc.txt"), "sha256": abc, "size": 3 }));
+                assert_eq!(
+                    *file,
+                    json!({ "uri": folder.uri("abc.txt"), "sha256": abc, "size": 3 })
+                );
             }
         }
         // Without a token there is nothing to tell.
-        server.call("tools/call", json!({ "name": "checksum", "arguments": { "path": "abc.txt" } }));
+        server
+            .call("tools/call", json!({ "name": "checksum", "arguments": { "path": "abc.txt" } }));
         assert_eq!(methods(server.kept()), [""; 0]);
         // By URI as well as by path.
         let by_uri = json!({ "name": "checksum", "arguments": { "path": folder.uri("abc.txt") } });
@@ -263,9 +269,9 @@ fn a_cancelled_call_is_never_answered() {
     // It would have been answered long before the other one is.
     server.answer(other);
     let after = &server.kept()[before..];
-    let of_cancelled = after.iter().filter(|message| {
-        message["id"] == cancelled || message["params"]["progressToken"] == "c"
-    });
+    let of_cancelled = after
+        .iter()
+        .filter(|message| message["id"] == cancelled || message["params"]["progressToken"] == "c");
     assert_eq!(of_cancelled.count(), 0, "{after:?}");
 }
 

@@ -75,9 +75,11 @@ fn what_is_not_there_has_the_codes_of_the_revision() {
     server.send(&json!({ "jsonrpc": "2.0", "id": 100, "method": "tools/list", "params": {
         "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } } }));
     assert_eq!(server.answer(100)["error"]["code"], -32602);
-    server.send(&json!({ "jsonrpc": "2.0", "id": 101, "method": "tools/list", "params": { "_meta": {
+    server.send(
+        &json!({ "jsonrpc": "2.0", "id": 101, "method": "tools/list", "params": { "_meta": {
         "io.modelcontextprotocol/protocolVersion": "1900-01-01",
-        "io.modelcontextprotocol/clientCapabilities": {} } } }));
+        "io.modelcontextprotocol/clientCapabilities": {} } } }),
+    );
     let unsupported = server.answer(101);
     assert_eq!(unsupported["error"]["code"], -32022);
     assert_eq!(unsupported["error"]["data"]["requested"], "1900-01-01");
@@ -89,10 +91,8 @@ fn each_listen_hears_what_it_asked_for_and_is_told_so() {
     let mut server = Server::modern(&folder);
     let first = listen(&mut server, json!({ "resourceSubscriptions": [folder.uri("a.txt")] }));
     let both = [folder.uri("a.txt"), folder.uri("b.txt")];
-    let second = listen(
-        &mut server,
-        json!({ "resourcesListChanged": true, "resourceSubscriptions": both }),
-    );
+    let second =
+        listen(&mut server, json!({ "resourcesListChanged": true, "resourceSubscriptions": both }));
 
     folder.write("a.txt", b"22");
     let mut told = [first, second].map(|id| (json!(id), false));
@@ -148,7 +148,8 @@ fn without_a_listen_nothing_is_heard_of_changes() {
     fs::remove_file(folder.path("b.txt")).unwrap();
     std::os::unix::fs::symlink("b.txt", folder.path("b.txt")).unwrap();
     // The list shows that the server has noticed.
-    let names = |server: &mut Server| server.call("resources/list", json!({}))["resources"].to_string();
+    let names =
+        |server: &mut Server| server.call("resources/list", json!({}))["resources"].to_string();
     loop {
         let names = names(&mut server);
         if names.contains("new.txt") && !names.contains("b.txt") {
@@ -212,9 +213,9 @@ fn a_cancelled_call_is_never_answered() {
     let before = server.kept().len();
     server.answer(other);
     let after = &server.kept()[before..];
-    let of_cancelled = after.iter().filter(|message| {
-        message["id"] == cancelled || message["params"]["progressToken"] == "c"
-    });
+    let of_cancelled = after
+        .iter()
+        .filter(|message| message["id"] == cancelled || message["params"]["progressToken"] == "c");
     assert_eq!(of_cancelled.count(), 0, "{after:?}");
 }
 

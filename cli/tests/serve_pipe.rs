@@ -55,7 +55,8 @@ fn a_bad_line_gets_no_answer_where_none_is_possible() {
 fn a_line_of_ten_mebibytes_is_refused_with_the_limit() {
     let folder = Folder::new(&[]);
     let mut server = Server::legacy(&folder, "2025-11-25");
-    let mut line = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"x\":\"".to_vec();
+    let mut line =
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"x\":\"".to_vec();
     line.resize(10 << 20, b'x');
     line.extend_from_slice(b"\"}}\n");
     server.process.write(&line);
@@ -88,7 +89,11 @@ fn at_the_end_of_input_all_that_was_asked_is_answered() {
         message(Some(json!(1)), "initialize", initialize_params("2025-11-25")),
         message(None, "notifications/initialized", Value::Null),
         message(Some(json!(2)), "tools/call", json!({ "name": "checksum", "arguments": {} })),
-        message(Some(json!(3)), "tools/call", json!({ "name": "wait", "arguments": { "seconds": 0.3 } })),
+        message(
+            Some(json!(3)),
+            "tools/call",
+            json!({ "name": "wait", "arguments": { "seconds": 0.3 } }),
+        ),
         message(Some(json!(4)), "resources/list", json!({})),
     ];
     let lines: Vec<String> = requests.iter().map(Value::to_string).collect();
@@ -108,7 +113,8 @@ fn a_call_without_an_end_does_not_hold_up_the_end() {
     let folder = Folder::new(&[]);
     for signal in [None, Some(Signal::TERM), Some(Signal::INT)] {
         let mut server = Server::legacy(&folder, "2025-11-25");
-        let id = server.ask("tools/call", json!({ "name": "wait", "arguments": { "seconds": 3600 } }));
+        let id =
+            server.ask("tools/call", json!({ "name": "wait", "arguments": { "seconds": 3600 } }));
         server.call("ping", Value::Null);
         match signal {
             None => server.process.close_stdin(),
@@ -190,10 +196,9 @@ fn a_reader_that_leaves_ends_the_server() {
 #[test]
 fn what_cannot_be_served_is_said_with_its_cause() {
     let file = Folder::new(&[("a.txt", b"1")]);
-    for (path, cause) in [
-        (file.path("none"), "No such file or directory"),
-        (file.path("a.txt"), "Not a directory"),
-    ] {
+    for (path, cause) in
+        [(file.path("none"), "No such file or directory"), (file.path("a.txt"), "Not a directory")]
+    {
         let output = Command::new(PROGRAM).arg("serve").arg(&path).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -113,7 +113,17 @@ impl Demo {
         open.call("notifications/subscribe", types.clone())?;
         stage.say(&format!("   open    in this process, no handshake: {types}"))?;
         let folder = folder.to_owned();
-        Ok(Self { folder, stage, legacy, modern, open, listen, cancelled: None, digest, notes_written: 0 })
+        Ok(Self {
+            folder,
+            stage,
+            legacy,
+            modern,
+            open,
+            listen,
+            cancelled: None,
+            digest,
+            notes_written: 0,
+        })
     }
 
     fn a_file_is_written(&mut self) -> anyhow::Result<()> {
@@ -155,7 +165,8 @@ impl Demo {
     }
 
     fn work_progresses(&mut self) -> anyhow::Result<()> {
-        self.stage.act(&format!("Each asks for the checksum of {DATA}, {} MiB", DATA_BYTES >> 20))?;
+        self.stage
+            .act(&format!("Each asks for the checksum of {DATA}, {} MiB", DATA_BYTES >> 20))?;
         for listener in [&mut self.legacy, &mut self.modern, &mut self.open] {
             let mark = listener.mark();
             let token = format!("{}'s", listener.name);
@@ -171,7 +182,11 @@ impl Demo {
             self.stage.expect(grows && reaches, listener.name, &what)?;
             let foreign = listener.heard[mark..].iter().filter(|heard| heard.kind() == "progress");
             let foreign = foreign.filter(|heard| heard.params["progressToken"] != token.as_str());
-            self.stage.expect(foreign.count() == 0, listener.name, "hears no progress of others")?;
+            self.stage.expect(
+                foreign.count() == 0,
+                listener.name,
+                "hears no progress of others",
+            )?;
             let text = result["content"][0]["text"].as_str().unwrap_or_default();
             self.stage.expect(
                 text.starts_with(&self.digest),
@@ -197,7 +212,8 @@ impl Demo {
     }
 
     fn a_file_breaks(&mut self) -> anyhow::Result<()> {
-        self.stage.act(&format!("{PLAN} becomes a link to itself: nobody can read it, root neither"))?;
+        self.stage
+            .act(&format!("{PLAN} becomes a link to itself: nobody can read it, root neither"))?;
         let marks = [self.modern.mark(), self.open.mark()];
         let path = self.folder.join(PLAN);
         let plan = uri::from_path(&path);
@@ -229,7 +245,11 @@ impl Demo {
         let result = self.modern.call("tools/call", checksum(PLAN, "broken", &level))?;
         // The answer is there, so what belongs to the request has come before it.
         hears(&mut self.stage, &mut self.modern, "message", asked, is_alert(&plan))?;
-        self.stage.expect(result["isError"] == true, "modern", "is told that the checksum failed")?;
+        self.stage.expect(
+            result["isError"] == true,
+            "modern",
+            "is told that the checksum failed",
+        )?;
         Ok(())
     }
 
@@ -269,7 +289,8 @@ impl Demo {
         let what = "heard every change tagged with its listen, and nothing else tagged";
         stage.expect(tagged, "modern", what)?;
 
-        let well = only(open, &["resources/updated", "progress"]) && updates(open, &notes) == written;
+        let well =
+            only(open, &["resources/updated", "progress"]) && updates(open, &notes) == written;
         let what = "heard of each of these writes once too, and its two types only";
         stage.expect(well, "open", what)?;
         for listener in [legacy, modern, open] {
@@ -281,7 +302,8 @@ impl Demo {
     }
 
     fn goodbye(mut self, start: Instant) -> anyhow::Result<ExitCode> {
-        self.stage.act("Goodbye: modern's server gets a SIGTERM, legacy's sees its stdin closed")?;
+        self.stage
+            .act("Goodbye: modern's server gets a SIGTERM, legacy's sees its stdin closed")?;
         let heard = self.modern.heard.len();
         self.modern.stop_server()?;
         let last = self.modern.answer(self.listen);

@@ -195,9 +195,7 @@ impl Ear<'_> {
     /// A server may end a listen by cancelling it (G1).
     fn ends(&self, heard: &Notification) -> bool {
         let id = self.subscribed.listen.map(|id| json!(id));
-        id.is_some()
-            && heard.kind() == "cancelled"
-            && heard.params.get("requestId") == id.as_ref()
+        id.is_some() && heard.kind() == "cancelled" && heard.params.get("requestId") == id.as_ref()
     }
 
     fn is_wanted(&self, heard: &Notification) -> bool {

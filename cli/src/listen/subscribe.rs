@@ -39,7 +39,10 @@ pub(crate) fn subscribe<W: Wire>(
         return Ok(Subscribed { listen: None });
     }
     if args.log.is_some() {
-        note(&format!("{} sends log messages only with a call; --log has no effect", peer.revision));
+        note(&format!(
+            "{} sends log messages only with a call; --log has no effect",
+            peer.revision
+        ));
     }
     let nothing_named = args.uris.is_empty() && lists.iter().all(|(wanted, ..)| !wanted);
     let mut filter = Map::new();

@@ -34,7 +34,8 @@ struct Key(SessionId, String);
 
 impl Key {
     fn new(session: SessionId, id: &str) -> Self {
-        let id = serde_json::from_str::<Value>(id).map_or_else(|_| id.to_owned(), |id| id.to_string());
+        let id =
+            serde_json::from_str::<Value>(id).map_or_else(|_| id.to_owned(), |id| id.to_string());
         Self(session, id)
     }
 }
@@ -189,7 +190,12 @@ mod tests {
     use super::*;
 
     fn request(session: u64, id: &str) -> Request {
-        Request { session: SessionId::from_raw(session), stream: None, id: id.to_owned(), token: None }
+        Request {
+            session: SessionId::from_raw(session),
+            stream: None,
+            id: id.to_owned(),
+            token: None,
+        }
     }
 
     #[test]

@@ -73,8 +73,19 @@ fn is_textual(mime: &str) -> bool {
         || subtype.ends_with("+xml")
         || matches!(
             subtype,
-            "json" | "xml" | "javascript" | "x-javascript" | "x-yaml" | "yaml" | "toml" | "x-toml"
-                | "x-sh" | "sql" | "x-tex" | "rtf" | "x-httpd-php"
+            "json"
+                | "xml"
+                | "javascript"
+                | "x-javascript"
+                | "x-yaml"
+                | "yaml"
+                | "toml"
+                | "x-toml"
+                | "x-sh"
+                | "sql"
+                | "x-tex"
+                | "rtf"
+                | "x-httpd-php"
         )
 }
 

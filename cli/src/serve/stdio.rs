@@ -13,9 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use fanfare::framing::{Line, Lines};
-use fanfare::{
-    Batch, Config, EndReason, Framing, Level, Profile, SessionId, SessionParams,
-};
+use fanfare::{Batch, Config, EndReason, Framing, Level, Profile, SessionId, SessionParams};
 
 use super::app::{Running, Server};
 use crate::signals;
@@ -122,7 +120,10 @@ fn farewell(server: &Server, session: SessionId, ends: &Receiver<End>) -> anyhow
 }
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(run).context("cannot start a thread")?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .context("cannot start a thread")?;
     Ok(())
 }
 

@@ -63,7 +63,11 @@ impl Stamp {
 /// or below it ignores, in a git repository or not.
 ///
 /// `enter` is called with each folder before the names in it are read.
-pub(crate) fn look(root: &Path, max_files: usize, mut enter: impl FnMut(&Path)) -> io::Result<Tree> {
+pub(crate) fn look(
+    root: &Path,
+    max_files: usize,
+    mut enter: impl FnMut(&Path),
+) -> io::Result<Tree> {
     let mut tree =
         Tree { files: BTreeMap::new(), folders: vec![root.to_owned()], truncated: false };
     enter(root);

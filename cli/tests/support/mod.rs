@@ -239,7 +239,8 @@ impl Server {
     #[track_caller]
     pub(crate) fn until_update(&mut self, uri: &str) -> (Vec<Value>, Value) {
         self.until_matches(|message| {
-            message["method"] == "notifications/resources/updated" && message["params"]["uri"] == uri
+            message["method"] == "notifications/resources/updated"
+                && message["params"]["uri"] == uri
         })
     }
 
