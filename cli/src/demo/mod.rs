@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use fanfare::Revision;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::listen::client::Notification;
@@ -387,6 +387,6 @@ fn is_alert(uri: &str) -> impl Fn(&Notification) -> bool {
     move |heard| {
         heard.kind() == "message"
             && heard.params["level"] == "error"
-            && heard.params["data"]["uri"] == Value::from(uri)
+            && heard.params["data"]["uri"] == uri
     }
 }
