@@ -50,6 +50,7 @@ impl Wire for LocalWire {
             if engine.recv(Some(self.session), 64, &mut self.batch).is_err() {
                 return Ok(Some(Incoming::Closed));
             }
+            self.running.server.room().drained();
             self.lines.extend(self.batch.iter().map(|frame| frame.data.to_vec()));
             if self.lines.is_empty() {
                 let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fanfare::{
-    Capabilities, Config, Disposition, Engine, Hooks, Level, Raise, Revision, SessionEnd,
-    SessionId, StreamId,
+    Capabilities, Config, Engine, ErrorKind, Hooks, Level, Raise, Revision, SessionEnd, SessionId,
+    StreamId,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -20,6 +20,7 @@ use super::dialect::{
     server_info,
 };
 use super::log::Log;
+use super::room::Room;
 use super::watch::{News, Watch};
 use super::{read, tools};
 
@@ -35,6 +36,7 @@ pub(crate) struct Server {
     engine: Engine,
     catalog: Arc<Catalog>,
     calls: Arc<Calls>,
+    room: Room,
     max_read_bytes: u64,
     log: Log,
 }
@@ -65,6 +67,7 @@ impl Server {
             engine: Engine::with_hooks(config, hooks),
             catalog: Arc::new(catalog),
             calls: Arc::new(Calls::new(MAX_CALLS)),
+            room: Room::default(),
             max_read_bytes,
             log,
         });
@@ -83,6 +86,11 @@ impl Server {
 
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// Where to wait before more output is made for a session; transports say when it is drained.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     pub(crate) fn max_read_bytes(&self) -> u64 {
@@ -142,18 +150,14 @@ impl Server {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> fanfare::Result<()> {
-        match self.engine.receive(session, stream, message)? {
-            Disposition::Handled => Ok(()),
-            Disposition::Pass => {
-                self.act(session, stream, message);
-                Ok(())
-            }
-        }
+        // A line of 2025-03-26 may hold several messages (R6).
+        let act = |message: &str| self.act(session, stream, message);
+        self.engine.receive_each(session, stream, message, act).map(|_| ())
     }
 
     /// Acts on a message that the engine left to us.
-    fn act(self: &Arc<Self>, session: SessionId, stream: Option<StreamId>, message: &[u8]) {
-        let message: Incoming<'_> = match serde_json::from_slice(message) {
+    fn act(self: &Arc<Self>, session: SessionId, stream: Option<StreamId>, message: &str) {
+        let message: Incoming<'_> = match serde_json::from_str(message) {
             Ok(message) => message,
             // The engine passes on nothing but JSON-RPC objects.
             Err(error) => return self.log.say(Level::Error, &format!("message lost: {error}")),
@@ -243,9 +247,11 @@ impl Server {
             });
             // Answered before it is struck from the books: who waits for all calls to finish
             // finds all answers queued.
-            if let (Ok(answer), Ok(())) = (answer, call.check()) {
-                server.reply(&call.request, answer);
-            }
+            server.room.when_free(&server.engine, call.request.session, || {
+                if let (Ok(answer), Ok(())) = (answer, call.check()) {
+                    server.reply(&call.request, answer);
+                }
+            });
         });
         if let Err(error) = thread {
             let message = format!("the call cannot be begun: {error}");
@@ -260,8 +266,12 @@ impl Server {
         };
         let message = format!(r#"{{"jsonrpc":"2.0","id":{},"{kind}":{value}}}"#, request.id);
         if let Err(error) = self.engine.send(request.session, request.stream, message.as_bytes()) {
-            // The client has gone or has cancelled in the meantime.
-            self.log.say(Level::Debug, &format!("an answer was not sent: {error}"));
+            // As a rule the client has gone, or has cancelled in the meantime.
+            let level = match error.kind() {
+                ErrorKind::Gone | ErrorKind::State => Level::Debug,
+                _ => Level::Error,
+            };
+            self.log.say(level, &format!("an answer was not sent: {error}"));
         }
     }
 

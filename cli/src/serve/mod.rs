@@ -11,6 +11,7 @@ pub(crate) mod catalog;
 mod dialect;
 pub(crate) mod log;
 mod read;
+mod room;
 mod stdio;
 mod tools;
 mod tree;

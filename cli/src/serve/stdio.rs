@@ -2,13 +2,14 @@
 //!
 //! Three threads: one reads stdin and takes each line in, one takes the engine's frames out and
 //! writes them, and the one that called waits for the end. A stdout that nobody reads blocks the
-//! writer alone, and, once too much is queued, the reader: so a client that asks without reading
-//! is not served for ever out of our memory (R76).
+//! writer alone, and, once too much is queued, those who would queue more: so a client that asks
+//! without reading is not served for ever out of our memory (R76).
 
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -18,17 +19,17 @@ use fanfare::{Batch, Config, EndReason, Framing, Level, Profile, SessionId, Sess
 use super::app::{Running, Server};
 use crate::signals;
 
-/// Beyond so many bytes of queued output nothing more is read.
-const MAX_UNREAD_BYTES: u64 = 4 << 20;
-
 /// How many frames are written at once.
 const WRITE_FRAMES: usize = 64;
 
-/// How long calls may go on once the client has closed its end.
-const CALL_GRACE: Duration = Duration::from_secs(1);
+/// How long nothing may be written at the end while there is something to wait for.
+const STILL_GRACE: Duration = Duration::from_secs(1);
 
-/// How long the last words may take to be written.
-const WRITE_GRACE: Duration = Duration::from_secs(1);
+/// How long the end may take in all.
+const END_GRACE: Duration = Duration::from_secs(10);
+
+/// How much is written before the writing counts as going on.
+const WRITE_PIECE: usize = 64 << 10;
 
 /// What ends the serving.
 #[derive(Debug)]
@@ -63,14 +64,14 @@ pub(crate) fn serve(
         .framing(Framing::Ndjson)
         .capabilities(Server::capabilities());
     let session = server.engine().open(params).context("cannot open a session")?;
-    let gate = Arc::new(Gate::default());
 
     let signalled = send.clone();
     signals::on_stop(move |signal| drop(signalled.send(End::Signal(signal))))?;
-    let writer = Writer { server: Arc::clone(server), session, gate: Arc::clone(&gate) };
+    let pieces = Arc::new(AtomicU64::new(0));
+    let writer = Writer { server: Arc::clone(server), session, pieces: Arc::clone(&pieces) };
     let written = send.clone();
     thread("writer", move || drop(written.send(writer.run())))?;
-    let reader = Reader { server: Arc::clone(server), session, gate };
+    let reader = Reader { server: Arc::clone(server), session };
     thread("reader", move || drop(send.send(reader.run())))?;
 
     let end = ends.recv().context("reader and writer are gone")?;
@@ -85,27 +86,42 @@ pub(crate) fn serve(
         End::WriteFailed(error) => return Err(error).context("cannot write to stdout"),
         End::ReadFailed(error) => return Err(error).context("cannot read from stdin"),
         End::Session(reason) => anyhow::bail!("the session ended: {}", reason.as_str()),
-        End::Written => anyhow::bail!("the session ended"),
+        End::Written => match ends.recv_timeout(STILL_GRACE) {
+            Ok(End::Session(reason)) => anyhow::bail!("the session ended: {}", reason.as_str()),
+            _ => anyhow::bail!("the session ended"),
+        },
     }
+    let mut patience = Patience::new(&pieces);
     // Who has closed its end may still read the answers to what it asked; who sends a signal
     // does not want to wait for them.
-    let grace = if matches!(end, End::Eof) { CALL_GRACE } else { Duration::ZERO };
-    if !server.calls().wait_idle(Instant::now() + grace) {
-        server.calls().cancel_all();
+    let waits = matches!(end, End::Eof);
+    while !server
+        .calls()
+        .wait_idle(Instant::now() + if waits { STILL_GRACE } else { Duration::ZERO })
+    {
+        if !waits || !patience.goes_on() {
+            server.calls().cancel_all();
+            break;
+        }
     }
-    farewell(server, session, &ends)
+    farewell(server, session, &ends, patience)
 }
 
-/// Ends the session in the way of the protocol (R48), and waits until that is written.
-fn farewell(server: &Server, session: SessionId, ends: &Receiver<End>) -> anyhow::Result<ExitCode> {
-    let deadline = Instant::now() + WRITE_GRACE;
+/// Ends the session in the way of the protocol (R48), and waits until that is written: as long as
+/// somebody reads, and within bounds.
+fn farewell(
+    server: &Server,
+    session: SessionId,
+    ends: &Receiver<End>,
+    mut patience: Patience<'_>,
+) -> anyhow::Result<ExitCode> {
     if let Err(error) = server.engine().end(session, EndReason::Shutdown) {
         server.log().say(Level::Debug, &format!("nothing to end: {error}"));
     }
     // If nothing was queued, nothing woke the writer.
     server.engine().wakeup();
     loop {
-        match ends.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match ends.recv_timeout(STILL_GRACE) {
             Ok(End::Written) => return Ok(ExitCode::SUCCESS),
             Ok(End::WriteFailed(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Ok(ExitCode::SUCCESS);
@@ -113,9 +129,32 @@ fn farewell(server: &Server, session: SessionId, ends: &Receiver<End>) -> anyhow
             Ok(End::WriteFailed(error)) => return Err(error).context("cannot write to stdout"),
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                anyhow::bail!("stdout is not read: the last messages are lost")
+                if !patience.goes_on() {
+                    anyhow::bail!("stdout is not read: the last messages are lost");
+                }
             }
         }
+    }
+}
+
+/// Waits longer as long as something is written, but not for ever.
+struct Patience<'a> {
+    pieces: &'a AtomicU64,
+    before: u64,
+    last: Instant,
+}
+
+impl<'a> Patience<'a> {
+    fn new(pieces: &'a AtomicU64) -> Self {
+        Self { pieces, before: pieces.load(Ordering::Relaxed), last: Instant::now() + END_GRACE }
+    }
+
+    /// Whether something was written since this was asked last, and there is time left.
+    fn goes_on(&mut self) -> bool {
+        let now = self.pieces.load(Ordering::Relaxed);
+        let moved = now != self.before;
+        self.before = now;
+        moved && Instant::now() < self.last
     }
 }
 
@@ -127,31 +166,9 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Keeps the reader out while too much is queued.
-#[derive(Default)]
-struct Gate {
-    lock: Mutex<()>,
-    written: Condvar,
-}
-
-impl Gate {
-    /// Waits while `full`, which is asked again after each writing.
-    fn wait_while(&self, full: impl Fn() -> bool) {
-        let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.written.wait_while(guard, |()| full()).unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Something has been written.
-    fn open(&self) {
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
-        self.written.notify_all();
-    }
-}
-
 struct Reader {
     server: Arc<Server>,
     session: SessionId,
-    gate: Arc<Gate>,
 }
 
 impl Reader {
@@ -179,14 +196,9 @@ impl Reader {
         }
     }
 
-    fn is_full(&self) -> bool {
-        let stats = self.server.engine().session_stats(self.session);
-        stats.is_ok_and(|stats| stats.queued_bytes > MAX_UNREAD_BYTES)
-    }
-
     fn take_all(&self, lines: &mut Lines) {
         while let Some(line) = lines.next() {
-            self.gate.wait_while(|| self.is_full());
+            self.server.room().when_free(self.server.engine(), self.session, || ());
             let taken = match line {
                 Line::Message(message) => self.server.take(self.session, None, message),
                 Line::TooLong => {
@@ -203,7 +215,8 @@ impl Reader {
 struct Writer {
     server: Arc<Server>,
     session: SessionId,
-    gate: Arc<Gate>,
+    /// How many pieces were written, so that others see that it goes on.
+    pieces: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -216,13 +229,16 @@ impl Writer {
             let taken = engine.recv(Some(self.session), WRITE_FRAMES, &mut batch);
             bytes.clear();
             batch.iter().for_each(|frame| bytes.extend_from_slice(frame.data));
+            self.server.room().drained();
             match taken {
                 Ok(0) => drop(engine.wait(None)),
                 Ok(_) => {
-                    if let Err(error) = stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
-                        return End::WriteFailed(error);
+                    for piece in bytes.chunks(WRITE_PIECE) {
+                        if let Err(error) = stdout.write_all(piece).and_then(|()| stdout.flush()) {
+                            return End::WriteFailed(error);
+                        }
+                        self.pieces.fetch_add(1, Ordering::Relaxed);
                     }
-                    self.gate.open();
                 }
                 Err(_) => return End::Written,
             }
