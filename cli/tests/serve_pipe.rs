@@ -69,6 +69,32 @@ fn a_line_of_ten_mebibytes_is_refused_with_the_limit() {
 }
 
 #[test]
+fn a_batch_is_served_where_the_revision_has_them() {
+    let folder = Folder::new(&[("a.txt", b"1")]);
+    let batch = json!([
+        message(Some(json!("ping")), "ping", Value::Null),
+        message(Some(json!("list")), "resources/list", json!({})),
+        message(None, "notifications/cancelled", json!({ "requestId": 5 })),
+        message(Some(json!("sub")), "resources/subscribe", json!({ "uri": folder.uri("a.txt") })),
+        message(Some(json!("sum")), "tools/call", json!({ "name": "checksum", "arguments": {} })),
+    ]);
+    // R6
+    let mut server = Server::legacy(&folder, "2025-03-26");
+    server.send(&batch);
+    let mut ids: Vec<String> =
+        (0..4).map(|_| server.next()["id"].as_str().unwrap().to_owned()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["list", "ping", "sub", "sum"]);
+    folder.write("a.txt", b"22");
+    server.until_update(&folder.uri("a.txt"));
+    // R5
+    let mut server = Server::legacy(&folder, "2025-11-25");
+    server.send(&batch);
+    assert_eq!(server.next()["error"]["code"], -32600);
+    assert_eq!(server.call("ping", Value::Null), json!({}));
+}
+
+#[test]
 fn lines_may_come_in_any_pieces() {
     let folder = Folder::new(&[]);
     let mut server = Server::start(&folder);
@@ -128,7 +154,7 @@ fn a_call_without_an_end_does_not_hold_up_the_end() {
 
 #[test]
 fn who_asks_and_does_not_read_is_not_served_out_of_memory() {
-    let big = vec![b'x'; 3 << 20];
+    let big = vec![b'x'; 1 << 20];
     let folder = Folder::new(&[("big.txt", &big)]);
     let root = folder.root().to_str().unwrap();
     let mut child = Command::new(PROGRAM)
@@ -142,11 +168,12 @@ fn who_asks_and_does_not_read_is_not_served_out_of_memory() {
     let hello = message(Some(json!(0)), "initialize", initialize_params("2025-11-25"));
     writeln!(stdin, "{hello}").unwrap();
 
-    // Asks for three mebibytes, again and again, until it is told to stop.
+    // Asks for a mebibyte, again and again, until it is told to stop.
     let (asked, stop) = (AtomicU64::new(1), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let asker = scope.spawn(|| {
-            let read = json!({ "uri": folder.uri("big.txt") });
+            // Long lines, so that not many of them wait in the pipe.
+            let read = json!({ "uri": folder.uri("big.txt"), "padding": "x".repeat(16 << 10) });
             while !stop.load(Ordering::Relaxed) {
                 let id = asked.fetch_add(1, Ordering::Relaxed);
                 writeln!(stdin, "{}", message(Some(json!(id)), "resources/read", read.clone()))
