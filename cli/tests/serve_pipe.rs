@@ -81,8 +81,11 @@ fn a_batch_is_served_where_the_revision_has_them() {
     // R6
     let mut server = Server::legacy(&folder, "2025-03-26");
     server.send(&batch);
-    let mut ids: Vec<String> =
-        (0..4).map(|_| server.next()["id"].as_str().unwrap().to_owned()).collect();
+    let mut ids = vec![];
+    while ids.len() < 4 {
+        // The checksum may log in between.
+        ids.extend(server.next()["id"].as_str().map(str::to_owned));
+    }
     ids.sort_unstable();
     assert_eq!(ids, ["list", "ping", "sub", "sum"]);
     folder.write("a.txt", b"22");
