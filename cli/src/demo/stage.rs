@@ -44,10 +44,11 @@ impl Stage {
     ) -> io::Result<()> {
         match heard {
             Some(heard) => {
-                let detail = harmless(&detail(heard)).replace(&self.base, "");
-                let took = format!("after {} ms", after.as_millis());
-                let line = format!("hears {:<22} {detail}", heard.kind());
-                self.expect(true, who, &format!("{line:<70} {took}"))
+                let error = heard.params["data"]["error"].as_str();
+                let detail = error.map_or_else(|| detail(heard), |error| format!("error: {error}"));
+                let detail = harmless(&detail).replace(&self.base, "");
+                let (kind, took) = (heard.kind(), after.as_millis());
+                self.expect(true, who, &format!("hears {kind:<22} {detail} (after {took} ms)"))
             }
             None => self.expect(false, who, &format!("did not hear {what}")),
         }

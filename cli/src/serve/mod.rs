@@ -81,13 +81,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let folder = args.dir.display();
     let catalog = Catalog::new(&args.dir, args.max_files as usize)
         .with_context(|| format!("cannot serve {folder}"))?;
+    let log = Log::start(args.log_level)?;
     let (send, ends) = stdio::ends();
     let ended = send.clone();
-    let running = Server::start(catalog, args.max_read, Log::new(args.log_level), move |end| {
+    let running = Server::start(catalog, args.max_read, log.clone(), move |end| {
         // A graceful end was asked for, and the writer tells when it is over.
         if !end.reason.is_graceful() {
             drop(ended.send(End::Session(end.reason)));
         }
     })?;
-    stdio::serve(&running, (send, ends))
+    let done = stdio::serve(&running, (send, ends));
+    log.flush();
+    done
 }

@@ -45,14 +45,18 @@ impl Watch {
             watcher,
             watched: BTreeSet::new(),
             refused: BTreeSet::new(),
-            fault: None,
+            faults: Vec::new(),
             truncated: false,
         };
         let changes = folders
             .look(&catalog, &tell)
             .with_context(|| format!("cannot read the folder {}", catalog.root().display()))?;
-        if let Some(fault) = folders.fault.take() {
-            anyhow::bail!(fault);
+        for fault in folders.faults.drain(..) {
+            // A folder further down that may not be read is left out, as its files are.
+            if fault.limit || fault.folder == catalog.root() {
+                anyhow::bail!(fault.text);
+            }
+            tell(News::Trouble(fault.text));
         }
         for change in changes {
             if let Change::Unreadable { uri, cause } = change {
@@ -92,10 +96,18 @@ struct Folders {
     watched: BTreeSet<PathBuf>,
     /// Where watching failed, and that was told.
     refused: BTreeSet<PathBuf>,
-    /// What failed last.
-    fault: Option<String>,
+    /// What failed, and was not told yet.
+    faults: Vec<Fault>,
     /// There is more than may be served, and that was told.
     truncated: bool,
+}
+
+/// Why a folder is not watched.
+struct Fault {
+    folder: PathBuf,
+    text: String,
+    /// The system watches as many as it may.
+    limit: bool,
 }
 
 impl Folders {
@@ -126,8 +138,8 @@ impl Folders {
             tell(News::Trouble("changes came too fast; everything counts as changed".to_owned()));
             changes.extend(catalog.all_changed());
         }
-        if let Some(fault) = self.fault.take() {
-            tell(News::Trouble(fault));
+        for fault in self.faults.drain(..) {
+            tell(News::Trouble(fault.text));
         }
         if !changes.is_empty() {
             tell(News::Changes(changes));
@@ -173,18 +185,14 @@ impl Folders {
             // It has gone in the meantime: the next look will not find it.
             Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => false,
             Err(error) => {
-                let hint = match error.kind {
-                    notify::ErrorKind::MaxFilesWatch => {
-                        " (the limit fs.inotify.max_user_watches is reached)"
-                    }
-                    _ => "",
-                };
-                let folder = folder.to_owned();
-                self.fault = Some(format!(
+                let limit = matches!(error.kind, notify::ErrorKind::MaxFilesWatch);
+                let hint = if limit { " (fs.inotify.max_user_watches is the limit)" } else { "" };
+                let text = format!(
                     "cannot watch the folder {}: {error}{hint}; changes in it are not noticed",
                     folder.display()
-                ));
-                self.refused.insert(folder);
+                );
+                self.faults.push(Fault { folder: folder.to_owned(), text, limit });
+                self.refused.insert(folder.to_owned());
                 false
             }
         }
