@@ -22,8 +22,10 @@ use crate::serve::uri;
 use listener::{Listener, checksum};
 use stage::Stage;
 
-/// Show the main job: files change, work progresses, a file breaks, and three kinds of listeners
-/// each hear exactly what they asked for. Takes a few seconds and no arguments.
+/// Show the main job: three kinds of listeners, each hears exactly what it asked for.
+///
+/// Files change, work progresses, and a file breaks; who hears what is shown and checked. It takes
+/// a few seconds and no arguments.
 ///
 /// Makes a temporary folder, and serves it to a client of 2025-11-25 and to one of 2026-07-28 (a
 /// child process, `fanfare serve`, for each), and to a listener in this process that names the
@@ -203,9 +205,14 @@ impl Demo {
             });
             asked.push((listener.mark(), listener.ask("tools/call", params)?));
         }
+        // The open one first: it has nobody to listen while others are waited for, and progress
+        // that waits is replaced by what comes after it.
         let listeners = [&mut self.legacy, &mut self.modern, &mut self.open];
-        for (listener, (mark, id)) in listeners.into_iter().zip(asked) {
-            listener.answer(id)?;
+        for (listener, (_, id)) in listeners.into_iter().zip(&asked).rev() {
+            listener.answer(*id)?;
+        }
+        for (listener, (mark, _)) in [&self.legacy, &self.modern, &self.open].into_iter().zip(asked)
+        {
             let steps = progress(&listener.heard[mark..], &json!(7));
             let well = steps.is_sorted_by(|a, b| a < b) && steps.last() == Some(&10.0);
             let steps: Vec<_> = steps.iter().map(f64::to_string).collect();

@@ -44,13 +44,21 @@ impl Stage {
     ) -> io::Result<()> {
         match heard {
             Some(heard) => {
-                let error = heard.params["data"]["error"].as_str();
-                let detail = error.map_or_else(|| detail(heard), |error| format!("error: {error}"));
-                let detail = harmless(&detail).replace(&self.base, "");
+                let detail = harmless(&self.detail(heard)).replace(&self.base, "");
                 let (kind, took) = (heard.kind(), after.as_millis());
                 self.expect(true, who, &format!("hears {kind:<22} {detail} (after {took} ms)"))
             }
             None => self.expect(false, who, &format!("did not hear {what}")),
+        }
+    }
+
+    /// What is worth knowing of a notification; of an alert, which file and why.
+    fn detail(&self, heard: &Notification) -> String {
+        let data = &heard.params["data"];
+        match (data["uri"].as_str(), data["error"].as_str()) {
+            (Some(uri), Some(error)) if !error.contains(uri) => format!("error: {uri}: {error}"),
+            (Some(_), Some(error)) => format!("error: {error}"),
+            _ => detail(heard),
         }
     }
 

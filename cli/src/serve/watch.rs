@@ -184,7 +184,8 @@ impl Folders {
             Ok(()) => self.watched.insert(folder.to_owned()),
             // It has gone in the meantime: the next look will not find it.
             Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => false,
-            Err(error) => {
+            Err(mut error) => {
+                error.paths.clear();
                 let limit = matches!(error.kind, notify::ErrorKind::MaxFilesWatch);
                 let hint = if limit { " (fs.inotify.max_user_watches is the limit)" } else { "" };
                 let text = format!(
