@@ -72,6 +72,7 @@ pub(crate) struct Session {
     principal_pos: u32,
     audience_pos: u32,
     user_data: u64,
+    /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
     pub(crate) dropped: u64,
@@ -158,7 +159,8 @@ impl Core {
             open_progress: None,
         });
         let flags = self.stream_flags(ix);
-        let home = self.out.streams.insert(Stream::new(ix, StreamKind::Duplex, flags));
+        let home = Stream::new(ix, StreamKind::Duplex, params.framing, flags);
+        let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
         session.streams = home;
@@ -272,8 +274,10 @@ impl Core {
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
             queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
-            delivered: session.delivered,
-            merged: session.merged,
+            delivered: session.delivered
+                + streams.iter().map(|&s| self.out.streams[s].delivered).sum::<u64>(),
+            merged: session.merged
+                + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
             dropped: session.dropped,
             subscriptions,
             requests: self.requests.of_session(session.requests).count() as u64,
