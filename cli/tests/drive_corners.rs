@@ -108,6 +108,25 @@ fn an_overflow_by_changes_ends_the_session_at_once() {
     assert!(text.contains("lagged"), "{text}");
 }
 
+/// The response to a request whose connection is gone has nowhere to go. That is an error each
+/// time it is tried, and changes nothing.
+#[test]
+fn a_response_without_a_stream_is_refused_and_changes_nothing() {
+    let mut drive = Drive::start(&[]);
+    drive.ok(json!({"op": "open", "session": "l", "profile": "legacy"}));
+    drive.ok(json!({"op": "stream", "session": "l", "stream": "post", "kind": "request"}));
+    let mut call = call("l", 1);
+    call["stream"] = json!("post");
+    drive.ok(call);
+    drive.ok(json!({"op": "close_stream", "session": "l", "stream": "post"}));
+    let before = drive.ok(json!({"op": "stats"}));
+    let message = json!({"jsonrpc": "2.0", "id": 1, "result": {}});
+    let send = json!({"op": "send", "session": "l", "message": message});
+    drive.refused("GONE", send.clone());
+    assert_eq!(drive.ok(json!({"op": "stats"})), before);
+    drive.refused("GONE", send);
+}
+
 /// Progress aimed at a request is that request's, or nobody's.
 #[test]
 fn progress_for_a_request_needs_the_token_of_that_request() {

@@ -38,12 +38,8 @@ impl Core {
                 if !is_named {
                     self.out.set_flags(home, DETACHED, 0);
                 }
-                let mut stream = Stream::new(
-                    ix,
-                    kind,
-                    self.sessions[ix].framing,
-                    self.stream_flags(ix) | NAMED,
-                );
+                let mut stream =
+                    Stream::new(ix, kind, self.sessions[ix].framing, self.stream_flags(ix) | NAMED);
                 stream.session_next = self.sessions[ix].streams;
                 let stream = self.out.streams.insert(stream);
                 self.sessions[ix].streams = stream;
