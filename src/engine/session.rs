@@ -49,6 +49,8 @@ pub(crate) struct Session {
     overflow: Overflow,
     /// Why it is ending, once it is.
     ending: Option<EndReason>,
+    /// To be ended with the present call.
+    pub(crate) is_lagging: bool,
     pub(crate) is_paused: bool,
     pub(crate) is_pushed: bool,
     max_frames: u32,
@@ -104,6 +106,11 @@ impl Session {
             || u64::from(self.bytes) + bytes as u64 > u64::from(self.max_bytes)
     }
 
+    /// Whether an event of that size would fit if nothing else were queued.
+    pub(crate) fn fits_empty(&self, bytes: usize) -> bool {
+        bytes as u64 <= u64::from(self.max_bytes)
+    }
+
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
     }
@@ -128,6 +135,7 @@ impl Core {
             level: self.config.default_level,
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
+            is_lagging: false,
             is_paused: false,
             is_pushed: self.pushes_all,
             max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
