@@ -75,6 +75,7 @@ pub(crate) struct Session {
     pub(crate) dropped: u64,
     pub(crate) types: Option<Box<Types>>,
     /// Open sessions: the queued progress event of each token.
+    #[expect(clippy::box_collection, reason = "few sessions have one, and all pay for its size")]
     pub(crate) open_progress: Option<Box<HashMap<Id, u32>>>,
 }
 

@@ -152,6 +152,13 @@ impl Core {
         self.out.remove_stream(stream);
     }
 
+    /// A request came in by this stream. If what is queued there was all there would ever be, as
+    /// after the first element of a batch, it is no more.
+    pub(crate) fn expect_answer(&mut self, stream: u32) {
+        self.out.streams[stream].open_requests += 1;
+        self.out.set_flags(stream, 0, FINISHED);
+    }
+
     /// Marks that the last response of a request's own stream is queued (R78).
     pub(crate) fn finish_if_answered(&mut self, stream: u32) {
         let record = &self.out.streams[stream];

@@ -144,7 +144,7 @@ impl Core {
             id: Some(id.clone()),
         });
         self.sessions[ix].listens = sub;
-        self.out.streams[stream].open_requests += 1;
+        self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
         listens.insert_unique(hash, sub, |&other| {
