@@ -1,6 +1,6 @@
-//! Delivery by callback: one frame at a time, in order, never two at once for one stream.
+//! Delivery by callback: one frame at a time, in order, never two at once for one session.
 //!
-//! A frame stays in its outbox while its callback runs, marked as in hand, and its stream is
+//! A frame stays in its outbox while its callback runs, marked as in hand, and its session is
 //! busy, so that no other thread takes from it. The callback's verdict decides what becomes of
 //! it. Because nothing has left the outbox, a refusal needs no undoing.
 
@@ -73,7 +73,7 @@ impl Engine {
     /// by [`dispatch`](Self::dispatch) or by dispatcher threads, and no longer by a
     /// [`recv`](Self::recv) of all sessions.
     ///
-    /// For one stream the callback is never run twice at once, and never out of order. It may
+    /// For one session the callback is never run twice at once, and never out of order. It may
     /// call anything of the engine but `dispatch`. No lock is held while it runs.
     pub fn on_frame(&self, session: Option<SessionId>, callback: FrameCallback) -> Result<()> {
         let callback = Shared::from(callback);

@@ -220,7 +220,11 @@ impl Core {
     pub(crate) fn stream_flags(&self, ix: u32) -> u8 {
         let session = &self.sessions[ix];
         let paused = if session.is_paused { PAUSED } else { 0 };
-        paused | if session.is_pushed { PUSHED } else { 0 }
+        let pushed = if session.is_pushed { PUSHED } else { 0 };
+        // A callback is at work on all streams of a session, or on none.
+        let first = session.streams;
+        let busy = if first == NONE { 0 } else { self.out.streams[first].flags & BUSY };
+        paused | pushed | busy
     }
 
     /// From now on a session, or every one, is delivered by callback.

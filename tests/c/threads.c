@@ -183,6 +183,68 @@ static void dispatcher_threads(void) {
     for (i = 0; i < SESSIONS; i++) CHECK(atomic_load(&listeners[i].drops) == 1);
 }
 
+/* -- For one session no two calls overlap, also when it has several streams. */
+
+typedef struct {
+    fanfare_engine *engine;
+    fanfare_stream streams[3];
+    int calls, inside;
+    fanfare_stream seen[3];
+} several;
+
+static void *dispatch_all(void *arg) {
+    size_t n = 0;
+    CHECK(fanfare_dispatch((fanfare_engine *)arg, SIZE_MAX, &n) >= 0);
+    return NULL;
+}
+
+static void listen_on(several *s, fanfare_session session, int i) {
+    static const char listen[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"subscriptions/listen\",\"params\":{\"_meta\":{"
+        "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+        "\"io.modelcontextprotocol/clientCapabilities\":{}},"
+        "\"notifications\":{\"toolsListChanged\":true}}}";
+    char message[512];
+    uint32_t disposition = 0;
+    snprintf(message, sizeof message, listen, i);
+    OK(fanfare_receive(s->engine, session, s->streams[i], message, strlen(message), &disposition));
+}
+
+static int32_t let_others_try(void *ctx, const fanfare_frame *frame) {
+    several *s = (several *)ctx;
+    pthread_t other;
+    CHECK(s->inside++ == 0 && s->calls < 3);
+    s->seen[s->calls++] = frame->stream;
+    if (s->calls == 1) {
+        /* Another thread delivers meanwhile, also to a stream that is new. */
+        OK(fanfare_stream_open(s->engine, frame->session, FANFARE_STREAM_LISTEN, &s->streams[2]));
+        listen_on(s, frame->session, 2);
+        spawn(&other, dispatch_all, s->engine);
+        join(other);
+    }
+    s->inside--;
+    return FANFARE_VERDICT_ACCEPTED;
+}
+
+static void one_session_with_three_streams(void) {
+    several s;
+    fanfare_session session;
+    int i;
+    memset(&s, 0, sizeof s);
+    s.engine = new_engine();
+    session = open_session(s.engine, FANFARE_PROFILE_MODERN);
+    OK(fanfare_engine_on_frame(s.engine, let_others_try, &s, NULL));
+    for (i = 0; i < 2; i++) {
+        OK(fanfare_stream_open(s.engine, session, FANFARE_STREAM_LISTEN, &s.streams[i]));
+        listen_on(&s, session, i);
+    }
+    dispatch_all(s.engine);
+    /* One acknowledgment on each. */
+    CHECK(s.calls == 3 && s.seen[0] != s.seen[1] && s.seen[0] != s.seen[2]);
+    CHECK(s.seen[1] != s.seen[2]);
+    OK(fanfare_engine_free(s.engine));
+}
+
 /* -- Freed while a callback runs. */
 
 typedef struct {
@@ -240,6 +302,7 @@ static void freed_under_a_callback(int own_threads) {
 int main(void) {
     raising_and_draining();
     dispatcher_threads();
+    one_session_with_three_streams();
     freed_under_a_callback(0);
     freed_under_a_callback(1);
     return 0;
