@@ -290,6 +290,10 @@ impl Core {
         self.leave_audience(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         if reason.is_graceful() {
+            // The oldest first: of what was held back too, the last value is never lost.
+            for &request in requests.iter().rev() {
+                self.flush_held_progress(request);
+            }
             self.materialise_session(ix);
         } else {
             for stream in self.streams_of(ix) {

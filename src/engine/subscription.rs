@@ -548,9 +548,9 @@ impl Core {
         for stream in self.streams_of(ix) {
             for lane in [Lane::Control, Lane::Main] {
                 for slot in self.out.lane(stream, lane) {
-                    match &mut self.out.slots[slot].body {
+                    match &self.out.slots[slot].body {
                         Body::Link(_) => self.materialise(slot),
-                        Body::Event(entry) => entry.owner = Owner::Session,
+                        Body::Event(_) => self.own_by_session(slot),
                     }
                 }
             }
