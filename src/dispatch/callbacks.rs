@@ -174,7 +174,8 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         INSIDE.with_borrow_mut(|inside| inside.pop());
         if let Some(hand) = self.hand {
-            let mut core = self.engine.lock();
+            // A second panic while the first unwinds would end the process.
+            let Ok(mut core) = self.engine.core.lock() else { return };
             self.engine.put_down(&mut core, hand, Verdict::NotNow, 0);
             self.engine.release(core);
         }

@@ -299,11 +299,53 @@ static void freed_under_a_callback(int own_threads) {
     if (!own_threads) join(thread);
 }
 
+/* -- Two engines: a dispatcher thread of one ends the other, with its threads. */
+
+typedef struct {
+    fanfare_engine *other;
+    atomic_int done, drops;
+} ender;
+
+static int32_t end_the_other(void *ctx, const fanfare_frame *frame) {
+    ender *x = (ender *)ctx;
+    (void)frame;
+    OK(fanfare_dispatcher_stop(x->other));
+    OK(fanfare_dispatcher_start(x->other, 1));
+    OK(fanfare_engine_free(x->other));
+    CHECK(atomic_load(&x->drops) == 1);
+    atomic_store(&x->done, 1);
+    return FANFARE_VERDICT_ACCEPTED;
+}
+
+static int32_t accept(void *ctx, const fanfare_frame *frame) {
+    (void)ctx;
+    (void)frame;
+    return FANFARE_VERDICT_ACCEPTED;
+}
+
+static void count_drop(void *ctx) { atomic_fetch_add(&((ender *)ctx)->drops, 1); }
+
+static void one_engine_ends_another(void) {
+    fanfare_engine *e = new_engine();
+    ender x;
+    memset(&x, 0, sizeof x);
+    x.other = new_engine();
+    OK(fanfare_engine_on_frame(x.other, accept, &x, count_drop));
+    OK(fanfare_dispatcher_start(x.other, 2));
+    open_session(e, FANFARE_PROFILE_OPEN);
+    OK(fanfare_engine_on_frame(e, end_the_other, &x, NULL));
+    OK(fanfare_dispatcher_start(e, 1));
+    raise_event(e, "notifications/x", "{}");
+    while (atomic_load(&x.done) == 0) continue;
+    OK(fanfare_engine_free(e));
+}
+
 int main(void) {
     raising_and_draining();
     dispatcher_threads();
     one_session_with_three_streams();
     freed_under_a_callback(0);
     freed_under_a_callback(1);
+    one_engine_ends_another();
     return 0;
 }
