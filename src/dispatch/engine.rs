@@ -428,9 +428,18 @@ impl Engine {
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
-            let next = self.tick().and_then(|left| Instant::now().checked_add(left));
+            // A deadline that comes nearer after this is news for the wait below. With the host's
+            // own clock nothing falls due by itself.
+            let now_ms = self.clock_ms();
+            let next_ms = now_ms.map(|now_ms| {
+                self.with(|core| core.advance(now_ms)).unwrap_or(u64::MAX)
+            });
+            let next = next_ms.zip(now_ms).and_then(|(next_ms, now_ms)| {
+                let left = Duration::from_millis(next_ms.saturating_sub(now_ms));
+                Instant::now().checked_add(left)
+            });
             let first = [until, next].into_iter().flatten().min();
-            if let Some(has_output) = self.ready.wait(first) {
+            if let Some(has_output) = self.ready.wait(first, next_ms.unwrap_or(0)) {
                 return has_output;
             }
             if until.is_some_and(|until| Instant::now() >= until) {
