@@ -269,7 +269,8 @@
 /// It took the frame.
 #define FANFARE_VERDICT_ACCEPTED 0
 
-/// Not now: the frame and all that follow stay queued until fanfare_session_resume().
+/// Not now: the frame and all that follow stay queued until fanfare_session_resume(). One that came
+/// while the callback ran counts: the frame is then offered again at once.
 #define FANFARE_VERDICT_NOT_NOW 1
 
 /// The peer is gone: the session is closed.

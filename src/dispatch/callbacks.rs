@@ -139,9 +139,7 @@ impl Engine {
         core.put_down(hand, verdict == Verdict::Accepted, len);
         match verdict {
             Verdict::Accepted => {}
-            Verdict::NotNow => {
-                let _ = core.pause(hand.session, true);
-            }
+            Verdict::NotNow => core.pause_refused(hand.session),
             Verdict::Gone => core.disconnect_handle(hand.session),
         }
         self.put_down.notify_all();

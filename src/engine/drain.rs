@@ -128,7 +128,9 @@ impl Core {
         let hand = Hand { slot, stream: output.stream, session: output.session };
         sink.take(output);
         self.out.slots[slot].flags |= IN_HAND;
-        for stream in self.streams_of(self.out.streams[stream].session) {
+        let session = self.out.streams[stream].session;
+        self.sessions[session].is_resumed_in_hand = false;
+        for stream in self.streams_of(session) {
             self.out.set_flags(stream, BUSY, 0);
         }
         Some(hand)

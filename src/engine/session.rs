@@ -50,6 +50,8 @@ pub(crate) struct Session {
     /// Why it is ending, once it is.
     ending: Option<EndReason>,
     pub(crate) is_paused: bool,
+    /// Resumed since its latest frame was handed to a callback.
+    pub(crate) is_resumed_in_hand: bool,
     pub(crate) is_pushed: bool,
     max_frames: u32,
     max_bytes: u32,
@@ -128,6 +130,7 @@ impl Core {
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
             is_paused: false,
+            is_resumed_in_hand: false,
             is_pushed: self.pushes_all,
             max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
             max_bytes: params.max_queued_bytes.unwrap_or(self.config.max_queued_bytes),
@@ -204,8 +207,19 @@ impl Core {
 
     pub(crate) fn pause(&mut self, handle: SessionId, is_paused: bool) -> Result<()> {
         let ix = self.session_even_ending(handle)?;
+        self.sessions[ix].is_resumed_in_hand = !is_paused;
         self.pause_session(ix, is_paused);
         Ok(())
+    }
+
+    /// A callback said "not now". If the host resumed the session while it ran, the news is older
+    /// than the resumption: whoever resumed would wait for ever.
+    pub(crate) fn pause_refused(&mut self, handle: SessionId) {
+        if let Ok(ix) = self.session_even_ending(handle)
+            && !self.sessions[ix].is_resumed_in_hand
+        {
+            self.pause_session(ix, true);
+        }
     }
 
     pub(crate) fn pause_session(&mut self, ix: u32, is_paused: bool) {

@@ -17,7 +17,8 @@ use crate::params::{SessionId, Verdict};
 
 /// It took the frame.
 pub const FANFARE_VERDICT_ACCEPTED: i32 = 0;
-/// Not now: the frame and all that follow stay queued until fanfare_session_resume().
+/// Not now: the frame and all that follow stay queued until fanfare_session_resume(). One that came
+/// while the callback ran counts: the frame is then offered again at once.
 pub const FANFARE_VERDICT_NOT_NOW: i32 = 1;
 /// The peer is gone: the session is closed.
 pub const FANFARE_VERDICT_GONE: i32 = 2;

@@ -110,6 +110,31 @@ static void verdicts(void) {
     CHECK(all.drops == 1 && own.drops == 1 && late.drops == 1);
 }
 
+/* The socket became writable, and somebody said so, just before the callback said "not now". */
+static int32_t refuse_too_late(void *ctx, const fanfare_frame *frame) {
+    witness *w = (witness *)ctx;
+    if (w->calls++ > 0) return FANFARE_VERDICT_ACCEPTED;
+    OK(fanfare_session_resume((fanfare_engine *)w->user_data, frame->session));
+    return FANFARE_VERDICT_NOT_NOW;
+}
+
+static void resumed_meanwhile(void) {
+    fanfare_engine *e = new_engine();
+    fanfare_session s = open_session(e, FANFARE_PROFILE_OPEN);
+    witness w;
+    memset(&w, 0, sizeof w);
+    w.user_data = e;
+    OK(fanfare_session_on_frame(e, s, refuse_too_late, &w, NULL));
+    raise_event(e, "notifications/x", "{}");
+    CHECK(dispatch(e) == 1 && w.calls == 2);
+    /* That was for the one call: the next refusal holds. */
+    w.answer = FANFARE_VERDICT_NOT_NOW;
+    OK(fanfare_session_on_frame(e, s, take, &w, NULL));
+    raise_event(e, "notifications/x", "{}");
+    CHECK(dispatch(e) == 0 && w.calls == 3 && dispatch(e) == 0 && w.calls == 3);
+    OK(fanfare_engine_free(e));
+}
+
 static void drops(void) {
     fanfare_engine *e = new_engine();
     fanfare_session s = open_session(e, FANFARE_PROFILE_OPEN), t;
@@ -207,6 +232,7 @@ static void levels(void) {
 
 int main(void) {
     verdicts();
+    resumed_meanwhile();
     drops();
     configured();
     levels();
