@@ -116,8 +116,9 @@ impl Core {
 
     // ---- one frame at a time, for callbacks ----
 
-    /// Hands out the first frame of the stream that has waited longest for a callback. The
-    /// stream is busy until [`put_down`](Self::put_down).
+    /// Hands out the first frame of the stream that has waited longest for a callback. Its whole
+    /// session is busy until [`put_down`](Self::put_down): callbacks of one session never overlap,
+    /// however many streams it has.
     pub(crate) fn take_in_hand(&mut self, sink: &mut impl Sink) -> Option<Hand> {
         let stream = self.out.first_ready(true)?;
         let slot = self.front(stream)?;
@@ -125,15 +126,42 @@ impl Core {
         let hand = Hand { slot, stream: output.stream, session: output.session };
         sink.take(&output)?;
         self.out.slots[slot].flags |= IN_HAND;
-        self.out.set_flags(stream, BUSY, 0);
+        let session = self.out.streams[stream].session;
+        self.sessions[session].is_resumed_in_hand = false;
+        for stream in self.streams_of(session) {
+            self.out.set_flags(stream, BUSY, 0);
+        }
         Some(hand)
     }
 
     /// The callback is done with the frame. What happened to it meanwhile stands: if it was
     /// withdrawn it is gone, if it was raised again it is queued anew.
     pub(crate) fn put_down(&mut self, hand: Hand, is_accepted: bool, len: usize) {
-        let Ok(stream) = self.stream_ix(hand.stream) else { return };
-        let slot = hand.slot;
+        if let Ok(stream) = self.stream_ix(hand.stream) {
+            self.settle_hand(stream, hand.slot, is_accepted, len);
+        }
+        let Ok(session) = self.session_even_ending(hand.session) else { return };
+        let mut streams = self.streams_of(session);
+        let stream = self.stream_ix(hand.stream).ok();
+        // The session's streams line up again behind the one whose turn it was, so that each
+        // gets its own.
+        if let Some(at) = streams.iter().position(|&one| Some(one) == stream) {
+            streams.rotate_left(at + 1);
+        }
+        for &stream in &streams {
+            self.out.set_flags(stream, 0, BUSY);
+        }
+        let Some(stream) = stream else {
+            // It went while it held up the session.
+            return self.bury_if_drained(session);
+        };
+        let record = &self.out.streams[stream];
+        if record.is(FINISHED) && record.queued == 0 {
+            self.close_drained(stream);
+        }
+    }
+
+    fn settle_hand(&mut self, stream: u32, slot: u32, is_accepted: bool, len: usize) {
         let is_there = self
             .out
             .slots
@@ -151,12 +179,6 @@ impl Core {
             } else if is_accepted {
                 self.pop(slot);
             }
-        }
-        self.out.set_flags(stream, 0, BUSY);
-        self.out.rotate(stream);
-        let record = &self.out.streams[stream];
-        if record.is(FINISHED) && record.queued == 0 {
-            self.close_drained(stream);
         }
     }
 

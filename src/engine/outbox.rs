@@ -163,7 +163,7 @@ pub(crate) const DETACHED: u8 = 1;
 pub(crate) const HELD: u8 = 1 << 1;
 /// The host asked for no more output.
 pub(crate) const PAUSED: u8 = 1 << 2;
-/// A frame callback is at work on it.
+/// A frame callback is at work on its session.
 pub(crate) const BUSY: u8 = 1 << 3;
 /// In the ready list.
 const READY: u8 = 1 << 4;

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     /// To be ended with the present call.
     pub(crate) is_lagging: bool,
     pub(crate) is_paused: bool,
+    /// Resumed since its latest frame was handed to a callback.
+    pub(crate) is_resumed_in_hand: bool,
     pub(crate) is_pushed: bool,
     max_frames: u32,
     max_bytes: u32,
@@ -137,6 +139,7 @@ impl Core {
             ending: None,
             is_lagging: false,
             is_paused: false,
+            is_resumed_in_hand: false,
             is_pushed: self.pushes_all,
             max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
             max_bytes: params.max_queued_bytes.unwrap_or(self.config.max_queued_bytes),
@@ -214,8 +217,19 @@ impl Core {
 
     pub(crate) fn pause(&mut self, handle: SessionId, is_paused: bool) -> Result<()> {
         let ix = self.session_even_ending(handle)?;
+        self.sessions[ix].is_resumed_in_hand = !is_paused;
         self.pause_session(ix, is_paused);
         Ok(())
+    }
+
+    /// A callback said "not now". If the host resumed the session while it ran, the news is older
+    /// than the resumption: whoever resumed would wait for ever.
+    pub(crate) fn pause_refused(&mut self, handle: SessionId) {
+        if let Ok(ix) = self.session_even_ending(handle)
+            && !self.sessions[ix].is_resumed_in_hand
+        {
+            self.pause_session(ix, true);
+        }
     }
 
     pub(crate) fn pause_session(&mut self, ix: u32, is_paused: bool) {
@@ -230,7 +244,11 @@ impl Core {
     pub(crate) fn stream_flags(&self, ix: u32) -> u8 {
         let session = &self.sessions[ix];
         let paused = if session.is_paused { PAUSED } else { 0 };
-        paused | if session.is_pushed { PUSHED } else { 0 }
+        let pushed = if session.is_pushed { PUSHED } else { 0 };
+        // A callback is at work on all streams of a session, or on none.
+        let first = session.streams;
+        let busy = if first == NONE { 0 } else { self.out.streams[first].flags & BUSY };
+        paused | pushed | busy
     }
 
     /// From now on a session, or every one, is delivered by callback.
