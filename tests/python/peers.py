@@ -23,6 +23,9 @@ SDK = version("mcp")
 TWO = SDK.startswith("2.")
 if TWO:
     from mcp import Client
+    from mcp.shared.exceptions import MCPError as Refused
+else:
+    from mcp.shared.exceptions import McpError as Refused
 
 MODERN, LEGACY = "modern", "legacy"
 ERAS = [MODERN, LEGACY] if TWO else [LEGACY]

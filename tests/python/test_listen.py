@@ -15,12 +15,13 @@ import pytest
 from anyio.abc import ByteReceiveStream, ByteSendStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from peers import DEADLINE, LEGACY, MODERN
+from peers import DEADLINE, ERAS, MODERN
 
 pytestmark = pytest.mark.anyio
 
-REVISION = {MODERN: "2026-07-28", LEGACY: "2025-11-25"}
-A, B = "note:///a", "note:///b"
+LEGACY_REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
+MINE, OTHER = "note:///mine", "note:///other"
+LISTS = ["tools", "prompts", "resources"]
 
 
 class Lines:
@@ -50,17 +51,18 @@ class Listening:
     async def order(self, do: str, **more: Any) -> None:
         await self._link.send(json.dumps({"do": do, **more}).encode() + b"\n")
 
-    async def heard(self) -> dict[str, Any]:
-        """The next notification that was printed."""
-        return await self.printed.next()
+    async def heard(self) -> tuple[str, dict[str, Any]]:
+        """Method, without `notifications/`, and parameters of the next line that was printed."""
+        line = await self.printed.next()
+        return line["method"].removeprefix("notifications/"), line.get("params", {})
 
 
 @asynccontextmanager
-async def listening(fanfare: str, era: str, folder: Path, *flags: str) -> AsyncIterator[Listening]:
-    """`fanfare listen` with an SDK server of that era behind it; must end cleanly on Ctrl-C."""
+async def listening(fanfare: str, folder: Path, *flags: str) -> AsyncIterator[Listening]:
+    """`fanfare listen` with an SDK server behind it; must end cleanly on Ctrl-C."""
     path = str(folder / "link")
     server = [sys.executable, "-B", str(Path(__file__).with_name("sdk_server.py")), path]
-    command = [fanfare, "listen", "--revision", REVISION[era], *flags, "--json", "--", *server]
+    command = [fanfare, "listen", *flags, "--json", "--", *server]
     errors = folder / "stderr"
     async with await anyio.create_unix_listener(path) as listener:
         with errors.open("wb") as stderr:
@@ -78,3 +80,58 @@ async def listening(fanfare: str, era: str, folder: Path, *flags: str) -> AsyncI
                 error.add_note(f"the program's stderr:\n{errors.read_text()}")
                 process.kill()
                 raise
+
+
+@pytest.mark.skipif(MODERN not in ERAS, reason="this release of the SDK knows no modern era")
+async def test_hears_a_modern_server(fanfare: str, tmp_path: Path) -> None:
+    flags = ["--revision", "2026-07-28", "--resource", MINE, *(f"--{name}" for name in LISTS)]
+    async with listening(fanfare, tmp_path, *flags) as running:
+        assert await running.saw.next() == {"saw": "listen"}
+        await running.order("updated", uri=OTHER)
+        await running.order("updated", uri=MINE)
+        assert (await heard_update(running)) == MINE
+        for name in LISTS:
+            await running.order(name)
+            assert (await running.heard())[0] == f"{name}/list_changed"
+        await running.order("updated", uri=MINE)
+        assert (await heard_update(running)) == MINE
+
+
+@pytest.mark.skipif(MODERN not in ERAS, reason="this release of the SDK knows no modern era")
+async def test_asks_a_modern_server_for_no_more_than_it_was_told(
+    fanfare: str, tmp_path: Path
+) -> None:
+    flags = ["--revision", "2026-07-28", "--resource", MINE, "--prompts"]
+    async with listening(fanfare, tmp_path, *flags) as running:
+        assert await running.saw.next() == {"saw": "listen"}
+        # The SDK sends what was asked for only, and in order: so silence shows what was asked.
+        for order in ("tools", "resources", "prompts"):
+            await running.order(order)
+        assert (await running.heard())[0] == "prompts/list_changed"
+
+
+@pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+async def test_hears_a_legacy_server(fanfare: str, tmp_path: Path, revision: str) -> None:
+    flags = ["--revision", revision, "--resource", MINE, "--log", "warning"]
+    flags += [f"--{name}" for name in LISTS]
+    async with listening(fanfare, tmp_path, *flags) as running:
+        saw = [await running.saw.next(), await running.saw.next()]
+        assert {"saw": "subscribe", "uri": MINE} in saw
+        assert {"saw": "level", "level": "warning"} in saw
+        await running.order("updated", uri=MINE)
+        assert (await heard_update(running)) == MINE
+        for name in LISTS:
+            await running.order(name)
+            assert (await running.heard())[0] == f"{name}/list_changed"
+        await running.order("log", level="error", data={"disk": "full", "grüße": "ü"})
+        method, params = await running.heard()
+        assert method == "message"
+        assert params["level"] == "error"
+        assert params["data"] == {"disk": "full", "grüße": "ü"}
+
+
+async def heard_update(running: Listening) -> str:
+    """The URI of the next line, which must be an update."""
+    method, params = await running.heard()
+    assert method == "resources/updated", method
+    return params["uri"]
