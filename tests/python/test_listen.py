@@ -54,7 +54,26 @@ class Listening:
     async def heard(self) -> tuple[str, dict[str, Any]]:
         """Method, without `notifications/`, and parameters of the next line that was printed."""
         line = await self.printed.next()
+        assert set(line) <= {"time_ms", "method", "params"}
         return line["method"].removeprefix("notifications/"), line.get("params", {})
+
+    async def heard_acknowledgment(self) -> dict[str, Any]:
+        """What the server agreed to; the next line must say so."""
+        method, params = await self.heard()
+        assert method == "subscriptions/acknowledged"
+        return params["notifications"]
+
+    async def heard_update(self) -> str:
+        """Of which resource; the next line must be an update."""
+        method, params = await self.heard()
+        assert method == "resources/updated"
+        return params["uri"]
+
+    async def interrupt(self) -> None:
+        """Ctrl-C, after which it must end, and well."""
+        self.process.send_signal(signal.SIGINT)
+        with anyio.fail_after(DEADLINE):
+            assert await self.process.wait() == 0
 
 
 @asynccontextmanager
@@ -72,39 +91,47 @@ async def listening(fanfare: str, folder: Path, *flags: str) -> AsyncIterator[Li
                 with anyio.fail_after(DEADLINE):
                     link = await listener.accept()
                 async with link:
-                    yield Listening(process, link)
-                    process.send_signal(signal.SIGINT)
-                    with anyio.fail_after(DEADLINE):
-                        assert await process.wait() == 0
+                    running = Listening(process, link)
+                    yield running
+                    if process.returncode is None:
+                        await running.interrupt()
             except BaseException as error:
                 error.add_note(f"the program's stderr:\n{errors.read_text()}")
                 process.kill()
                 raise
 
 
-@pytest.mark.skipif(MODERN not in ERAS, reason="this release of the SDK knows no modern era")
+modern = pytest.mark.skipif(
+    MODERN not in ERAS, reason="this release of the SDK knows no modern era"
+)
+
+
+@modern
 async def test_hears_a_modern_server(fanfare: str, tmp_path: Path) -> None:
     flags = ["--revision", "2026-07-28", "--resource", MINE, *(f"--{name}" for name in LISTS)]
     async with listening(fanfare, tmp_path, *flags) as running:
         assert await running.saw.next() == {"saw": "listen"}
+        assert (await running.heard_acknowledgment())["resourceSubscriptions"] == [MINE]
         await running.order("updated", uri=OTHER)
         await running.order("updated", uri=MINE)
-        assert (await heard_update(running)) == MINE
+        assert await running.heard_update() == MINE
         for name in LISTS:
             await running.order(name)
             assert (await running.heard())[0] == f"{name}/list_changed"
-        await running.order("updated", uri=MINE)
-        assert (await heard_update(running)) == MINE
+        await running.interrupt()
+        # It took leave of the subscription before it closed the pipe.
+        assert await running.saw.next() == {"saw": "listen ended"}
 
 
-@pytest.mark.skipif(MODERN not in ERAS, reason="this release of the SDK knows no modern era")
+@modern
 async def test_asks_a_modern_server_for_no_more_than_it_was_told(
     fanfare: str, tmp_path: Path
 ) -> None:
     flags = ["--revision", "2026-07-28", "--resource", MINE, "--prompts"]
     async with listening(fanfare, tmp_path, *flags) as running:
         assert await running.saw.next() == {"saw": "listen"}
-        # The SDK sends what was asked for only, and in order: so silence shows what was asked.
+        asked = {"resourceSubscriptions": [MINE], "promptsListChanged": True}
+        assert await running.heard_acknowledgment() == asked
         for order in ("tools", "resources", "prompts"):
             await running.order(order)
         assert (await running.heard())[0] == "prompts/list_changed"
@@ -119,7 +146,7 @@ async def test_hears_a_legacy_server(fanfare: str, tmp_path: Path, revision: str
         assert {"saw": "subscribe", "uri": MINE} in saw
         assert {"saw": "level", "level": "warning"} in saw
         await running.order("updated", uri=MINE)
-        assert (await heard_update(running)) == MINE
+        assert await running.heard_update() == MINE
         for name in LISTS:
             await running.order(name)
             assert (await running.heard())[0] == f"{name}/list_changed"
@@ -130,8 +157,21 @@ async def test_hears_a_legacy_server(fanfare: str, tmp_path: Path, revision: str
         assert params["data"] == {"disk": "full", "grüße": "ü"}
 
 
-async def heard_update(running: Listening) -> str:
-    """The URI of the next line, which must be an update."""
-    method, params = await running.heard()
-    assert method == "resources/updated", method
-    return params["uri"]
+async def test_finds_out_the_era_by_itself(fanfare: str, tmp_path: Path) -> None:
+    async with listening(fanfare, tmp_path, "--resource", MINE) as running:
+        if MODERN in ERAS:
+            assert await running.saw.next() == {"saw": "listen"}
+            await running.heard_acknowledgment()
+        else:
+            assert await running.saw.next() == {"saw": "subscribe", "uri": MINE}
+        await running.order("updated", uri=MINE)
+        assert await running.heard_update() == MINE
+
+
+async def test_prints_only_the_types_it_was_told(fanfare: str, tmp_path: Path) -> None:
+    flags = ["--resource", MINE, "--tools", "--type", "resources/updated"]
+    async with listening(fanfare, tmp_path, *flags) as running:
+        assert (await running.saw.next())["saw"] in ("listen", "subscribe")
+        await running.order("tools")
+        await running.order("updated", uri=MINE)
+        assert await running.heard_update() == MINE
