@@ -20,6 +20,7 @@ use crate::protocol::Level;
 pub struct Config {
     pub(crate) max_queued_frames: u32,
     pub(crate) max_queued_bytes: u32,
+    pub(crate) max_reply_bytes: u32,
     pub(crate) engine_max_queued_bytes: u64,
     pub(crate) overflow: Overflow,
     pub(crate) max_message_bytes: u32,
@@ -40,6 +41,7 @@ impl Default for Config {
         Self {
             max_queued_frames: 1024,
             max_queued_bytes: 1 << 20,
+            max_reply_bytes: 64 << 20,
             engine_max_queued_bytes: 256 << 20,
             overflow: Overflow::Close,
             max_message_bytes: 4 << 20,
@@ -121,7 +123,8 @@ struct Key {
 impl Key {
     fn find(name: &str) -> Result<&'static Self> {
         KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
-            let near = KEYS.iter().find(|key| key.name.rsplit('.').next() == name.rsplit('.').next());
+            let near =
+                KEYS.iter().find(|key| key.name.rsplit('.').next() == name.rsplit('.').next());
             let hint = near.map(|key| format!("; did you mean {}?", key.name)).unwrap_or_default();
             Error::invalid(format!("no such configuration key: {name:?}{hint}"))
         })
@@ -194,6 +197,8 @@ static KEYS: &[Key] = &[
         "How many events a session may have queued. Notices do not count where they have a slot of their own."),
     number!("session.max_queued_bytes", max_queued_bytes: u32, 1024..=1_073_741_824,
         "How many bytes of JSON the queued events of a session may hold."),
+    number!("session.max_reply_bytes", max_reply_bytes: u32, 1024..=2_147_483_648,
+        "How many bytes of responses, errors and acknowledgments a session may leave unread before it ends as lagged."),
     number!("engine.max_queued_bytes", engine_max_queued_bytes: u64, 65_536..=1_099_511_627_776,
         "How many bytes all queued events and replies of the engine may hold, bodies shared between sessions counted once."),
     word!("overflow", overflow, "`close`, `drop_oldest` or `drop_newest`",
@@ -215,12 +220,19 @@ static KEYS: &[Key] = &[
         "Who answers `initialize` and `server/discover`. The engine answers with the three `server.` keys.",
         "host" => false, "engine" => true),
     json_object!("server.info", server_info, "The `serverInfo` of those answers."),
-    json_object!("server.capabilities", capabilities, "The `capabilities` of those answers, and with them what the session may be sent."),
+    json_object!(
+        "server.capabilities",
+        capabilities,
+        "The `capabilities` of those answers, and with them what the session may be sent."
+    ),
     Key {
         name: "server.instructions",
         takes: "text",
         doc: "The `instructions` of those answers; left out when empty.",
-        set: |config, value| { config.instructions = value.to_owned(); Ok(()) },
+        set: |config, value| {
+            config.instructions = value.to_owned();
+            Ok(())
+        },
         show: |config| config.instructions.clone(),
     },
     word!("listen.empty", hold_empty_listen, "`end` or `hold`",
@@ -249,7 +261,7 @@ mod tests {
     fn a_refusal_names_key_range_and_value_and_changes_nothing() {
         let mut config = Config::default();
         let text = config.set("session.max_queued_frames", "0").unwrap_err().to_string();
-        for part in ["session.max_queued_frames", "from 1 to 1_000_000", "\"0\""] {
+        for part in ["session.max_queued_frames", "from 1 to 1000000", "\"0\""] {
             assert!(text.contains(part), "{text:?} lacks {part:?}");
         }
         let text = config.set("max_bytes", "1").unwrap_err().to_string();

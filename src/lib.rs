@@ -2,15 +2,17 @@
 
 mod config;
 mod dispatch;
+mod engine;
 mod error;
 pub mod framing;
 mod params;
 mod protocol;
 
 pub use config::Config;
-pub use dispatch::{
-    Batch, Engine, Frame, FrameFlags, Hooks, LogRecord, SessionEnd, SessionStats, Stats,
-};
+#[cfg(feature = "dispatch")]
+pub use dispatch::Dispatcher;
+pub use dispatch::{Batch, Engine, Frame, FrameCallback, FrameFlags, Hooks};
+pub use engine::{LogRecord, SessionEnd, SessionStats, Stats};
 pub use error::{Error, ErrorKind, Result};
 pub use framing::Framing;
 pub use params::{

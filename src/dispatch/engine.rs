@@ -1,103 +1,596 @@
-//! [`Engine`]: the public face.
+//! [`Engine`]: the state machine behind a lock, with a clock, readiness and the host's hooks.
+//!
+//! Every call does the same three things: take the lock and let [`Core`] work, note the readiness
+//! before the lock is released, and only then tell the outside (wake-ups, hooks). So no lock is
+//! held while the host is called, and any call may be made from any hook.
 
-use std::time::Duration;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::dispatch::{Batch, Frame, Hooks, SessionStats, Stats};
-use crate::error::Result;
+use crate::dispatch::batch::Batch;
+use crate::dispatch::callbacks::Callbacks;
+use crate::dispatch::hooks::Hooks;
+use crate::dispatch::ready::Ready;
+use crate::dispatch::sinks::{Flat, Packed};
+use crate::engine::{Core, News, SessionStats, Stats};
+use crate::error::{Error, ErrorKind, Result};
 use crate::params::{
     Disposition, EndReason, Progress, Raise, SessionId, SessionParams, StreamId, StreamKind,
-    SubscriptionId, Verdict,
+    SubscriptionId,
 };
-use crate::protocol::{Level, Revision};
+use crate::protocol::id::Id;
+use crate::protocol::kind::{NoticeKind, method};
+use crate::protocol::{Level, Revision, encode};
 
-/// The engine.
-#[derive(Debug)]
-pub struct Engine {}
+/// A notification engine. Every method may be called from any thread.
+///
+/// ```
+/// use fanfare::{Batch, Config, Engine, Profile, Raise, SessionParams};
+///
+/// let engine = Engine::new(Config::default());
+/// let session = engine.open(SessionParams::new(Profile::Open))?;
+/// engine.notify_resource_updated("file:///a.txt", &Raise::ALL)?;
+///
+/// let mut batch = Batch::new();
+/// engine.recv(Some(session), 10, &mut batch)?;
+/// let frame = batch.iter().next().expect("an open session hears everything");
+/// assert!(frame.data.starts_with(br#"{"jsonrpc":"2.0","method":"notifications/resources/updated""#));
+/// # Ok::<(), fanfare::Error>(())
+/// ```
+pub struct Engine {
+    pub(crate) core: Mutex<Core>,
+    pub(crate) ready: Ready,
+    pub(crate) callbacks: Callbacks,
+    /// A callback has put its frame down: for a close that waits for it.
+    pub(crate) put_down: Condvar,
+    hooks: Hooks,
+    clock: Clock,
+}
 
-#[expect(unused_variables, missing_docs)]
+/// Where the time comes from.
+enum Clock {
+    /// Milliseconds since then.
+    Monotonic { since: Instant, is_needed: bool },
+    /// What the host says.
+    Manual,
+}
+
+/// Numbers the engines of a process, so that their handles differ.
+static ENGINES: AtomicU32 = AtomicU32::new(1);
+
 impl Engine {
-    pub fn new(config: Config) -> Self { todo!() }
-    pub fn with_hooks(config: Config, hooks: Hooks) -> Self { todo!() }
+    /// An engine without hooks.
+    pub fn new(config: Config) -> Self {
+        Self::with_hooks(config, Hooks::new())
+    }
 
-    // -- time: with config key clock=manual only these move it; with clock=monotonic (default)
-    // every call reads the machine's clock by itself and advance(now) is refused (State).
-    /// Moves time; returns the next deadline (in the same ms) at which advance should be called again.
-    pub fn advance(&self, now_ms: u64) -> Result<Option<u64>> { todo!() }
-    /// clock=monotonic: does what is due, returns ms until the next deadline from now.
-    pub fn tick(&self) -> Option<Duration> { todo!() }
-    pub fn now_ms(&self) -> u64 { todo!() }
-    pub fn next_deadline_ms(&self) -> Option<u64> { todo!() }
+    /// An engine that tells the host what happens.
+    pub fn with_hooks(config: Config, hooks: Hooks) -> Self {
+        let clock = if config.monotonic_clock {
+            let is_needed = config.progress_min_interval_ms != 0;
+            Clock::Monotonic { since: Instant::now(), is_needed }
+        } else {
+            Clock::Manual
+        };
+        Self {
+            core: Mutex::new(Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed))),
+            ready: Ready::new(),
+            callbacks: Callbacks::default(),
+            put_down: Condvar::new(),
+            hooks,
+            clock,
+        }
+    }
 
-    // -- sessions
-    pub fn open(&self, params: SessionParams) -> Result<SessionId> { todo!() }
-    pub fn open_stream(&self, session: SessionId, kind: StreamKind) -> Result<StreamId> { todo!() }
-    pub fn close_stream(&self, stream: StreamId) -> Result<()> { todo!() }
-    /// The stream a session has implicitly (errors State if it has several).
-    pub fn stream(&self, session: SessionId) -> Result<StreamId> { todo!() }
-    /// Say goodbye: queued frames and closing frames can still be drained, then the session is gone.
-    pub fn end(&self, session: SessionId, reason: EndReason) -> Result<()> { todo!() }
-    /// Peer is gone: handle stale at once.
-    pub fn close(&self, session: SessionId) -> Result<()> { todo!() }
-    /// Stop offering this session's output (its socket is full); it is not "ready" meanwhile.
-    pub fn pause(&self, session: SessionId) -> Result<()> { todo!() }
-    pub fn resume(&self, session: SessionId) -> Result<()> { todo!() }
-    /// None until negotiated (Profile::Auto / handshake) and for open sessions.
-    pub fn revision(&self, session: SessionId) -> Result<Option<Revision>> { todo!() }
-    pub fn user_data(&self, session: SessionId) -> Result<u64> { todo!() }
+    // ---- time ----
 
-    // -- messages. stream: None = the session's only / home stream
-    pub fn receive(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<Disposition> { todo!() }
-    /// Tells the engine that an incoming message was longer than message.max_bytes and was skipped
-    /// by the transport; the engine refuses it on the wire where the revision allows.
-    pub fn receive_too_long(&self, session: SessionId, stream: Option<StreamId>) -> Result<Disposition> { todo!() }
-    /// The host's (or its SDK's) own response, request or notification, as JSON text.
-    pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> { todo!() }
+    /// Moves the time of an engine whose `clock` is `manual`, does what is due, and yields the
+    /// time at which to come again. A time before the present one leaves it as it is.
+    ///
+    /// [`ErrorKind::State`] if the engine reads the machine's clock.
+    pub fn advance(&self, now_ms: u64) -> Result<Option<u64>> {
+        match self.clock {
+            Clock::Manual => Ok(self.with(|core| core.advance(now_ms))),
+            Clock::Monotonic { .. } => Err(Error::new(
+                ErrorKind::State,
+                "the engine reads the machine's clock; set clock=manual to pass the time in",
+            )),
+        }
+    }
 
-    // -- subscriptions without a wire message
-    pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> { todo!() }
-    pub fn unsubscribe(&self, session: SessionId, uri: &str) -> Result<()> { todo!() }
-    pub fn listen(&self, session: SessionId, stream: Option<StreamId>, id: &str, filter: &str) -> Result<SubscriptionId> { todo!() }
-    /// The handle of the listen with that request id (JSON text).
-    pub fn subscription(&self, session: SessionId, id: &str) -> Result<SubscriptionId> { todo!() }
-    pub fn end_subscription(&self, subscription: SubscriptionId, reason: EndReason) -> Result<()> { todo!() }
-    pub fn subscriber_count(&self, uri: &str) -> usize { todo!() }
+    /// Does what is due by the machine's clock, and yields how long nothing will be. `None`:
+    /// nothing is planned. [`wait`](Self::wait) does this by itself; a host with a poll loop of
+    /// its own calls it when the time it yielded has passed.
+    pub fn tick(&self) -> Option<Duration> {
+        let now_ms = self.clock_ms()?;
+        let next = self.with(|core| core.advance(now_ms))?;
+        Some(Duration::from_millis(next.saturating_sub(now_ms)))
+    }
 
-    // -- raising; each returns how many subscriptions (events: sessions) were reached, merged included
-    pub fn notify(&self, method: &str, params: Option<&str>, raise: &Raise<'_>) -> Result<usize> { todo!() }
-    pub fn notify_tool_list_changed(&self, raise: &Raise<'_>) -> Result<usize> { todo!() }
-    pub fn notify_prompt_list_changed(&self, raise: &Raise<'_>) -> Result<usize> { todo!() }
-    pub fn notify_resource_list_changed(&self, raise: &Raise<'_>) -> Result<usize> { todo!() }
-    pub fn notify_resource_updated(&self, uri: &str, raise: &Raise<'_>) -> Result<usize> { todo!() }
-    pub fn notify_progress(&self, progress: &Progress<'_>, raise: &Raise<'_>) -> Result<usize> { todo!() }
-    /// `data` is JSON text.
-    pub fn notify_logging_message(&self, level: Level, logger: Option<&str>, data: &str, raise: &Raise<'_>) -> Result<usize> { todo!() }
-    /// As notify_logging_message, but refuses levels below warning.
-    pub fn notify_alert(&self, level: Level, logger: Option<&str>, data: &str, raise: &Raise<'_>) -> Result<usize> { todo!() }
+    /// The engine's time, in milliseconds since its making or as the host passed it in.
+    pub fn now_ms(&self) -> u64 {
+        self.clock_ms().unwrap_or_else(|| self.lock().now_ms())
+    }
 
-    // -- delivery by pull
-    /// Waits until some session has output (true), `wakeup` was called or the time is over (false).
-    /// None: for ever. Does what time demands meanwhile.
-    pub fn wait(&self, timeout: Option<Duration>) -> bool { todo!() }
-    /// Fills `ready` with up to `max` sessions that have output now.
-    pub fn ready_sessions(&self, max: usize, ready: &mut Vec<SessionId>) { todo!() }
-    pub fn wakeup(&self) { todo!() }
-    /// Level-triggered fd: readable exactly while some session has output. None where unsupported.
-    pub fn fd(&self) -> Option<i32> { todo!() }
-    /// Takes up to max frames of every session (None) or one.
-    pub fn recv(&self, session: Option<SessionId>, max: usize, batch: &mut Batch) -> Result<usize> { todo!() }
-    /// Takes frames of one stream.
-    pub fn recv_stream(&self, stream: StreamId, max: usize, batch: &mut Batch) -> Result<usize> { todo!() }
-    /// Copies as many whole frames of one session as fit into buf; Ok(n bytes), 0 = nothing queued;
-    /// Limit error (naming the needed size) if the first frame alone does not fit.
-    pub fn read(&self, session: SessionId, buf: &mut [u8]) -> Result<usize> { todo!() }
+    /// The time, as [`now_ms`](Self::now_ms) counts it, at which something is due.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.lock().next_deadline_ms()
+    }
 
-    // -- delivery by callbacks
-    /// Registers the frame callback of one session, or (None) of all sessions without their own.
-    pub fn on_frame(&self, session: Option<SessionId>, callback: Box<dyn Fn(&Frame<'_>) -> Verdict + Send + Sync>) -> Result<()> { todo!() }
-    /// Runs frame callbacks on this thread for up to max frames; Ok(n) frames accepted.
-    pub fn dispatch(&self, max: usize) -> Result<usize> { todo!() }
+    fn clock_ms(&self) -> Option<u64> {
+        match self.clock {
+            Clock::Monotonic { since, .. } => {
+                Some(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX))
+            }
+            Clock::Manual => None,
+        }
+    }
 
-    pub fn stats(&self) -> Stats { todo!() }
-    pub fn session_stats(&self, session: SessionId) -> Result<SessionStats> { todo!() }
+    // ---- sessions and streams ----
+
+    /// Opens a session. Fails with [`ErrorKind::InvalidArgument`] if the parameters contradict
+    /// each other.
+    pub fn open(&self, params: SessionParams) -> Result<SessionId> {
+        self.with(|core| core.open(&params)).map(SessionId)
+    }
+
+    /// Opens a stream of a session. Every session has a duplex one from the start, which needs no
+    /// opening; a host opens streams if its transport has several ways out for one session
+    /// (legacy HTTP). What belongs to no request then waits for a [`StreamKind::Standalone`] one.
+    ///
+    /// [`ErrorKind::State`] if the session cannot have another of that kind.
+    pub fn open_stream(&self, session: SessionId, kind: StreamKind) -> Result<StreamId> {
+        self.with(|core| core.open_stream(session, kind)).map(StreamId)
+    }
+
+    /// The connection of a stream is gone. For a duplex stream that is the session's end. For a
+    /// session of 2026-07-28 it cancels what the stream was opened for; for older ones it does
+    /// not (R35).
+    pub fn close_stream(&self, stream: StreamId) -> Result<()> {
+        self.with(|core| core.close_stream(stream))
+    }
+
+    /// The stream that a session has without naming it. [`ErrorKind::State`] if it has several,
+    /// or none that is open.
+    pub fn stream(&self, session: SessionId) -> Result<StreamId> {
+        self.lock().default_stream(session).map(StreamId)
+    }
+
+    /// Says goodbye to a client. With a graceful reason, what is queued and the closing frames of
+    /// its listens can still be drained; with any other, what is queued is dropped and its
+    /// listens end with an error. When the last frame is out the session is gone, and
+    /// [`Hooks::on_session_end`] is called.
+    pub fn end(&self, session: SessionId, reason: EndReason) -> Result<()> {
+        self.with(|core| core.end(session, reason))
+    }
+
+    /// The peer is gone: nothing more is rendered, the handle is stale at once. Waits for a frame
+    /// callback of the session that is running on another thread, unless this is called from a
+    /// callback itself; the session's own callback is dropped before this returns.
+    pub fn close(&self, session: SessionId) -> Result<()> {
+        let mut core = self.lock();
+        if !self.callbacks.is_inside(self) {
+            core = self.wait_until_put_down(core, session);
+        }
+        let closed = core.close(session);
+        self.release(core);
+        if closed.is_ok() {
+            self.callbacks.forget(session);
+        }
+        closed
+    }
+
+    /// Stops offering a session's output, because its connection takes no more just now. Nothing
+    /// is lost that its bounds do not lose.
+    pub fn pause(&self, session: SessionId) -> Result<()> {
+        self.with(|core| core.pause(session, true))
+    }
+
+    /// Offers a session's output again.
+    pub fn resume(&self, session: SessionId) -> Result<()> {
+        self.with(|core| core.pause(session, false))
+    }
+
+    /// The revision that a session speaks: `None` before it is settled, and for open sessions.
+    pub fn revision(&self, session: SessionId) -> Result<Option<Revision>> {
+        self.lock().revision(session)
+    }
+
+    /// The number that the host gave with the session.
+    pub fn user_data(&self, session: SessionId) -> Result<u64> {
+        self.lock().user_data(session)
+    }
+
+    // ---- messages ----
+
+    /// Takes in one JSON-RPC message of a client, as bytes. [`Disposition::Handled`]: the engine
+    /// has dealt with it, and an answer is queued if one is due. [`Disposition::Pass`]: the host
+    /// must act on it. What is wrong with a message is answered, counted and logged; it is no
+    /// error of this call.
+    ///
+    /// `stream` is the stream that the message belongs to: its answer goes out there. `None`: the
+    /// only one there is.
+    ///
+    /// [`ErrorKind::State`] for a batch (2025-03-26) of which the host must act on a part: that
+    /// takes [`receive_each`](Self::receive_each). Nothing has been done then.
+    pub fn receive(
+        &self,
+        session: SessionId,
+        stream: Option<StreamId>,
+        message: &[u8],
+    ) -> Result<Disposition> {
+        self.with(|core| {
+            if core.is_mixed_batch(session, message)? {
+                return Err(Error::new(
+                    ErrorKind::State,
+                    "the batch has messages for the engine and for the host: use receive_each",
+                ));
+            }
+            core.receive(session, stream, message, &mut |_| {})
+        })
+    }
+
+    /// As [`receive`](Self::receive), and calls `pass` with the JSON text of each message that
+    /// the host must act on: the message itself, or those elements of a batch.
+    pub fn receive_each(
+        &self,
+        session: SessionId,
+        stream: Option<StreamId>,
+        message: &[u8],
+        mut pass: impl FnMut(&str),
+    ) -> Result<Disposition> {
+        let mut passed = Vec::new();
+        let disposition = self.with(|core| {
+            core.receive(session, stream, message, &mut |text| passed.push(text.to_owned()))
+        })?;
+        passed.iter().for_each(|text| pass(text));
+        Ok(disposition)
+    }
+
+    /// Says that a message was longer than `message.max_bytes` and that the transport skipped it.
+    /// It is refused where the revision has an answer for it.
+    pub fn receive_too_long(
+        &self,
+        session: SessionId,
+        stream: Option<StreamId>,
+    ) -> Result<Disposition> {
+        self.with(|core| core.receive_too_long(session, stream))
+    }
+
+    /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
+    /// after everything that is queued of its request, on the stream that the request came by;
+    /// it fails with [`ErrorKind::State`] if no such request is in flight, because it was
+    /// cancelled for example. A notification is admitted as if it had been raised for this
+    /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
+    pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
+        self.with(|core| core.send(session, stream, message))
+    }
+
+    // ---- subscriptions without a message ----
+
+    /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
+    /// twice is subscribing once (G9).
+    pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
+        self.with(|core| core.subscribe(session, uri))
+    }
+
+    /// Undoes [`subscribe`](Self::subscribe); what is queued of that URI is dropped.
+    /// [`ErrorKind::Gone`] if there was no such subscription.
+    pub fn unsubscribe(&self, session: SessionId, uri: &str) -> Result<()> {
+        self.with(|core| core.unsubscribe(session, uri))
+    }
+
+    /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
+    /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
+    pub fn listen(
+        &self,
+        session: SessionId,
+        stream: Option<StreamId>,
+        id: &str,
+        filter: &str,
+    ) -> Result<SubscriptionId> {
+        self.with(|core| {
+            let listened = core.listen(session, stream, id, filter);
+            core.settle_lagging();
+            listened
+        })
+        .map(SubscriptionId)
+    }
+
+    /// The listen with that request id (JSON text).
+    pub fn subscription(&self, session: SessionId, id: &str) -> Result<SubscriptionId> {
+        self.lock().subscription(session, id).map(SubscriptionId)
+    }
+
+    /// Ends a listen. With a graceful reason what is queued of it goes out, then its result
+    /// (R48); with [`EndReason::Cancelled`] or [`EndReason::Disconnected`] nothing more does; with
+    /// any other an error that names the reason.
+    pub fn end_subscription(&self, subscription: SubscriptionId, reason: EndReason) -> Result<()> {
+        self.with(|core| core.end_subscription(subscription, reason))
+    }
+
+    /// How many subscriptions would hear of an update of that URI: a host may spare itself work
+    /// for which there is no audience.
+    pub fn subscriber_count(&self, uri: &str) -> usize {
+        self.lock().subscriber_count(uri)
+    }
+
+    // ---- raising ----
+
+    /// Raises a notification by its method, with params that are the JSON text of an object.
+    /// Methods of the protocol are routed by their own rules; any other passes through unchanged
+    /// to the open and legacy sessions that hear of it. Yields how many subscriptions it reached
+    /// (for events: sessions), merged ones included.
+    ///
+    /// [`ErrorKind::Limit`] if the params exceed `params.max_bytes`; [`ErrorKind::Json`] if they
+    /// are not what the method takes; [`ErrorKind::NotNegotiated`] if the method is not a
+    /// server's to send.
+    pub fn notify(&self, method: &str, params: Option<&str>, raise: &Raise<'_>) -> Result<usize> {
+        self.with(|core| core.notify(method, params, raise))
+    }
+
+    /// The list of tools has changed.
+    pub fn notify_tool_list_changed(&self, raise: &Raise<'_>) -> Result<usize> {
+        self.raise(NoticeKind::ToolList, "", raise)
+    }
+
+    /// The list of prompts has changed.
+    pub fn notify_prompt_list_changed(&self, raise: &Raise<'_>) -> Result<usize> {
+        self.raise(NoticeKind::PromptList, "", raise)
+    }
+
+    /// The list of resources (or of their templates, G21) has changed.
+    pub fn notify_resource_list_changed(&self, raise: &Raise<'_>) -> Result<usize> {
+        self.raise(NoticeKind::ResourceList, "", raise)
+    }
+
+    /// A resource has changed. URIs are compared byte by byte (G3).
+    pub fn notify_resource_updated(&self, uri: &str, raise: &Raise<'_>) -> Result<usize> {
+        if uri.is_empty() {
+            return Err(Error::invalid("uri must not be empty"));
+        }
+        self.raise(NoticeKind::Resource, uri, raise)
+    }
+
+    fn raise(&self, kind: NoticeKind, uri: &str, raise: &Raise<'_>) -> Result<usize> {
+        self.with(|core| {
+            let reached = core.raise(kind, uri, raise);
+            core.settle_lagging();
+            reached
+        })
+    }
+
+    /// Long work moves on. Reaches the request whose token it is, if that is in flight and the
+    /// value is greater than the last one (R16, R17), and open sessions. Each session chooses its
+    /// tokens for itself: name the session in `raise`, unless only one can be meant.
+    pub fn notify_progress(&self, progress: &Progress<'_>, raise: &Raise<'_>) -> Result<usize> {
+        let token = Id::parse(progress.token).ok_or_else(|| {
+            Error::invalid("token must be the JSON text of a string or an integer")
+        })?;
+        let mut params = format!(
+            r#"{{"progressToken":{token},"progress":{}"#,
+            number("progress", progress.progress)?
+        );
+        if let Some(total) = progress.total {
+            params += &format!(r#","total":{}"#, number("total", total)?);
+        }
+        if let Some(message) = progress.message {
+            params += &format!(r#","message":{}"#, encode::string(message));
+        }
+        params.push('}');
+        self.notify(method::PROGRESS, Some(&params), raise)
+    }
+
+    /// A log message, with data that is JSON text. It reaches open sessions, legacy ones whose
+    /// level admits it, and for 2026-07-28 only the request that it belongs to, if that asked for
+    /// such a level (R10, R12): name it by [`Target::Request`](crate::Target::Request).
+    pub fn notify_logging_message(
+        &self,
+        level: Level,
+        logger: Option<&str>,
+        data: &str,
+        raise: &Raise<'_>,
+    ) -> Result<usize> {
+        let logger = logger.map(|logger| format!(r#""logger":{},"#, encode::string(logger)));
+        let logger = logger.unwrap_or_default();
+        serde_json::from_str::<serde::de::IgnoredAny>(data)
+            .map_err(|e| Error::new(ErrorKind::Json, format!("data: {e}")))?;
+        let params = format!(r#"{{"level":"{level}",{logger}"data":{data}}}"#);
+        self.notify(method::MESSAGE, Some(&params), raise)
+    }
+
+    /// Something is wrong: a log message of level `warning` or above. A lower one is
+    /// [`ErrorKind::InvalidArgument`].
+    pub fn notify_alert(
+        &self,
+        level: Level,
+        logger: Option<&str>,
+        data: &str,
+        raise: &Raise<'_>,
+    ) -> Result<usize> {
+        if level < Level::Warning {
+            return Err(Error::invalid(format!(
+                "an alert has level {} or above, not {level}",
+                Level::Warning
+            )));
+        }
+        self.notify_logging_message(level, logger, data, raise)
+    }
+
+    // ---- delivery by pull ----
+
+    /// Waits until some session has output (`true`), or until somebody called
+    /// [`wakeup`](Self::wakeup) or the time is over (`false`). `None` waits for as long as it
+    /// takes. What falls due meanwhile is done.
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let next = self.tick().and_then(|left| Instant::now().checked_add(left));
+            let first = [until, next].into_iter().flatten().min();
+            if let Some(has_output) = self.ready.wait(first) {
+                return has_output;
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return false;
+            }
+        }
+    }
+
+    /// Makes one [`wait`](Self::wait), present or next, return at once.
+    pub fn wakeup(&self) {
+        self.ready.wake();
+    }
+
+    /// A file descriptor for a poll loop: readable exactly while some session has output. It is
+    /// the engine's: do not read, write or close it. `None` where the system has none.
+    pub fn fd(&self) -> Option<i32> {
+        self.ready.fd().ok()
+    }
+
+    /// Puts up to `max` sessions that have output into `ready`, longest waiting first.
+    pub fn ready_sessions(&self, max: usize, ready: &mut Vec<SessionId>) {
+        ready.clear();
+        self.lock().ready_sessions(max, ready);
+    }
+
+    /// Takes up to `max` frames into a batch: of one session, or of all that have no frame
+    /// callback, in turns. Yields how many.
+    pub fn recv(&self, session: Option<SessionId>, max: usize, batch: &mut Batch) -> Result<usize> {
+        batch.clear();
+        self.with(|core| match session {
+            Some(session) => {
+                let ix = core.session_even_ending(session)?;
+                Ok(core.drain_session(ix, max, batch))
+            }
+            None => Ok(core.drain(max, batch)),
+        })
+    }
+
+    /// Takes up to `max` frames of one stream into a batch.
+    pub fn recv_stream(&self, stream: StreamId, max: usize, batch: &mut Batch) -> Result<usize> {
+        batch.clear();
+        self.with(|core| {
+            let ix = core.stream_ix(stream)?;
+            Ok(core.drain_stream(ix, max, batch).0)
+        })
+    }
+
+    /// Copies as many whole frames of one session as fit into `buf`, and yields their bytes: 0 if
+    /// nothing is queued. Fails with [`ErrorKind::Limit`], naming the size, if the first one
+    /// alone does not fit; it stays queued.
+    ///
+    /// For a session with one stream. If it has several, use
+    /// [`recv_stream`](Self::recv_stream).
+    pub fn read(&self, session: SessionId, buf: &mut [u8]) -> Result<usize> {
+        let mut sink = Flat::new(buf);
+        self.with(|core| {
+            let ix = core.session_even_ending(session)?;
+            let _only = core.default_stream(session)?;
+            core.drain_session(ix, usize::MAX, &mut sink);
+            Ok(())
+        })?;
+        written(sink.finish())
+    }
+
+    /// Packs as many whole frames of as many sessions as fit into `buf`, and yields the bytes
+    /// used. Each record is a header (session `u64`, stream `u64`, flags `u32`, length `u32`, in
+    /// the machine's byte order), the frame, and zeros up to a multiple of 8 bytes. Fails with
+    /// [`ErrorKind::Limit`], naming the size, if the first record alone does not fit.
+    pub fn drain(&self, buf: &mut [u8]) -> Result<usize> {
+        let mut sink = Packed::new(buf);
+        self.with(|core| core.drain(usize::MAX, &mut sink));
+        written(sink.finish())
+    }
+
+    // ---- numbers ----
+
+    /// What the engine has done and holds.
+    pub fn stats(&self) -> Stats {
+        self.lock().stats()
+    }
+
+    /// What one session has had and holds.
+    pub fn session_stats(&self, session: SessionId) -> Result<SessionStats> {
+        self.lock().session_stats(session)
+    }
+
+    // ---- the three steps of every call ----
+
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Core) -> T) -> T {
+        let mut core = self.lock();
+        if let Clock::Monotonic { since, is_needed: true } = self.clock {
+            core.advance(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
+        }
+        let result = work(&mut core);
+        self.release(core);
+        result
+    }
+
+    /// The second and the third step, for a caller that has taken the lock itself.
+    pub(crate) fn release(&self, mut core: MutexGuard<'_, Core>) {
+        let news = if core.has_news() { core.take_news() } else { Vec::new() };
+        let is_nearer =
+            self.ready.note(core.is_ready(), core.is_push_ready(), core.next_deadline_ms());
+        drop(core);
+        if self.ready.settle(is_nearer)
+            && let Some(wake) = &self.hooks.wake
+        {
+            wake();
+        }
+        for item in news {
+            self.tell(&item);
+        }
+    }
+
+    fn tell(&self, news: &News) {
+        match news {
+            News::Log(record) => {
+                if let Some(log) = &self.hooks.log {
+                    log(record);
+                }
+            }
+            News::End(end) => {
+                self.callbacks.forget(end.session);
+                if let Some(session_end) = &self.hooks.session_end {
+                    session_end(end);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
+        // A panic of the core's own under the lock: what it left is not to be trusted.
+        self.core.lock().expect("an earlier panic has left the engine in an unknown state")
+    }
+}
+
+fn written((used, needed): (usize, Option<usize>)) -> Result<usize> {
+    match needed {
+        Some(needed) if used == 0 => Err(Error::new(
+            ErrorKind::Limit,
+            format!("the buffer is too small: the next frame needs {needed} bytes"),
+        )),
+        _ => Ok(used),
+    }
+}
+
+/// A finite number as JSON: whole ones without a fraction.
+fn number(field: &str, value: f64) -> Result<String> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if !value.is_finite() {
+        return Err(Error::invalid(format!("{field} must be a finite number")));
+    }
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        return Ok(format!("{value:.0}"));
+    }
+    Ok(serde_json::Number::from_f64(value).expect("it is finite").to_string())
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("ready", &self.ready).finish_non_exhaustive()
+    }
 }

@@ -1,11 +1,19 @@
-//! The engine as a host holds it: the lock around the state machine, readiness, and callbacks.
+//! The engine as a host holds it: the lock around the state machine, its clock, readiness, and
+//! delivery by pull, by callback and by threads.
 
 mod batch;
+mod callbacks;
 mod engine;
 mod hooks;
-mod stats;
+mod level;
+mod ready;
+mod sinks;
+#[cfg(feature = "dispatch")]
+mod threads;
 
 pub use batch::{Batch, Frame, FrameFlags};
+pub use callbacks::FrameCallback;
 pub use engine::Engine;
-pub use hooks::{Hooks, LogRecord, SessionEnd};
-pub use stats::{SessionStats, Stats};
+pub use hooks::Hooks;
+#[cfg(feature = "dispatch")]
+pub use threads::Dispatcher;

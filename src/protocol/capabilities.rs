@@ -82,7 +82,8 @@ mod tests {
     fn only_what_is_said_is_advertised() {
         assert_eq!(Capabilities::from_json("{}").unwrap(), Capabilities::none());
         let some = r#"{"logging":{},"tools":{},"resources":{"subscribe":true},"x":[1]}"#;
-        let expected = Capabilities { logging: true, resources_subscribe: true, ..Capabilities::none() };
+        let expected =
+            Capabilities { logging: true, resources_subscribe: true, ..Capabilities::none() };
         assert_eq!(Capabilities::from_json(some).unwrap(), expected);
         let text = Capabilities::from_json("[]").unwrap_err().to_string();
         assert!(text.starts_with("JSON: capabilities"), "{text}");

@@ -2,7 +2,14 @@
 //! written. Pure: no state, no I/O, nothing of the engine.
 
 mod capabilities;
+pub(crate) mod code;
+pub(crate) mod encode;
+pub(crate) mod filter;
+pub(crate) mod id;
+pub(crate) mod kind;
 mod level;
+pub(crate) mod message;
+pub(crate) mod meta;
 mod revision;
 
 pub use capabilities::Capabilities;

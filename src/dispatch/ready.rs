@@ -1,0 +1,190 @@
+//! Readiness: how those who wait learn that the engine has output.
+//!
+//! The truth is known under the engine's lock and noted here before it is released
+//! ([`Ready::note`]). What is shown to the outside is brought in line afterwards, with no lock of
+//! the engine held ([`Ready::settle`]).
+//!
+//! Invariant: once every call has settled, what is shown is the truth. A caller writes the truth
+//! and then reads what is shown; whoever changes what is shown writes it and then reads the truth
+//! again. All four are sequentially consistent, so of two that race at least one sees the other.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::dispatch::level::Level;
+
+/// Something true that is shown with a delay.
+#[derive(Debug, Default)]
+struct Shown {
+    truth: AtomicBool,
+    shown: AtomicBool,
+}
+
+impl Shown {
+    fn is_settled(&self) -> bool {
+        self.truth.load(SeqCst) == self.shown.load(SeqCst)
+    }
+
+    /// Shows the truth; yields it if that is news. Only under the lock of [`Outside`].
+    fn show(&self) -> Option<bool> {
+        let truth = self.truth.load(SeqCst);
+        (self.shown.swap(truth, SeqCst) != truth).then_some(truth)
+    }
+}
+
+type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// What the outside sees.
+#[derive(Default)]
+struct Outside {
+    level: Option<Level>,
+    is_woken: bool,
+    /// Dispatchers that want to know of output for callbacks, and of new deadlines.
+    dispatchers: Vec<(u64, Waker)>,
+    next_dispatcher: u64,
+}
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+#[derive(Default)]
+pub(crate) struct Ready {
+    /// Output of any session.
+    any: Shown,
+    /// Output for a frame callback.
+    pushed: Shown,
+    deadline_ms: AtomicU64,
+    outside: Mutex<Outside>,
+    changed: Condvar,
+}
+
+impl Ready {
+    pub(crate) fn new() -> Self {
+        Self { deadline_ms: AtomicU64::new(NEVER), ..Self::default() }
+    }
+
+    /// Notes the truth. Called with the engine's lock held; yields whether a deadline has come
+    /// nearer, which those who wait must learn.
+    pub(crate) fn note(&self, any: bool, pushed: bool, deadline_ms: Option<u64>) -> bool {
+        self.any.truth.store(any, SeqCst);
+        self.pushed.truth.store(pushed, SeqCst);
+        let deadline_ms = deadline_ms.unwrap_or(NEVER);
+        deadline_ms < self.deadline_ms.swap(deadline_ms, SeqCst)
+    }
+
+    /// Notes the truth about output for callbacks only: its frames come and go one by one, and
+    /// only dispatchers care for each.
+    pub(crate) fn note_pushed(&self, pushed: bool) {
+        self.pushed.truth.store(pushed, SeqCst);
+    }
+
+    /// Brings what is shown in line with the truth. Yields whether the engine, idle before, has
+    /// output now. Called with no lock held.
+    pub(crate) fn settle(&self, is_nearer: bool) -> bool {
+        let mut has_output = false;
+        let mut must_wake = is_nearer;
+        while !(self.any.is_settled() && self.pushed.is_settled()) {
+            let outside = self.lock();
+            if let Some(any) = self.any.show() {
+                has_output = any;
+                match &outside.level {
+                    Some(level) if any => level.raise(),
+                    Some(level) => level.lower(),
+                    None => {}
+                }
+                if any {
+                    self.changed.notify_all();
+                }
+            }
+            if self.pushed.show() == Some(true) {
+                must_wake = true;
+            }
+        }
+        if is_nearer {
+            let _outside = self.lock();
+            self.changed.notify_all();
+        }
+        if must_wake {
+            let wakers: Vec<Waker> =
+                self.lock().dispatchers.iter().map(|(_, waker)| waker.clone()).collect();
+            wakers.iter().for_each(|waker| waker());
+        }
+        has_output
+    }
+
+    /// Waits until there is output (`Some(true)`), somebody called [`wake`](Self::wake)
+    /// (`Some(false)`), the deadline came nearer or `until` has passed (`None`).
+    pub(crate) fn wait(&self, until: Option<Instant>) -> Option<bool> {
+        let deadline_ms = self.deadline_ms.load(SeqCst);
+        let mut outside = self.lock();
+        loop {
+            if std::mem::take(&mut outside.is_woken) {
+                return Some(false);
+            }
+            if self.any.shown.load(SeqCst) {
+                return Some(true);
+            }
+            if self.deadline_ms.load(SeqCst) < deadline_ms {
+                return None;
+            }
+            outside = match until {
+                None => self.changed.wait(outside).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    let waited = self.changed.wait_timeout(outside, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        self.lock().is_woken = true;
+        self.changed.notify_all();
+    }
+
+    /// The descriptor, made when first asked for.
+    pub(crate) fn fd(&self) -> std::io::Result<i32> {
+        let mut outside = self.lock();
+        if let Some(level) = &outside.level {
+            return Ok(level.fd());
+        }
+        let level = Level::new()?;
+        if self.any.shown.load(SeqCst) {
+            level.raise();
+        }
+        let fd = level.fd();
+        outside.level = Some(level);
+        Ok(fd)
+    }
+
+    #[cfg(feature = "dispatch")]
+    pub(crate) fn add_dispatcher(&self, waker: Waker) -> u64 {
+        let mut outside = self.lock();
+        outside.next_dispatcher += 1;
+        let name = outside.next_dispatcher;
+        outside.dispatchers.push((name, waker));
+        name
+    }
+
+    #[cfg(feature = "dispatch")]
+    pub(crate) fn remove_dispatcher(&self, name: u64) {
+        self.lock().dispatchers.retain(|(other, _)| *other != name);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outside> {
+        // Nothing under this lock can leave it half changed.
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready").field("any", &self.any).field("pushed", &self.pushed).finish()
+    }
+}

@@ -1,0 +1,116 @@
+//! Dispatcher threads: a tokio runtime of the engine's own that runs the frame callbacks.
+//!
+//! Each worker registers for wake-ups *before* it looks for work, so that output which comes
+//! between the look and the sleep wakes it. A worker sleeps only after it has seen that no
+//! session with a callback has output, and any output after that is an edge that wakes all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+
+use crate::dispatch::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Frames that a worker takes before it lets others on its thread run.
+const BUDGET: usize = 256;
+
+/// Threads that deliver an engine's frames to its callbacks until they are stopped.
+#[derive(Debug)]
+pub struct Dispatcher {
+    runtime: Option<Runtime>,
+    shared: Arc<Shared>,
+    name: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    engine: Arc<Engine>,
+    news: Arc<Notify>,
+    is_stopping: AtomicBool,
+}
+
+impl Dispatcher {
+    /// Starts that many threads. They also do what falls due by the machine's clock.
+    ///
+    /// [`ErrorKind::InvalidArgument`] for no thread, [`ErrorKind::Os`] if the system gives none.
+    pub fn start(engine: Arc<Engine>, threads: usize) -> Result<Self> {
+        if threads == 0 {
+            return Err(Error::invalid("threads must be at least 1"));
+        }
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("fanfare-dispatch")
+            .enable_time()
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Os, format!("dispatcher threads: {e}")))?;
+        let news = Arc::new(Notify::new());
+        let waker = news.clone();
+        let name = engine.ready.add_dispatcher(Arc::new(move || waker.notify_waiters()));
+        let shared = Arc::new(Shared { engine, news, is_stopping: AtomicBool::new(false) });
+        for _ in 0..threads {
+            runtime.spawn(work(shared.clone()));
+        }
+        Ok(Self { runtime: Some(runtime), shared, name })
+    }
+
+    /// Stops the threads: when it returns, no callback is running on them and none will start.
+    /// What is queued stays queued. Must not be called from a callback that runs on one of them;
+    /// that is [`ErrorKind::Reentrant`], and the threads go on.
+    pub fn stop(mut self) -> Result<()> {
+        if self.shared.engine.callbacks.is_inside(&self.shared.engine) {
+            // Dropping a runtime on one of its own threads is a panic, so this one is left to run.
+            std::mem::forget(self);
+            return Err(Error::new(
+                ErrorKind::Reentrant,
+                "the dispatcher was stopped from inside a frame callback",
+            ));
+        }
+        self.shut_down();
+        Ok(())
+    }
+
+    fn shut_down(&mut self) {
+        self.shared.engine.ready.remove_dispatcher(self.name);
+        self.shared.is_stopping.store(true, Ordering::SeqCst);
+        self.shared.news.notify_waiters();
+        // Waits for the callbacks that are running: workers never block elsewhere.
+        drop(self.runtime.take());
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        if self.runtime.is_some() {
+            self.shut_down();
+        }
+    }
+}
+
+async fn work(shared: Arc<Shared>) {
+    loop {
+        let news = shared.news.notified();
+        tokio::pin!(news);
+        news.as_mut().enable();
+        if shared.is_stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        match shared.engine.dispatch(BUDGET) {
+            Ok(BUDGET) => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        match shared.engine.tick() {
+            Some(left) => {
+                // At least a moment, so that a deadline that is due but not done cannot spin.
+                let left = left.max(Duration::from_millis(1));
+                let _ = tokio::time::timeout(left, news).await;
+            }
+            None => news.await,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The way out: frames of a stream, of a session, or of whoever has some.
+
+use crate::engine::Core;
+use crate::engine::outbox::{AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, Lane, PASSING};
+use crate::framing::Framing;
+use crate::params::{SessionId, StreamId};
+use crate::protocol::encode::{self, Pieces};
+
+/// One frame that a sink may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) stream: StreamId,
+    pub(crate) framing: Framing,
+    /// Nothing will follow on this stream.
+    pub(crate) is_last: bool,
+    pub(crate) pieces: Pieces<'a>,
+}
+
+/// Takes frames, or declines one that it has no room for; that one stays.
+pub(crate) trait Sink {
+    fn take(&mut self, output: Output<'_>) -> bool;
+}
+
+/// A frame that a callback is looking at: it leaves the outbox when the callback has taken it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hand {
+    slot: u32,
+    stream: StreamId,
+    pub(crate) session: SessionId,
+}
+
+/// How many frames of one stream are taken before the others get their turn.
+const TURN: usize = 64;
+
+impl Core {
+    /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
+    /// Yields how many.
+    pub(crate) fn drain(&mut self, max: usize, sink: &mut dyn Sink) -> usize {
+        let mut taken = 0;
+        while taken < max
+            && let Some(stream) = self.out.first_ready(false)
+        {
+            let turn = TURN.min(max - taken);
+            let (count, declined) = self.drain_stream(stream, turn, sink);
+            taken += count;
+            if declined {
+                break;
+            }
+        }
+        taken
+    }
+
+    /// The same for one session.
+    pub(crate) fn drain_session(&mut self, ix: u32, max: usize, sink: &mut dyn Sink) -> usize {
+        let mut taken = 0;
+        let mut streams = self.streams_of(ix);
+        streams.reverse();
+        for stream in streams {
+            // The last frame of an ending session takes the session with it.
+            if taken == max || self.out.streams.get(stream).is_none() {
+                break;
+            }
+            let (count, declined) = self.drain_stream(stream, max - taken, sink);
+            taken += count;
+            if declined {
+                break;
+            }
+        }
+        taken
+    }
+
+    /// Takes up to `max` frames of one stream. Yields how many, and whether the sink declined.
+    pub(crate) fn drain_stream(
+        &mut self,
+        stream: u32,
+        max: usize,
+        sink: &mut dyn Sink,
+    ) -> (usize, bool) {
+        let mut taken = 0;
+        while taken < max {
+            let Some(slot) = self.front(stream) else { break };
+            let output = self.output(stream, slot);
+            let is_last = output.is_last;
+            let len = output.pieces.len() + framing_len(output.framing);
+            if !sink.take(output) {
+                return (taken, true);
+            }
+            self.count_delivered(stream, len);
+            self.pop(slot);
+            taken += 1;
+            if is_last {
+                self.close_drained(stream);
+                return (taken, false);
+            }
+        }
+        if taken == max {
+            self.out.rotate(stream);
+        }
+        (taken, false)
+    }
+
+    /// The sessions that have output, longest waiting first, each once.
+    pub(crate) fn ready_sessions(&self, max: usize, found: &mut Vec<SessionId>) {
+        let mut last = None;
+        for stream in self.out.ready() {
+            if found.len() == max {
+                break;
+            }
+            let session = self.out.streams[stream].session;
+            let handle = SessionId(self.sessions.handle(session));
+            if last != Some(session) && !found.contains(&handle) {
+                found.push(handle);
+            }
+            last = Some(session);
+        }
+    }
+
+    // ---- one frame at a time, for callbacks ----
+
+    /// Hands out the first frame of the stream that has waited longest for a callback. The
+    /// stream is busy until [`put_down`](Self::put_down).
+    pub(crate) fn take_in_hand(&mut self, sink: &mut dyn Sink) -> Option<Hand> {
+        let stream = self.out.first_ready(true)?;
+        let slot = self.front(stream)?;
+        let output = self.output(stream, slot);
+        let hand = Hand { slot, stream: output.stream, session: output.session };
+        sink.take(output);
+        self.out.slots[slot].flags |= IN_HAND;
+        self.out.set_flags(stream, BUSY, 0);
+        Some(hand)
+    }
+
+    /// The callback is done with the frame. What happened to it meanwhile stands: if it was
+    /// withdrawn it is gone, if it was raised again it is queued anew.
+    pub(crate) fn put_down(&mut self, hand: Hand, is_accepted: bool, len: usize) {
+        let Ok(stream) = self.stream_ix(hand.stream) else { return };
+        let slot = hand.slot;
+        let is_there = self
+            .out
+            .slots
+            .get(slot)
+            .is_some_and(|record| record.is(IN_HAND) && record.stream == stream);
+        if is_accepted {
+            self.count_delivered(stream, len);
+        }
+        if is_there {
+            let is_again = self.out.slots[slot].is(AGAIN);
+            self.out.slots[slot].flags &= !(IN_HAND | AGAIN);
+            if is_accepted && is_again {
+                self.out.unlink(slot);
+                self.out.push(slot, Lane::Main);
+            } else if is_accepted {
+                self.pop(slot);
+            }
+        }
+        self.out.set_flags(stream, 0, BUSY);
+        self.out.rotate(stream);
+        let record = &self.out.streams[stream];
+        if record.is(FINISHED) && record.queued == 0 {
+            self.close_drained(stream);
+        }
+    }
+
+    // ---- rendering ----
+
+    fn front(&self, stream: u32) -> Option<u32> {
+        let record = &self.out.streams[stream];
+        let is_open = !record.is(crate::engine::outbox::DETACHED | BUSY);
+        is_open.then(|| record.front()).flatten()
+    }
+
+    fn output(&self, stream: u32, slot: u32) -> Output<'_> {
+        let record = &self.out.streams[stream];
+        Output {
+            session: SessionId(self.sessions.handle(record.session)),
+            stream: StreamId(self.out.streams.handle(stream)),
+            framing: self.sessions[record.session].framing,
+            is_last: record.is(FINISHED) && record.queued == 1,
+            pieces: self.pieces(slot),
+        }
+    }
+
+    /// What a slot reads as.
+    pub(crate) fn pieces(&self, slot: u32) -> Pieces<'_> {
+        let record = &self.out.slots[slot];
+        match &record.body {
+            Body::Event(entry) => Pieces::one(self.events.body(entry.event)),
+            Body::Link(link) => {
+                let topic = &self.topics[link.topic];
+                let id = self.subs[link.sub].id.as_ref().map(|id| id.as_json());
+                let context = record
+                    .is(CONTEXT)
+                    .then(|| self.contexts.get(&slot).map(|&context| self.events.body(context)))
+                    .flatten();
+                encode::notice(topic.kind, &topic.name, id, context)
+            }
+        }
+    }
+
+    fn count_delivered(&mut self, stream: u32, len: usize) {
+        self.counters.delivered += 1;
+        self.counters.delivered_bytes += len as u64;
+        let session = self.out.streams[stream].session;
+        self.sessions[session].delivered += 1;
+    }
+
+    /// A frame has been taken: its slot leaves the outbox.
+    fn pop(&mut self, slot: u32) {
+        let record = &self.out.slots[slot];
+        let Body::Link(link) = &record.body else { return self.discard(slot) };
+        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
+        let session = self.out.streams[record.stream].session;
+        self.sessions[session].merged += u64::from(merged);
+        if record.flags & (PASSING | CONTEXT) == 0 {
+            self.out.unlink(slot);
+        } else {
+            self.discard(slot);
+        }
+    }
+
+    /// The last frame of a stream is out: the stream goes, and an ending session with its last.
+    fn close_drained(&mut self, stream: u32) {
+        let ix = self.out.streams[stream].session;
+        if self.sessions[ix].is_ending() {
+            self.bury_if_drained(ix);
+        } else {
+            self.drop_stream(stream);
+        }
+    }
+}
+
+fn framing_len(framing: Framing) -> usize {
+    framing.head().len() + framing.tail().len()
+}

@@ -1,0 +1,52 @@
+//! Event bodies: encoded once, shared by every entry that stands for them in an outbox.
+//!
+//! Invariant: `bytes` is the sum of the bodies that live, plus a fixed cost for each entry; it is
+//! what `engine.max_queued_bytes` bounds.
+
+use crate::engine::pool::Pool;
+
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) body: Box<str>,
+    entries: u32,
+}
+
+/// What an entry in an outbox costs beside the body: the slot.
+pub(crate) const ENTRY_BYTES: u64 = size_of::<crate::engine::outbox::Slot>() as u64;
+
+#[derive(Debug)]
+pub(crate) struct Events {
+    events: Pool<Event>,
+    pub(crate) bytes: u64,
+}
+
+impl Events {
+    pub(crate) fn new() -> Self {
+        Self { events: Pool::new(), bytes: 0 }
+    }
+
+    /// A body, held by its maker until [`release`](Self::release).
+    pub(crate) fn insert(&mut self, body: String) -> u32 {
+        self.bytes += body.len() as u64 + ENTRY_BYTES;
+        self.events.insert(Event { body: body.into(), entries: 1 })
+    }
+
+    pub(crate) fn hold(&mut self, ix: u32) {
+        self.bytes += ENTRY_BYTES;
+        self.events[ix].entries += 1;
+    }
+
+    pub(crate) fn release(&mut self, ix: u32) {
+        self.bytes -= ENTRY_BYTES;
+        let event = &mut self.events[ix];
+        event.entries -= 1;
+        if event.entries == 0 {
+            self.bytes -= event.body.len() as u64;
+            self.events.remove(ix);
+        }
+    }
+
+    pub(crate) fn body(&self, ix: u32) -> &str {
+        &self.events[ix].body
+    }
+}

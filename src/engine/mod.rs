@@ -1,0 +1,155 @@
+//! The engine as a state machine: who is there, who wants what, what waits to be sent.
+//!
+//! It has no thread, no lock, no socket and no clock. Calls come in, time comes in with
+//! [`Core::advance`], frames go out through [`Core::drain`] and news through [`Core::take_news`].
+//! The same calls give the same bytes.
+//!
+//! The ways in are `receive` (a client's message), `send` (the host's own message), `notify` (a
+//! change); the way out is `drain`. What lies between is the topics with their links, and the
+//! outboxes.
+
+mod drain;
+mod event;
+mod news;
+mod notify;
+mod outbox;
+mod pool;
+mod progress;
+mod queue;
+mod raise;
+mod receive;
+mod request;
+mod send;
+mod session;
+mod stats;
+mod stream;
+mod subscription;
+mod timer;
+mod topic;
+mod types;
+
+use std::collections::{HashMap, HashSet};
+
+pub(crate) use drain::{Hand, Output, Sink};
+pub(crate) use news::News;
+pub use news::{LogRecord, SessionEnd};
+pub use stats::{SessionStats, Stats};
+
+use crate::config::Config;
+use crate::engine::event::Events;
+use crate::engine::outbox::Outboxes;
+use crate::engine::pool::{HandleKind, Slab};
+use crate::engine::request::Requests;
+use crate::engine::session::{Principals, Session};
+use crate::engine::subscription::Subscriptions;
+use crate::engine::timer::Timers;
+use crate::engine::topic::Topics;
+use crate::protocol::Level;
+
+/// Everything the engine knows.
+#[derive(Debug)]
+pub(crate) struct Core {
+    config: Config,
+    now_ms: u64,
+    sessions: Slab<Session>,
+    /// Sessions that may hear of events raised to everyone: open and legacy ones.
+    audience: Vec<u32>,
+    principals: Principals,
+    topics: Topics,
+    subs: Subscriptions,
+    out: Outboxes,
+    events: Events,
+    /// The context that a link carries (an event body), for links with the `CONTEXT` flag.
+    contexts: HashMap<u32, u32>,
+    requests: Requests,
+    timers: Timers,
+    /// Counters; the gauges among them are filled in when somebody asks.
+    counters: Stats,
+    /// Methods that were told to the log hook as heavy.
+    told_heavy: HashSet<String>,
+    /// Whether every session is delivered by callback.
+    pushes_all: bool,
+    /// Sessions that overflowed during the present call and are to end with it.
+    lagging: Vec<u32>,
+    news: Vec<News>,
+}
+
+impl Core {
+    /// `engine` marks its handles apart from those of other engines of the process.
+    pub(crate) fn new(config: Config, engine: u32) -> Self {
+        Self {
+            config,
+            now_ms: 0,
+            sessions: Slab::new(HandleKind::Session, engine),
+            audience: Vec::new(),
+            principals: Principals::default(),
+            topics: Topics::new(),
+            subs: Subscriptions::new(engine),
+            out: Outboxes::new(engine),
+            events: Events::new(),
+            contexts: HashMap::new(),
+            requests: Requests::new(),
+            timers: Timers::default(),
+            counters: Stats::default(),
+            told_heavy: HashSet::new(),
+            pushes_all: false,
+            lagging: Vec::new(),
+            news: Vec::new(),
+        }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// Moves time, does what is due, and says when to come again. Time never goes back: an
+    /// earlier one leaves it where it is.
+    pub(crate) fn advance(&mut self, now_ms: u64) -> Option<u64> {
+        self.now_ms = self.now_ms.max(now_ms);
+        while let Some(request) = self.timers.pop_due(self.now_ms) {
+            self.release_held_progress(request);
+        }
+        self.settle_lagging();
+        self.next_deadline_ms()
+    }
+
+    pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
+        self.timers.next()
+    }
+
+    /// Whether some session has output.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.out.is_ready()
+    }
+
+    /// Whether some session has output for a callback.
+    pub(crate) fn is_push_ready(&self) -> bool {
+        self.out.first_ready(true).is_some()
+    }
+
+    pub(crate) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    fn log(&mut self, level: Level, target: &'static str, message: impl Into<String>) {
+        self.news.push(News::Log(LogRecord { level, target, message: message.into() }));
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            sessions: self.sessions.len() as u64,
+            streams: self.out.streams.len() as u64,
+            subscriptions: self.subs.held(),
+            links: self.subs.links() as u64,
+            topics: self.topics.held() as u64,
+            requests: self.requests.len() as u64,
+            queued_frames: self.out.queued,
+            queued_bytes: self.events.bytes,
+            ..self.counters
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! Outboxes: what each stream has still to send, and the list of streams that have something.
+//!
+//! A [`Slot`] is an entry of an outbox. There are two sorts: a *link*, which lives as long as its
+//! subscription and is queued when its topic was raised, and an *event* entry, which lives while
+//! it is queued. Slots are chained by index, so that queueing and removing never allocate and
+//! never search.
+//!
+//! Invariants:
+//! * a slot is in exactly one lane while `QUEUED` is set, and in none otherwise;
+//! * a stream is in a ready list if and only if it may be drained and a lane that may be drained
+//!   is not empty ([`Outboxes::refresh`] restores this after every change); which of the two
+//!   lists depends on whether a callback or a pull delivers it;
+//! * `first_event` of a stream is the first event entry of its main lane, so that dropping the
+//!   oldest never walks over notices twice.
+
+use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
+
+/// Which of a stream's two queues (DESIGN 4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Responses, acknowledgments, ends and errors, behind what belongs to them.
+    Control,
+    /// Everything else, in the order in which it was raised.
+    Main,
+}
+
+/// An entry of an outbox.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    next: u32,
+    prev: u32,
+    pub(crate) stream: u32,
+    pub(crate) flags: u8,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    Link(Link),
+    Event(EventEntry),
+}
+
+/// One (subscription, topic) pair.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) topic: u32,
+    /// Where it stands among its topic's links.
+    pub(crate) topic_pos: u32,
+    pub(crate) sub: u32,
+    pub(crate) sub_next: u32,
+    pub(crate) sub_prev: u32,
+    /// The topic's count of raisings to everyone when this one was queued: what has come since
+    /// has merged.
+    pub(crate) raised_at: u32,
+}
+
+/// One event queued for one stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventEntry {
+    pub(crate) event: u32,
+    pub(crate) owner: Owner,
+    /// The next entry of the same request.
+    pub(crate) owner_next: u32,
+}
+
+/// What an event entry belongs to, and must not outlive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Session,
+    Request(u32),
+    Subscription(u32),
+}
+
+/// In a lane.
+pub(crate) const QUEUED: u8 = 1;
+/// The lane is [`Lane::Control`].
+const CONTROL: u8 = 1 << 1;
+/// A link that is not raised: its session's types exclude it.
+pub(crate) const MUTED: u8 = 1 << 2;
+/// A link made by a raising for an open session that hears of every URI; it goes when drained.
+pub(crate) const PASSING: u8 = 1 << 3;
+/// A link with a context of its own.
+pub(crate) const CONTEXT: u8 = 1 << 4;
+/// An event that an overflow policy may drop, and that counts against the session's bounds.
+pub(crate) const DROPPABLE: u8 = 1 << 5;
+/// In the hands of a frame callback just now.
+pub(crate) const IN_HAND: u8 = 1 << 6;
+/// Raised again while in hand: what is in hand does not cover it.
+pub(crate) const AGAIN: u8 = 1 << 7;
+
+impl Slot {
+    pub(crate) fn new(stream: u32, flags: u8, body: Body) -> Self {
+        Self { next: NONE, prev: NONE, stream, flags, body }
+    }
+
+    pub(crate) fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        match &self.body {
+            Body::Link(link) => link,
+            Body::Event(_) => unreachable!("only links are chained to topics and subscriptions"),
+        }
+    }
+
+    pub(crate) fn link_mut(&mut self) -> &mut Link {
+        match &mut self.body {
+            Body::Link(link) => link,
+            Body::Event(_) => unreachable!("only links are chained to topics and subscriptions"),
+        }
+    }
+
+    pub(crate) fn event(&self) -> Option<EventEntry> {
+        match self.body {
+            Body::Event(entry) => Some(entry),
+            Body::Link(_) => None,
+        }
+    }
+
+    fn lane(&self) -> Lane {
+        if self.is(CONTROL) { Lane::Control } else { Lane::Main }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    head: u32,
+    tail: u32,
+}
+
+impl Queue {
+    const EMPTY: Self = Self { head: NONE, tail: NONE };
+}
+
+/// One ordered way out of a session.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) session: u32,
+    pub(crate) session_next: u32,
+    control: Queue,
+    main: Queue,
+    first_event: u32,
+    ready_next: u32,
+    ready_prev: u32,
+    /// How many slots are queued.
+    pub(crate) queued: u32,
+    /// Requests and listens received by this stream that have not ended yet.
+    pub(crate) open_requests: u32,
+    pub(crate) flags: u8,
+    pub(crate) kind: crate::params::StreamKind,
+}
+
+/// Nobody writes it out at present: what is queued waits.
+pub(crate) const DETACHED: u8 = 1;
+/// Its main lane waits for the end of the handshake (R7).
+pub(crate) const HELD: u8 = 1 << 1;
+/// The host asked for no more output.
+pub(crate) const PAUSED: u8 = 1 << 2;
+/// A frame callback is at work on it.
+pub(crate) const BUSY: u8 = 1 << 3;
+/// In the ready list.
+const READY: u8 = 1 << 4;
+/// What is queued is all there will ever be.
+pub(crate) const FINISHED: u8 = 1 << 5;
+/// Opened by the host by name, not with its session.
+pub(crate) const NAMED: u8 = 1 << 6;
+/// Delivered by a frame callback.
+pub(crate) const PUSHED: u8 = 1 << 7;
+
+impl Stream {
+    pub(crate) fn new(session: u32, kind: crate::params::StreamKind, flags: u8) -> Self {
+        Self {
+            session,
+            session_next: NONE,
+            control: Queue::EMPTY,
+            main: Queue::EMPTY,
+            first_event: NONE,
+            ready_next: NONE,
+            ready_prev: NONE,
+            queued: 0,
+            open_requests: 0,
+            flags,
+            kind,
+        }
+    }
+
+    pub(crate) fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The slot that would be drained next.
+    pub(crate) fn front(&self) -> Option<u32> {
+        if self.control.head != NONE {
+            return Some(self.control.head);
+        }
+        (self.main.head != NONE && !self.is(HELD)).then_some(self.main.head)
+    }
+
+    fn is_drainable(&self) -> bool {
+        !self.is(DETACHED | PAUSED | BUSY) && self.front().is_some()
+    }
+
+    fn queue(&mut self, lane: Lane) -> &mut Queue {
+        match lane {
+            Lane::Control => &mut self.control,
+            Lane::Main => &mut self.main,
+        }
+    }
+}
+
+/// Every stream's outbox.
+#[derive(Debug)]
+pub(crate) struct Outboxes {
+    pub(crate) slots: Pool<Slot>,
+    pub(crate) streams: Slab<Stream>,
+    /// Streams that can be drained: by pull, and by callback.
+    ready: [Queue; 2],
+    /// Slots queued on all streams.
+    pub(crate) queued: u64,
+}
+
+impl Outboxes {
+    pub(crate) fn new(engine: u32) -> Self {
+        Self {
+            slots: Pool::new(),
+            streams: Slab::new(HandleKind::Stream, engine),
+            ready: [Queue::EMPTY; 2],
+            queued: 0,
+        }
+    }
+
+    /// Puts a slot at the end of a lane of its stream.
+    #[inline]
+    pub(crate) fn push(&mut self, slot_ix: u32, lane: Lane) {
+        let slot = &mut self.slots[slot_ix];
+        debug_assert!(!slot.is(QUEUED));
+        slot.flags |= QUEUED;
+        if lane == Lane::Control {
+            slot.flags |= CONTROL;
+        } else {
+            slot.flags &= !CONTROL;
+        }
+        let is_event = matches!(slot.body, Body::Event(_));
+        let stream_ix = slot.stream;
+        let stream = &mut self.streams[stream_ix];
+        if is_event && lane == Lane::Main && stream.first_event == NONE {
+            stream.first_event = slot_ix;
+        }
+        stream.queued += 1;
+        self.queued += 1;
+        let queue = stream.queue(lane);
+        let before = std::mem::replace(&mut queue.tail, slot_ix);
+        if before == NONE {
+            queue.head = slot_ix;
+        }
+        slot.next = NONE;
+        slot.prev = before;
+        if before == NONE {
+            self.refresh(stream_ix);
+        } else {
+            self.slots[before].next = slot_ix;
+        }
+    }
+
+    /// Takes a slot out of its lane.
+    #[inline]
+    pub(crate) fn unlink(&mut self, slot_ix: u32) {
+        let slot = &mut self.slots[slot_ix];
+        debug_assert!(slot.is(QUEUED));
+        let (next, prev, lane, stream_ix) = (slot.next, slot.prev, slot.lane(), slot.stream);
+        slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
+        if next != NONE {
+            self.slots[next].prev = prev;
+        }
+        if prev != NONE {
+            self.slots[prev].next = next;
+        }
+        let stream = &mut self.streams[stream_ix];
+        let was_first_event = stream.first_event == slot_ix;
+        stream.queued -= 1;
+        self.queued -= 1;
+        let queue = stream.queue(lane);
+        if queue.head == slot_ix {
+            queue.head = next;
+        }
+        if queue.tail == slot_ix {
+            queue.tail = prev;
+        }
+        let is_empty = queue.head == NONE;
+        if was_first_event {
+            let mut at = next;
+            while at != NONE && matches!(self.slots[at].body, Body::Link(_)) {
+                at = self.slots[at].next;
+            }
+            self.streams[stream_ix].first_event = at;
+        }
+        if is_empty {
+            self.refresh(stream_ix);
+        }
+    }
+
+    /// Turns a queued link into an event entry where it stands.
+    pub(crate) fn replace_link(&mut self, slot_ix: u32, entry: EventEntry) {
+        let slot = &mut self.slots[slot_ix];
+        debug_assert!(slot.is(QUEUED));
+        slot.body = Body::Event(entry);
+        slot.flags &= !(PASSING | CONTEXT | MUTED);
+        let (stream, lane) = (slot.stream, slot.lane());
+        if lane == Lane::Main {
+            // The first event may now be an earlier one: look for it from the front.
+            let mut at = self.streams[stream].main.head;
+            while at != NONE && matches!(self.slots[at].body, Body::Link(_)) {
+                at = self.slots[at].next;
+            }
+            self.streams[stream].first_event = at;
+        }
+    }
+
+    /// The oldest event of a stream that its overflow policy may drop; if there is none, the
+    /// oldest passing link.
+    pub(crate) fn oldest_droppable(&self, stream: u32) -> Option<u32> {
+        let from = |first: u32, flag: u8| {
+            let mut at = first;
+            while at != NONE {
+                let slot = &self.slots[at];
+                if slot.is(flag) && !slot.is(IN_HAND) {
+                    return Some(at);
+                }
+                at = slot.next;
+            }
+            None
+        };
+        let stream = &self.streams[stream];
+        from(stream.first_event, DROPPABLE).or_else(|| from(stream.main.head, PASSING))
+    }
+
+    /// The queued slots of a lane, front to back.
+    pub(crate) fn lane(&self, stream: u32, lane: Lane) -> Vec<u32> {
+        let stream = &self.streams[stream];
+        let mut at = match lane {
+            Lane::Control => stream.control.head,
+            Lane::Main => stream.main.head,
+        };
+        let mut found = Vec::new();
+        while at != NONE {
+            found.push(at);
+            at = self.slots[at].next;
+        }
+        found
+    }
+
+    /// Sets and clears flags of a stream, and keeps the ready lists right.
+    pub(crate) fn set_flags(&mut self, stream: u32, set: u8, clear: u8) {
+        if (set | clear) & PUSHED != 0 && self.streams[stream].is(READY) {
+            self.leave_ready(stream);
+        }
+        let flags = &mut self.streams[stream].flags;
+        *flags = *flags & !clear | set;
+        self.refresh(stream);
+    }
+
+    /// Puts a stream into its ready list or takes it out, as its state says.
+    pub(crate) fn refresh(&mut self, ix: u32) {
+        let stream = &self.streams[ix];
+        match (stream.is_drainable(), stream.is(READY)) {
+            (true, false) => self.enter_ready(ix),
+            (false, true) => self.leave_ready(ix),
+            _ => {}
+        }
+    }
+
+    fn enter_ready(&mut self, ix: u32) {
+        let list = &mut self.ready[usize::from(self.streams[ix].is(PUSHED))];
+        let before = std::mem::replace(&mut list.tail, ix);
+        if before == NONE {
+            list.head = ix;
+        } else {
+            self.streams[before].ready_next = ix;
+        }
+        let stream = &mut self.streams[ix];
+        stream.flags |= READY;
+        stream.ready_prev = before;
+        stream.ready_next = NONE;
+    }
+
+    fn leave_ready(&mut self, ix: u32) {
+        let stream = &mut self.streams[ix];
+        stream.flags &= !READY;
+        let (next, prev) = (stream.ready_next, stream.ready_prev);
+        let list = &mut self.ready[usize::from(stream.is(PUSHED))];
+        if next == NONE {
+            list.tail = prev;
+        }
+        if prev == NONE {
+            list.head = next;
+        }
+        if next != NONE {
+            self.streams[next].ready_prev = prev;
+        }
+        if prev != NONE {
+            self.streams[prev].ready_next = next;
+        }
+    }
+
+    /// Sends a stream to the end of its ready list, so that the others get their turn.
+    pub(crate) fn rotate(&mut self, ix: u32) {
+        if self.streams[ix].is(READY) {
+            self.leave_ready(ix);
+            self.enter_ready(ix);
+        }
+    }
+
+    /// Whether some stream can be drained.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.iter().any(|list| list.head != NONE)
+    }
+
+    /// The stream that has waited longest for a pull, or for a callback.
+    pub(crate) fn first_ready(&self, is_pushed: bool) -> Option<u32> {
+        let head = self.ready[usize::from(is_pushed)].head;
+        (head != NONE).then_some(head)
+    }
+
+    /// Streams that can be drained, longest waiting first, those for a pull before those for a
+    /// callback.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = u32> {
+        self.ready.iter().flat_map(move |list| {
+            let mut at = list.head;
+            std::iter::from_fn(move || {
+                let ix = at;
+                (ix != NONE).then(|| {
+                    at = self.streams[ix].ready_next;
+                    ix
+                })
+            })
+        })
+    }
+
+    /// Forgets a stream whose outbox has been emptied.
+    pub(crate) fn remove_stream(&mut self, ix: u32) {
+        debug_assert_eq!(self.streams[ix].queued, 0);
+        self.set_flags(ix, DETACHED, 0);
+        self.streams.remove(ix);
+    }
+}

@@ -1,0 +1,195 @@
+//! Where the engine's records live: index-addressed, reused, without a pointer between them.
+//!
+//! * [`Pool`] gives out bare indices. Whoever holds one keeps it in step with the record's life.
+//! * [`Slab`] adds a generation, for records that the host names by handle. Invariant: a handle
+//!   resolves to the record it was made for, or to nothing. A slot whose generations are used up
+//!   is never used again.
+
+/// No index.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// Records by bare index.
+#[derive(Debug)]
+pub(crate) struct Pool<T> {
+    records: Vec<Option<T>>,
+    free: Vec<u32>,
+    len: usize,
+}
+
+impl<T> Pool<T> {
+    pub(crate) fn new() -> Self {
+        Self { records: Vec::new(), free: Vec::new(), len: 0 }
+    }
+
+    pub(crate) fn insert(&mut self, record: T) -> u32 {
+        self.len += 1;
+        if let Some(ix) = self.free.pop() {
+            self.records[ix as usize] = Some(record);
+            return ix;
+        }
+        let ix = u32::try_from(self.records.len()).expect("fewer than 2^32 records fit in memory");
+        self.records.push(Some(record));
+        ix
+    }
+
+    pub(crate) fn remove(&mut self, ix: u32) -> T {
+        let record = self.records[ix as usize].take().expect("a record is removed once");
+        self.free.push(ix);
+        self.len -= 1;
+        record
+    }
+
+    pub(crate) fn get(&self, ix: u32) -> Option<&T> {
+        self.records.get(ix as usize)?.as_ref()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Live records in the order of their indices.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0u32..).zip(&self.records).filter_map(|(ix, record)| Some((ix, record.as_ref()?)))
+    }
+}
+
+impl<T> std::ops::Index<u32> for Pool<T> {
+    type Output = T;
+
+    fn index(&self, ix: u32) -> &T {
+        self.records[ix as usize].as_ref().expect("an index is dropped before its record")
+    }
+}
+
+impl<T> std::ops::IndexMut<u32> for Pool<T> {
+    fn index_mut(&mut self, ix: u32) -> &mut T {
+        self.records[ix as usize].as_mut().expect("an index is dropped before its record")
+    }
+}
+
+/// What kind of record a handle names, so that one kind is never taken for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum HandleKind {
+    Session = 1,
+    Stream = 2,
+    Subscription = 3,
+}
+
+const GENERATION_BITS: u32 = 20;
+const ENGINE_BITS: u32 = 10;
+const MAX_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
+
+/// Records by handle: index + 1, kind, engine and generation packed into 64 bits, so that a stale
+/// handle, one of another kind and one of another engine are all told apart from a live one.
+#[derive(Debug)]
+pub(crate) struct Slab<T> {
+    pool: Pool<T>,
+    generations: Vec<u32>,
+    /// Engine and kind, where they stand in a handle.
+    mark: u64,
+}
+
+impl<T> Slab<T> {
+    pub(crate) fn new(kind: HandleKind, engine: u32) -> Self {
+        let engine = u64::from(engine % (1 << ENGINE_BITS));
+        let mark = (kind as u64) << 32 | engine << 34;
+        Self { pool: Pool::new(), generations: Vec::new(), mark }
+    }
+
+    pub(crate) fn insert(&mut self, record: T) -> u32 {
+        let ix = self.pool.insert(record);
+        if ix as usize == self.generations.len() {
+            self.generations.push(0);
+        }
+        ix
+    }
+
+    pub(crate) fn remove(&mut self, ix: u32) -> T {
+        let record = self.pool.remove(ix);
+        let generation = &mut self.generations[ix as usize];
+        *generation += 1;
+        if *generation == MAX_GENERATION {
+            let retired = self.pool.free.pop();
+            debug_assert_eq!(retired, Some(ix));
+        }
+        record
+    }
+
+    /// The handle of a live record.
+    pub(crate) fn handle(&self, ix: u32) -> u64 {
+        let generation = u64::from(self.generations[ix as usize]);
+        (u64::from(ix) + 1) | self.mark | generation << (34 + ENGINE_BITS)
+    }
+
+    /// The index that a handle names, if its record lives.
+    pub(crate) fn resolve(&self, handle: u64) -> Option<u32> {
+        let ix = u32::try_from((handle & u64::from(u32::MAX)).checked_sub(1)?).ok()?;
+        self.pool.get(ix)?;
+        (self.handle(ix) == handle).then_some(ix)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pool.len()
+    }
+
+    pub(crate) fn get(&self, ix: u32) -> Option<&T> {
+        self.pool.get(ix)
+    }
+
+    /// The indices of the live records.
+    pub(crate) fn indices(&self) -> Vec<u32> {
+        self.pool.iter().map(|(ix, _)| ix).collect()
+    }
+}
+
+impl<T> std::ops::Index<u32> for Slab<T> {
+    type Output = T;
+
+    fn index(&self, ix: u32) -> &T {
+        &self.pool[ix]
+    }
+}
+
+impl<T> std::ops::IndexMut<u32> for Slab<T> {
+    fn index_mut(&mut self, ix: u32) -> &mut T {
+        &mut self.pool[ix]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_never_names_another_record() {
+        let mut sessions = Slab::new(HandleKind::Session, 1);
+        let mut streams = Slab::new(HandleKind::Stream, 1);
+        let mut elsewhere = Slab::new(HandleKind::Session, 2);
+        let a = sessions.insert('a');
+        let stale = sessions.handle(a);
+        streams.insert('s');
+        elsewhere.insert('e');
+        assert_eq!(sessions.resolve(stale), Some(a));
+        assert_eq!(streams.resolve(stale), None);
+        assert_eq!(elsewhere.resolve(stale), None);
+        sessions.remove(a);
+        assert_eq!(sessions.resolve(stale), None);
+        assert_eq!(sessions.insert('b'), a);
+        assert_eq!(sessions.resolve(stale), None);
+        for wrong in [0, 1, u64::MAX, stale + 1] {
+            assert_eq!(sessions.resolve(wrong), None);
+        }
+    }
+
+    #[test]
+    fn a_slot_is_retired_when_its_generations_are_used_up() {
+        let mut slab = Slab::new(HandleKind::Session, 0);
+        for _ in 0..MAX_GENERATION {
+            assert_eq!(slab.insert(()), 0);
+            slab.remove(0);
+        }
+        assert_eq!(slab.insert(()), 1);
+        assert_eq!(slab.len(), 1);
+    }
+}

@@ -1,0 +1,153 @@
+//! Putting events and replies into outboxes, within their bounds, and taking them out again.
+//!
+//! Invariants: `frames` of a session is the count of its droppable events and passing links,
+//! `bytes` the size of those events, `reply_bytes` the size of its other events.
+
+use crate::engine::Core;
+use crate::engine::event::ENTRY_BYTES;
+use crate::engine::outbox::{Body, DROPPABLE, EventEntry, Lane, Owner, PASSING, QUEUED, Slot};
+use crate::engine::pool::NONE;
+use crate::params::{EndReason, Overflow};
+
+impl Core {
+    /// Queues an event that the caller holds, if the bounds allow; its entry holds it too then.
+    pub(crate) fn offer(&mut self, stream: u32, event: u32, owner: Owner) -> Option<u32> {
+        let ix = self.out.streams[stream].session;
+        let len = self.events.body(event).len();
+        if !self.make_room(ix, stream, len) {
+            return None;
+        }
+        self.events.hold(event);
+        let session = &mut self.sessions[ix];
+        session.frames += 1;
+        session.bytes += len as u32;
+        Some(self.push_event(stream, event, owner, Lane::Main, DROPPABLE))
+    }
+
+    /// Applies the overflow policy until an event of that size fits, or says that it may not.
+    pub(crate) fn make_room(&mut self, ix: u32, stream: u32, len: usize) -> bool {
+        loop {
+            let is_engine_full =
+                self.events.bytes + ENTRY_BYTES > self.config.engine_max_queued_bytes;
+            if !is_engine_full && !self.sessions[ix].is_full(len) {
+                return true;
+            }
+            match self.sessions[ix].overflow() {
+                Overflow::DropOldest => {
+                    self.count_dropped(ix);
+                    if let Some(oldest) = self.out.oldest_droppable(stream) {
+                        self.discard(oldest);
+                        continue;
+                    }
+                }
+                Overflow::DropNewest => self.count_dropped(ix),
+                Overflow::Close => {
+                    self.count_dropped(ix);
+                    self.lag(ix);
+                }
+            }
+            return false;
+        }
+    }
+
+    fn count_dropped(&mut self, ix: u32) {
+        self.counters.dropped += 1;
+        self.sessions[ix].dropped += 1;
+    }
+
+    /// Notes that a session has to end because it does not keep up.
+    pub(crate) fn lag(&mut self, ix: u32) {
+        if !self.lagging.contains(&ix) {
+            self.lagging.push(ix);
+        }
+    }
+
+    /// Ends the sessions that overflowed, once no walk over sessions is under way.
+    pub(crate) fn settle_lagging(&mut self) {
+        while let Some(ix) = self.lagging.pop() {
+            if self.sessions.get(ix).is_some_and(|session| !session.is_ending()) {
+                self.counters.lagged += 1;
+                self.end_session(ix, EndReason::Lagged);
+            }
+        }
+    }
+
+    /// Queues a message that is never dropped: a response, an error, an acknowledgment, an end.
+    /// A client that lets too many of them lie is ended instead.
+    pub(crate) fn push_reply(&mut self, stream: u32, body: String, owner: Owner, lane: Lane) {
+        let ix = self.out.streams[stream].session;
+        let event = self.events.insert(body);
+        self.push_undroppable(stream, event, owner, lane);
+        let is_over = self.sessions[ix].reply_bytes > self.config.max_reply_bytes;
+        if is_over && !self.sessions[ix].is_ending() {
+            self.lag(ix);
+        }
+    }
+
+    /// Queues an event that the caller holds and hands over.
+    pub(crate) fn push_undroppable(
+        &mut self,
+        stream: u32,
+        event: u32,
+        owner: Owner,
+        lane: Lane,
+    ) -> u32 {
+        let ix = self.out.streams[stream].session;
+        self.sessions[ix].reply_bytes += self.events.body(event).len() as u32;
+        self.push_event(stream, event, owner, lane, 0)
+    }
+
+    fn push_event(&mut self, stream: u32, event: u32, owner: Owner, lane: Lane, flags: u8) -> u32 {
+        let entry = EventEntry { event, owner, owner_next: NONE };
+        let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Event(entry)));
+        self.out.push(slot, lane);
+        if let Owner::Request(request) = owner {
+            self.chain_push(request, slot);
+        }
+        slot
+    }
+
+    /// Puts another event, which the caller holds and hands over, in the place of a queued one.
+    pub(crate) fn replace_event(&mut self, slot: u32, event: u32) {
+        let record = &mut self.out.slots[slot];
+        let is_droppable = record.is(DROPPABLE);
+        let stream = record.stream;
+        let Body::Event(entry) = &mut record.body else { return };
+        let old = std::mem::replace(&mut entry.event, event);
+        let (old_len, len) = (self.events.body(old).len(), self.events.body(event).len());
+        let session = &mut self.sessions[self.out.streams[stream].session];
+        let bytes = if is_droppable { &mut session.bytes } else { &mut session.reply_bytes };
+        *bytes = *bytes - old_len as u32 + len as u32;
+        self.events.release(old);
+    }
+
+    /// Takes a slot out of its outbox. An event goes for good, and so does a link that was only
+    /// passing; any other link stays with its subscription.
+    pub(crate) fn discard(&mut self, slot: u32) {
+        let record = &self.out.slots[slot];
+        match record.body {
+            Body::Link(_) if record.is(PASSING) => self.remove_link(slot),
+            Body::Link(_) => self.retract(slot),
+            Body::Event(entry) => {
+                let (is_droppable, stream) = (record.is(DROPPABLE), record.stream);
+                if record.is(QUEUED) {
+                    self.out.unlink(slot);
+                }
+                self.chain_remove(slot);
+                let len = self.events.body(entry.event).len() as u32;
+                let session = &mut self.sessions[self.out.streams[stream].session];
+                if is_droppable {
+                    session.frames -= 1;
+                    session.bytes -= len;
+                } else {
+                    session.reply_bytes -= len;
+                }
+                if let Some(queued) = &mut session.open_progress {
+                    queued.retain(|_, queued| *queued != slot);
+                }
+                self.events.release(entry.event);
+                self.out.slots.remove(slot);
+            }
+        }
+    }
+}

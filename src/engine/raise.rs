@@ -1,0 +1,220 @@
+//! Raising a notice: walk the topic's links, skip those already queued, queue the others.
+
+use crate::engine::Core;
+use crate::engine::outbox::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
+use crate::error::Result;
+use crate::params::{Raise, SessionId, Target};
+use crate::protocol::kind::NoticeKind;
+use crate::protocol::meta;
+
+/// A target whose handles have been looked up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Audience<'a> {
+    All,
+    Except(u32),
+    Session(u32),
+    Principal(&'a str),
+}
+
+/// How many links a raising reached, and how many of them were queued already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    matched: usize,
+    merged: usize,
+}
+
+impl Core {
+    pub(crate) fn audience<'a>(&self, target: Target<'a>) -> Result<Audience<'a>> {
+        Ok(match target {
+            Target::All => Audience::All,
+            Target::Principal(name) => Audience::Principal(name),
+            Target::Session(handle) | Target::Request(handle, _) => {
+                Audience::Session(self.session(handle)?)
+            }
+            // One that has gone is excepted by itself.
+            Target::Except(SessionId(handle)) => {
+                self.sessions.resolve(handle).map_or(Audience::All, Audience::Except)
+            }
+        })
+    }
+
+    /// Raises a notice; yields how many subscriptions it reached.
+    pub(crate) fn raise(
+        &mut self,
+        kind: NoticeKind,
+        uri: &str,
+        raise: &Raise<'_>,
+    ) -> Result<usize> {
+        let audience = self.audience(raise.target)?;
+        let max_bytes = self.config.max_params_bytes as usize;
+        let context = match raise.context {
+            Some(object) => Some(meta::context_members(object, max_bytes)?),
+            None => None,
+        };
+        self.counters.raised += 1;
+        let topic = match self.topics.find(kind, uri) {
+            Some(topic) => topic,
+            None if self.subs.ears.is_empty() => return Ok(0),
+            // Only open sessions that hear of every URI can want it.
+            None => self.topics.intern(kind, uri),
+        };
+        let context = context
+            .filter(|members| !members.is_empty())
+            .map(|members| self.events.insert(members.into()));
+        let mut reached = match (audience, context) {
+            (Audience::All, None) => self.raise_to_all(topic),
+            (audience, context) => self.raise_to_some(topic, audience, context),
+        };
+        if kind == NoticeKind::Resource {
+            self.raise_to_ears(topic, audience, context, &mut reached);
+        }
+        if let Some(context) = context {
+            self.events.release(context);
+        }
+        self.topics.release(topic);
+        self.counters.matched += reached.matched as u64;
+        self.counters.merged += reached.merged as u64;
+        Ok(reached.matched)
+    }
+
+    /// The common case, in one pass over the topic's links.
+    fn raise_to_all(&mut self, topic: u32) -> Reached {
+        let Self { topics, out, contexts, events, .. } = self;
+        let topic = &mut topics[topic];
+        topic.raised = topic.raised.wrapping_add(1);
+        let mut reached = Reached::default();
+        for &slot_ix in &topic.links {
+            let slot = &mut out.slots[slot_ix];
+            match slot.flags & (QUEUED | MUTED | CONTEXT | IN_HAND) {
+                0 => {
+                    slot.link_mut().raised_at = topic.raised;
+                    out.push(slot_ix, Lane::Main);
+                    reached.matched += 1;
+                }
+                QUEUED => {
+                    reached.matched += 1;
+                    reached.merged += 1;
+                }
+                flags if flags & MUTED != 0 => {}
+                flags => {
+                    reached.matched += 1;
+                    reached.merged += 1;
+                    if flags & IN_HAND != 0 {
+                        slot.flags |= AGAIN;
+                    }
+                    // The latest raising has no context, so neither has the merged notice.
+                    if flags & CONTEXT != 0 {
+                        slot.flags &= !CONTEXT;
+                        if let Some(context) = contexts.remove(&slot_ix) {
+                            events.release(context);
+                        }
+                    }
+                }
+            }
+        }
+        reached
+    }
+
+    /// To a part of the topic's links, or with a context.
+    fn raise_to_some(
+        &mut self,
+        topic: u32,
+        audience: Audience<'_>,
+        context: Option<u32>,
+    ) -> Reached {
+        let mut reached = Reached::default();
+        for slot in self.links_reached(topic, audience) {
+            self.raise_link(slot, context, &mut reached);
+        }
+        reached
+    }
+
+    /// To the open sessions that hear of every URI, as far as no link covers them yet.
+    fn raise_to_ears(
+        &mut self,
+        topic: u32,
+        audience: Audience<'_>,
+        context: Option<u32>,
+        reached: &mut Reached,
+    ) {
+        if self.topics[topic].passing as usize == self.subs.ears.len() {
+            return;
+        }
+        let own_sub = |ix: u32| self.sessions[ix].own_sub;
+        let subs: Vec<u32> = match audience {
+            Audience::All => self.subs.ears.clone(),
+            Audience::Except(not) => {
+                self.subs.ears.iter().copied().filter(|&sub| sub != own_sub(not)).collect()
+            }
+            Audience::Session(ix) => vec![own_sub(ix)],
+            Audience::Principal(name) => {
+                self.principals.sessions(name).iter().map(|&ix| own_sub(ix)).collect()
+            }
+        };
+        for sub in subs {
+            if self.subs.is_ear(sub) && self.find_link(sub, topic).is_none() {
+                self.raise_passing(sub, topic, context, reached);
+            }
+        }
+    }
+
+    /// The links of a topic that an audience leaves: found from the sessions where those are
+    /// named, so that the cost does not grow with the topic.
+    fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
+        let of_session = |ix: u32| {
+            let subs = self.subs.of_session(&self.sessions[ix]).into_iter();
+            subs.filter_map(|sub| self.find_link(sub, topic))
+        };
+        match audience {
+            Audience::All => self.topics[topic].links.clone(),
+            Audience::Except(not) => {
+                let links = self.topics[topic].links.iter().copied();
+                links.filter(|&slot| self.session_of_link(slot) != not).collect()
+            }
+            Audience::Session(ix) => of_session(ix).collect(),
+            Audience::Principal(name) => {
+                self.principals.sessions(name).iter().flat_map(|&ix| of_session(ix)).collect()
+            }
+        }
+    }
+
+    fn session_of_link(&self, slot: u32) -> u32 {
+        self.out.streams[self.out.slots[slot].stream].session
+    }
+
+    fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
+        let record = &mut self.out.slots[slot];
+        if record.is(MUTED) {
+            return;
+        }
+        reached.matched += 1;
+        if record.is(QUEUED) {
+            reached.merged += 1;
+            if record.is(IN_HAND) {
+                record.flags |= AGAIN;
+            }
+            // The topic's count does not tell who was reached here, so it is told at once.
+            let session = self.session_of_link(slot);
+            self.sessions[session].merged += 1;
+        } else {
+            let raised = self.topics[record.link().topic].raised;
+            record.link_mut().raised_at = raised;
+            self.out.push(slot, Lane::Main);
+        }
+        self.drop_context(slot);
+        if let Some(context) = context {
+            self.events.hold(context);
+            self.contexts.insert(slot, context);
+            self.out.slots[slot].flags |= CONTEXT;
+        }
+    }
+
+    /// A notice for an open session that hears of every URI. It takes room like an event, since
+    /// there is no end to the URIs that may come.
+    fn raise_passing(&mut self, sub: u32, topic: u32, context: Option<u32>, reached: &mut Reached) {
+        if self.make_room(self.subs[sub].session, self.subs[sub].stream, 0) {
+            let slot = self.add_link(sub, topic, PASSING);
+            self.raise_link(slot, context, reached);
+        }
+    }
+}

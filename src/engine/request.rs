@@ -1,0 +1,299 @@
+//! Requests in flight: whose they are, where their response goes, and what may be said of them
+//! until then.
+//!
+//! Invariants:
+//! * a request is in `ids` from [`Core::begin_request`] until its response is queued or it is
+//!   cancelled, and, if it has a progress token that no other request of its session has, in
+//!   `tokens` as long (R16, R20);
+//! * the events queued of it are chained from it, in the order of the outbox.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::engine::Core;
+use crate::engine::outbox::{Body, Lane, Owner};
+use crate::engine::pool::{NONE, Pool};
+use crate::engine::progress::Gate;
+use crate::engine::timer::RequestRef;
+use crate::protocol::Level;
+use crate::protocol::id::Id;
+
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) session: u32,
+    /// Where its response and whatever belongs to it go; none if that stream is gone.
+    pub(crate) stream: u32,
+    pub(crate) id: Id,
+    pub(crate) token: Option<Id>,
+    /// The log level that it asks for (2026-07-28, R12).
+    pub(crate) level: Option<Level>,
+    pub(crate) is_initialize: bool,
+    pub(crate) gate: Gate,
+    /// Tells it from another one that takes its index later.
+    serial: u64,
+    /// The chain of what is queued of it.
+    first: u32,
+    last: u32,
+    session_next: u32,
+}
+
+/// What a request says of itself.
+#[derive(Debug)]
+pub(crate) struct NewRequest {
+    pub(crate) id: Id,
+    pub(crate) token: Option<Id>,
+    pub(crate) level: Option<Level>,
+    pub(crate) is_initialize: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Requests {
+    requests: Pool<Request>,
+    ids: HashTable<u32>,
+    tokens: HashTable<u32>,
+    hasher: RandomState,
+    serial: u64,
+}
+
+impl Requests {
+    pub(crate) fn new() -> Self {
+        Self {
+            requests: Pool::new(),
+            ids: HashTable::new(),
+            tokens: HashTable::new(),
+            hasher: RandomState::default(),
+            serial: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// The requests chained from a session's head, the newest first.
+    pub(crate) fn of_session(&self, head: u32) -> impl Iterator<Item = u32> {
+        let mut at = head;
+        std::iter::from_fn(move || {
+            let ix = at;
+            (ix != NONE).then(|| {
+                at = self.requests[ix].session_next;
+                ix
+            })
+        })
+    }
+
+    pub(crate) fn find(&self, session: u32, id: &Id) -> Option<u32> {
+        let hash = self.hasher.hash_one((session, id.as_json()));
+        let is_it = |&ix: &u32| self.requests[ix].session == session && self.requests[ix].id == *id;
+        self.ids.find(hash, is_it).copied()
+    }
+
+    pub(crate) fn find_token(&self, session: u32, token: &Id) -> Option<u32> {
+        let hash = self.hasher.hash_one((session, token.as_json()));
+        let is_it = |&ix: &u32| {
+            let request = &self.requests[ix];
+            request.session == session && request.token.as_ref() == Some(token)
+        };
+        self.tokens.find(hash, is_it).copied()
+    }
+
+    /// Every request with that token, whosever it is.
+    pub(crate) fn with_token(&self, token: &Id) -> Vec<u32> {
+        let requests = self.requests.iter();
+        requests.filter(|(_, r)| r.token.as_ref() == Some(token)).map(|(ix, _)| ix).collect()
+    }
+
+    /// The request of a reference, unless it has gone.
+    pub(crate) fn resolve(&self, request: RequestRef) -> Option<u32> {
+        let is_it = self.requests.get(request.ix)?.serial == request.serial;
+        is_it.then_some(request.ix)
+    }
+
+    pub(crate) fn reference(&self, ix: u32) -> RequestRef {
+        RequestRef { ix, serial: self.requests[ix].serial }
+    }
+
+    fn insert(&mut self, request: Request) -> u32 {
+        let ix = self.requests.insert(request);
+        let Self { requests, ids, tokens, hasher, .. } = self;
+        let by_id = |&ix: &u32| {
+            let request = &requests[ix];
+            hasher.hash_one((request.session, request.id.as_json()))
+        };
+        ids.insert_unique(by_id(&ix), ix, by_id);
+        if requests[ix].token.is_some() {
+            let by_token = |&ix: &u32| {
+                let request = &requests[ix];
+                let token = request.token.as_ref().expect("only requests with one are in tokens");
+                hasher.hash_one((request.session, token.as_json()))
+            };
+            tokens.insert_unique(by_token(&ix), ix, by_token);
+        }
+        ix
+    }
+
+    fn remove(&mut self, ix: u32) -> Request {
+        let request = self.requests.remove(ix);
+        let hash = self.hasher.hash_one((request.session, request.id.as_json()));
+        if let Ok(entry) = self.ids.find_entry(hash, |&other| other == ix) {
+            entry.remove();
+        }
+        if let Some(token) = &request.token {
+            let hash = self.hasher.hash_one((request.session, token.as_json()));
+            if let Ok(entry) = self.tokens.find_entry(hash, |&other| other == ix) {
+                entry.remove();
+            }
+        }
+        request
+    }
+}
+
+impl std::ops::Index<u32> for Requests {
+    type Output = Request;
+
+    fn index(&self, ix: u32) -> &Request {
+        &self.requests[ix]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Requests {
+    fn index_mut(&mut self, ix: u32) -> &mut Request {
+        &mut self.requests[ix]
+    }
+}
+
+impl Core {
+    pub(crate) fn is_id_in_use(&self, session: u32, id: &Id) -> bool {
+        self.requests.find(session, id).is_some() || self.subs.find_listen(session, id).is_some()
+    }
+
+    /// Takes note of a request that the host will answer.
+    pub(crate) fn begin_request(&mut self, session: u32, stream: u32, new: NewRequest) {
+        let mut token = new.token;
+        if let Some(taken) = &token
+            && self.requests.find_token(session, taken).is_some()
+        {
+            self.log(
+                Level::Warning,
+                "fanfare::receive",
+                format!(
+                    "request {}: progress token {taken} belongs to another active request; no progress will be sent for this one (R20)",
+                    new.id
+                ),
+            );
+            token = None;
+        }
+        self.requests.serial += 1;
+        let request = Request {
+            session,
+            stream,
+            id: new.id,
+            token,
+            level: new.level,
+            is_initialize: new.is_initialize,
+            gate: Gate::default(),
+            serial: self.requests.serial,
+            first: NONE,
+            last: NONE,
+            session_next: self.sessions[session].requests,
+        };
+        let ix = self.requests.insert(request);
+        self.sessions[session].requests = ix;
+        self.out.streams[stream].open_requests += 1;
+    }
+
+    /// The response is about to be queued: what is queued of the request goes before it, and
+    /// nothing comes after it (R18). Yields the stream for the response, if it is still there.
+    pub(crate) fn complete_request(&mut self, ix: u32) -> u32 {
+        self.flush_held_progress(ix);
+        for slot in self.chain(ix) {
+            self.out.unlink(slot);
+            self.own_by_session(slot);
+            self.out.push(slot, Lane::Control);
+        }
+        self.remove_request(ix)
+    }
+
+    /// The request is over without a response: nothing of it is sent any more (R80).
+    pub(crate) fn forget_request(&mut self, ix: u32) {
+        for slot in self.chain(ix) {
+            self.discard(slot);
+        }
+        let stream = self.remove_request(ix);
+        if stream != NONE {
+            self.finish_if_answered(stream);
+        }
+    }
+
+    fn remove_request(&mut self, ix: u32) -> u32 {
+        let request = self.requests.remove(ix);
+        let head = self.sessions[request.session].requests;
+        if head == ix {
+            self.sessions[request.session].requests = request.session_next;
+        } else {
+            let mut at = head;
+            while self.requests[at].session_next != ix {
+                at = self.requests[at].session_next;
+            }
+            self.requests[at].session_next = request.session_next;
+        }
+        if request.stream != NONE {
+            self.out.streams[request.stream].open_requests -= 1;
+        }
+        request.stream
+    }
+
+    // ---- the chain of queued events ----
+
+    fn chain(&self, ix: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut at = self.requests[ix].first;
+        while at != NONE {
+            found.push(at);
+            at = self.out.slots[at].event().expect("a chain holds events").owner_next;
+        }
+        found
+    }
+
+    pub(crate) fn chain_push(&mut self, ix: u32, slot: u32) {
+        let last = std::mem::replace(&mut self.requests[ix].last, slot);
+        if last == NONE {
+            self.requests[ix].first = slot;
+        } else if let Body::Event(entry) = &mut self.out.slots[last].body {
+            entry.owner_next = slot;
+        }
+    }
+
+    /// Takes an event out of its request's chain, if it is in one.
+    pub(crate) fn chain_remove(&mut self, slot: u32) {
+        let Some(entry) = self.out.slots[slot].event() else { return };
+        let Owner::Request(ix) = entry.owner else { return };
+        let mut before = NONE;
+        let mut at = self.requests[ix].first;
+        while at != slot {
+            before = at;
+            at = self.out.slots[at].event().expect("a chain holds events").owner_next;
+        }
+        let request = &mut self.requests[ix];
+        request.gate.forget_queued(slot);
+        if request.last == slot {
+            request.last = before;
+        }
+        if before == NONE {
+            request.first = entry.owner_next;
+        } else if let Body::Event(before) = &mut self.out.slots[before].body {
+            before.owner_next = entry.owner_next;
+        }
+    }
+
+    /// What is queued outlives its request.
+    pub(crate) fn own_by_session(&mut self, slot: u32) {
+        self.chain_remove(slot);
+        if let Body::Event(entry) = &mut self.out.slots[slot].body {
+            entry.owner = Owner::Session;
+            entry.owner_next = NONE;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The host's own messages, so that they keep their order among the engine's: a response comes
+//! after everything of its request, and a notification is admitted by the session's rules.
+
+use crate::engine::Core;
+use crate::engine::outbox::{Lane, Owner};
+use crate::engine::pool::NONE;
+use crate::engine::session::Rules;
+use crate::error::{Error, ErrorKind, Result};
+use crate::params::{Raise, SessionId, StreamId, Target};
+use crate::protocol::Revision;
+use crate::protocol::id::Id;
+use crate::protocol::kind::{Route, method};
+use crate::protocol::message::Message;
+use crate::protocol::meta::one_line;
+
+impl Core {
+    pub(crate) fn send(
+        &mut self,
+        handle: SessionId,
+        stream: Option<StreamId>,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let ix = self.session(handle)?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|e| Error::new(ErrorKind::Utf8, format!("message: {e}")))?;
+        let message = Message::parse(text)
+            .map_err(|fault| Error::new(ErrorKind::Json, format!("message: {}", fault.message)))?;
+        let total = self.events.bytes + text.len() as u64;
+        if total > self.config.engine_max_queued_bytes {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!(
+                    "{total} bytes would be queued; engine.max_queued_bytes allows {}",
+                    self.config.engine_max_queued_bytes
+                ),
+            ));
+        }
+        let text = one_line(text.trim_ascii());
+        match message {
+            Message::Response { id: Some(id), result } => self.respond(ix, &id, result, &text)?,
+            // An error that answers a message without an id belongs to nothing.
+            Message::Response { id: None, .. } => {
+                let stream = self.stream_of(ix, stream)?;
+                self.push_reply(stream, text.into_owned(), Owner::Session, Lane::Control);
+            }
+            Message::Request { .. } => {
+                if self.sessions[ix].rules == Rules::Modern {
+                    // R56.
+                    return Err(Error::new(
+                        ErrorKind::NotNegotiated,
+                        format!("a server of {} sends no requests", Revision::MODERN),
+                    ));
+                }
+                let stream = match stream {
+                    Some(_) => self.stream_of(ix, stream)?,
+                    None => self.sessions[ix].home,
+                };
+                let event = self.events.insert(text.into_owned());
+                self.push_undroppable(stream, event, Owner::Session, Lane::Main);
+            }
+            Message::Notification { method: name, params } => {
+                let name = name.into_owned();
+                self.send_notification(handle, ix, &name, params, &text)?;
+            }
+        }
+        self.settle_lagging();
+        Ok(())
+    }
+
+    fn respond(&mut self, ix: u32, id: &Id, result: Option<&str>, text: &str) -> Result<()> {
+        let Some(request) = self.requests.find(ix, id) else {
+            return Err(Error::new(
+                ErrorKind::State,
+                format!(
+                    "no request with id {id} is in flight: it was answered, cancelled, or never received"
+                ),
+            ));
+        };
+        let is_initialize = self.requests[request].is_initialize;
+        let stream = self.complete_request(request);
+        if stream == NONE {
+            return Err(Error::gone("stream of the request"));
+        }
+        self.push_reply(stream, text.to_owned(), Owner::Session, Lane::Control);
+        self.finish_if_answered(stream);
+        if let (true, Some(result)) = (is_initialize, result) {
+            self.adopt_handshake(ix, result);
+        }
+        Ok(())
+    }
+
+    fn send_notification(
+        &mut self,
+        handle: SessionId,
+        ix: u32,
+        name: &str,
+        params: Option<&str>,
+        text: &str,
+    ) -> Result<()> {
+        if name == method::CANCELLED && self.sessions[ix].rules != Rules::Modern {
+            // It names a request of the host's own (R79), which went out on the same lane.
+            let home = self.sessions[ix].home;
+            let event = self.events.insert(text.to_owned());
+            self.push_undroppable(home, event, Owner::Session, Lane::Main);
+            return Ok(());
+        }
+        if Route::of(name) == Route::Reserved {
+            return Err(Error::new(
+                ErrorKind::NotNegotiated,
+                format!("{name} is not for a server to send"),
+            ));
+        }
+        self.notify(name, params, &Raise::to(Target::Session(handle))).map(|_| ())
+    }
+}

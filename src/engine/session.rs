@@ -1,0 +1,447 @@
+//! Sessions: how they are opened, which rules they live by, and the ways in which they end.
+//!
+//! Invariant: a session is in the audience if and only if it is open or legacy and not ending;
+//! what it holds (streams, subscriptions, requests) is chained from it and goes with it.
+
+use std::collections::HashMap;
+
+use crate::engine::news::News;
+use crate::engine::outbox::{BUSY, DETACHED, FINISHED, HELD, Lane, Owner, PAUSED, PUSHED, Stream};
+use crate::engine::pool::NONE;
+use crate::engine::types::Types;
+use crate::engine::{Core, SessionEnd, SessionStats};
+use crate::error::{Error, ErrorKind, Result};
+use crate::framing::Framing;
+use crate::params::{EndReason, Overflow, Profile, SessionId, SessionParams, StreamKind};
+use crate::protocol::id::Id;
+use crate::protocol::message::Fault;
+use crate::protocol::{Capabilities, Level, Revision, code, encode};
+
+/// The rules that a session lives by just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    Open,
+    Legacy {
+        revision: Revision,
+        phase: Phase,
+    },
+    Modern,
+    /// The first message will decide.
+    Undecided,
+}
+
+/// How far the handshake of a legacy session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// No `initialize` has been answered.
+    Greeting,
+    /// Answered; `initialized` is still to come.
+    Answered,
+    Initialized,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) rules: Rules,
+    pub(crate) framing: Framing,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) level: Level,
+    overflow: Overflow,
+    /// Why it is ending, once it is.
+    ending: Option<EndReason>,
+    pub(crate) is_paused: bool,
+    pub(crate) is_pushed: bool,
+    max_frames: u32,
+    max_bytes: u32,
+    /// Droppable events queued, and their bytes.
+    pub(crate) frames: u32,
+    pub(crate) bytes: u32,
+    /// Bytes of queued replies.
+    pub(crate) reply_bytes: u32,
+    /// The stream for what belongs to no request.
+    pub(crate) home: u32,
+    /// Heads of the chains of what it holds.
+    pub(crate) streams: u32,
+    pub(crate) listens: u32,
+    pub(crate) requests: u32,
+    /// The subscription that holds its lists and URIs (open and legacy).
+    pub(crate) own_sub: u32,
+    principal: u32,
+    principal_pos: u32,
+    audience_pos: u32,
+    user_data: u64,
+    pub(crate) delivered: u64,
+    pub(crate) merged: u64,
+    pub(crate) dropped: u64,
+    pub(crate) types: Option<Box<Types>>,
+    /// Open sessions: the queued progress event of each token.
+    pub(crate) open_progress: Option<Box<HashMap<Id, u32>>>,
+}
+
+impl Session {
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    pub(crate) fn admits(&self, method: &str) -> bool {
+        super::types::admits(self.types.as_deref(), method)
+    }
+
+    /// The revision by which its messages are read and written.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        match self.rules {
+            Rules::Legacy { revision, phase } if phase > Phase::Greeting => Some(revision),
+            Rules::Modern => Some(Revision::MODERN),
+            _ => None,
+        }
+    }
+
+    /// Whether an event of that size would exceed its bounds.
+    pub(crate) fn is_full(&self, bytes: usize) -> bool {
+        self.frames >= self.max_frames
+            || u64::from(self.bytes) + bytes as u64 > u64::from(self.max_bytes)
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+}
+
+impl Core {
+    pub(crate) fn open(&mut self, params: &SessionParams) -> Result<u64> {
+        params.check()?;
+        let rules = match params.profile {
+            Profile::Open => Rules::Open,
+            Profile::Legacy { revision, handshake } => Rules::Legacy {
+                revision,
+                phase: if handshake { Phase::Greeting } else { Phase::Initialized },
+            },
+            Profile::Modern => Rules::Modern,
+            Profile::Auto => Rules::Undecided,
+        };
+        let ix = self.sessions.insert(Session {
+            rules,
+            framing: params.framing,
+            capabilities: params.capabilities,
+            level: self.config.default_level,
+            overflow: params.overflow.unwrap_or(self.config.overflow),
+            ending: None,
+            is_paused: false,
+            is_pushed: self.pushes_all,
+            max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
+            max_bytes: params.max_queued_bytes.unwrap_or(self.config.max_queued_bytes),
+            frames: 0,
+            bytes: 0,
+            reply_bytes: 0,
+            home: NONE,
+            streams: NONE,
+            listens: NONE,
+            requests: NONE,
+            own_sub: NONE,
+            principal: NONE,
+            principal_pos: NONE,
+            audience_pos: NONE,
+            user_data: params.user_data,
+            delivered: 0,
+            merged: 0,
+            dropped: 0,
+            types: None,
+            open_progress: None,
+        });
+        let flags = self.stream_flags(ix);
+        let home = self.out.streams.insert(Stream::new(ix, StreamKind::Duplex, flags));
+        let session = &mut self.sessions[ix];
+        session.home = home;
+        session.streams = home;
+        if let Some(principal) = &params.principal {
+            let (of, pos) = self.principals.join(principal, ix);
+            let session = &mut self.sessions[ix];
+            (session.principal, session.principal_pos) = (of, pos);
+        }
+        self.follow_rules(ix);
+        Ok(self.sessions.handle(ix))
+    }
+
+    /// Gives a session what its rules entitle it to without asking. Called whenever they change.
+    pub(crate) fn follow_rules(&mut self, ix: u32) {
+        let session = &mut self.sessions[ix];
+        let hears_events = match session.rules {
+            Rules::Open => true,
+            Rules::Legacy { phase, .. } => phase > Phase::Greeting,
+            Rules::Modern | Rules::Undecided => false,
+        };
+        if hears_events && session.audience_pos == NONE {
+            session.audience_pos = self.audience.len() as u32;
+            self.audience.push(ix);
+            self.open_own_subscription(ix);
+        }
+        let (rules, home) = (self.sessions[ix].rules, self.sessions[ix].home);
+        // R7: nothing unasked before the handshake is over.
+        let is_held = matches!(rules, Rules::Legacy { phase, .. } if phase < Phase::Initialized);
+        if is_held {
+            self.out.set_flags(home, HELD, 0);
+        } else {
+            self.out.set_flags(home, 0, HELD);
+        }
+    }
+
+    /// The index of a session that takes part: not stale, not ending.
+    pub(crate) fn session(&self, handle: SessionId) -> Result<u32> {
+        let ix = self.session_even_ending(handle)?;
+        match self.sessions[ix].ending {
+            None => Ok(ix),
+            Some(reason) => Err(Error::new(
+                ErrorKind::State,
+                format!("the session is ending ({}); it can only be drained", reason.as_str()),
+            )),
+        }
+    }
+
+    pub(crate) fn session_even_ending(&self, handle: SessionId) -> Result<u32> {
+        self.sessions.resolve(handle.0).ok_or_else(|| Error::gone("session"))
+    }
+
+    pub(crate) fn pause(&mut self, handle: SessionId, is_paused: bool) -> Result<()> {
+        let ix = self.session_even_ending(handle)?;
+        self.pause_session(ix, is_paused);
+        Ok(())
+    }
+
+    pub(crate) fn pause_session(&mut self, ix: u32, is_paused: bool) {
+        self.sessions[ix].is_paused = is_paused;
+        let (set, clear) = if is_paused { (PAUSED, 0) } else { (0, PAUSED) };
+        for stream in self.streams_of(ix) {
+            self.out.set_flags(stream, set, clear);
+        }
+    }
+
+    /// The flags that a stream of the session begins with.
+    pub(crate) fn stream_flags(&self, ix: u32) -> u8 {
+        let session = &self.sessions[ix];
+        let paused = if session.is_paused { PAUSED } else { 0 };
+        paused | if session.is_pushed { PUSHED } else { 0 }
+    }
+
+    /// From now on a session, or every one, is delivered by callback.
+    pub(crate) fn push_by_callback(&mut self, handle: Option<SessionId>) -> Result<()> {
+        let sessions = match handle {
+            Some(handle) => vec![self.session_even_ending(handle)?],
+            None => {
+                self.pushes_all = true;
+                self.sessions.indices()
+            }
+        };
+        for ix in sessions {
+            self.sessions[ix].is_pushed = true;
+            for stream in self.streams_of(ix) {
+                self.out.set_flags(stream, PUSHED, 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a frame callback is at work on a session.
+    pub(crate) fn is_busy(&self, handle: SessionId) -> bool {
+        self.sessions.resolve(handle.0).is_some_and(|ix| {
+            self.streams_of(ix).into_iter().any(|stream| self.out.streams[stream].is(BUSY))
+        })
+    }
+
+    pub(crate) fn user_data(&self, handle: SessionId) -> Result<u64> {
+        Ok(self.sessions[self.session_even_ending(handle)?].user_data)
+    }
+
+    pub(crate) fn revision(&self, handle: SessionId) -> Result<Option<Revision>> {
+        Ok(self.sessions[self.session_even_ending(handle)?].revision())
+    }
+
+    pub(crate) fn session_stats(&self, handle: SessionId) -> Result<SessionStats> {
+        let ix = self.session_even_ending(handle)?;
+        let session = &self.sessions[ix];
+        let streams = self.streams_of(ix);
+        let subscriptions = self.subs.count_of(session);
+        Ok(SessionStats {
+            queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
+            queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
+            delivered: session.delivered,
+            merged: session.merged,
+            dropped: session.dropped,
+            subscriptions,
+            requests: self.requests.of_session(session.requests).count() as u64,
+        })
+    }
+
+    /// Says goodbye. Graceful: what is queued goes out, then the result of each listen (R48). Any
+    /// other reason: what is queued is dropped, and each listen gets an error, so that the end
+    /// never looks like a graceful one.
+    pub(crate) fn end(&mut self, handle: SessionId, reason: EndReason) -> Result<()> {
+        let ix = self.session(handle)?;
+        self.end_session(ix, reason);
+        Ok(())
+    }
+
+    pub(crate) fn end_session(&mut self, ix: u32, reason: EndReason) {
+        self.sessions[ix].ending = Some(reason);
+        self.leave_audience(ix);
+        let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
+        if reason.is_graceful() {
+            self.materialise_session(ix);
+        } else {
+            for stream in self.streams_of(ix) {
+                self.empty_stream(stream);
+            }
+        }
+        for request in requests {
+            self.forget_request(request);
+        }
+        for sub in self.subs.of_session(&self.sessions[ix]) {
+            let (stream, id) = (self.subs[sub].stream, self.subs[sub].id.clone());
+            self.remove_subscription(sub);
+            let Some(id) = id else { continue };
+            if let Some(body) = closing_frame(&id, reason) {
+                let lane = if reason.is_graceful() { Lane::Main } else { Lane::Control };
+                self.push_reply(stream, body, Owner::Session, lane);
+            }
+        }
+        for stream in self.streams_of(ix) {
+            if self.out.streams[stream].is(DETACHED) {
+                // Nobody can drain it any more.
+                self.empty_stream(stream);
+            }
+            self.out.set_flags(stream, FINISHED, HELD);
+        }
+        self.bury_if_drained(ix);
+    }
+
+    /// Removes an ending session once nothing of it is queued.
+    pub(crate) fn bury_if_drained(&mut self, ix: u32) {
+        let Some(reason) = self.sessions[ix].ending else { return };
+        let streams = self.streams_of(ix);
+        let is_drained = streams.iter().all(|&s| {
+            let stream = &self.out.streams[s];
+            stream.queued == 0 && !stream.is(BUSY)
+        });
+        if is_drained {
+            let session = SessionId(self.sessions.handle(ix));
+            let user_data = self.sessions[ix].user_data;
+            self.remove_session(ix);
+            self.news.push(News::End(SessionEnd { session, reason, user_data }));
+        }
+    }
+
+    /// The peer is gone: nothing more is rendered, the handle is stale at once.
+    pub(crate) fn close(&mut self, handle: SessionId) -> Result<()> {
+        let ix = self.session_even_ending(handle)?;
+        self.remove_session(ix);
+        Ok(())
+    }
+
+    /// The peer is gone, and the host may not know it yet.
+    pub(crate) fn disconnect(&mut self, ix: u32) {
+        let session = SessionId(self.sessions.handle(ix));
+        let user_data = self.sessions[ix].user_data;
+        self.remove_session(ix);
+        let reason = EndReason::Disconnected;
+        self.news.push(News::End(SessionEnd { session, reason, user_data }));
+    }
+
+    pub(crate) fn disconnect_handle(&mut self, handle: SessionId) {
+        if let Ok(ix) = self.session_even_ending(handle) {
+            self.disconnect(ix);
+        }
+    }
+
+    fn remove_session(&mut self, ix: u32) {
+        self.leave_audience(ix);
+        let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
+        for request in requests {
+            self.forget_request(request);
+        }
+        for sub in self.subs.of_session(&self.sessions[ix]) {
+            self.remove_subscription(sub);
+        }
+        for stream in self.streams_of(ix) {
+            self.empty_stream(stream);
+            self.out.remove_stream(stream);
+        }
+        let session = self.sessions.remove(ix);
+        if session.principal != NONE {
+            let moved = self.principals.leave(session.principal, session.principal_pos);
+            if let Some(moved) = moved {
+                self.sessions[moved].principal_pos = session.principal_pos;
+            }
+        }
+    }
+
+    fn leave_audience(&mut self, ix: u32) {
+        let pos = std::mem::replace(&mut self.sessions[ix].audience_pos, NONE);
+        if pos == NONE {
+            return;
+        }
+        self.audience.swap_remove(pos as usize);
+        if let Some(&moved) = self.audience.get(pos as usize) {
+            self.sessions[moved].audience_pos = pos;
+        }
+    }
+}
+
+/// The last frame of a subscription, where its end is told.
+pub(crate) fn closing_frame(id: &Id, reason: EndReason) -> Option<String> {
+    match reason {
+        EndReason::Graceful | EndReason::Shutdown => Some(encode::listen_result(id)),
+        EndReason::Cancelled | EndReason::Disconnected => None,
+        EndReason::Lagged | EndReason::Limit | EndReason::Revoked => {
+            let text = format!("subscription ended: {}", reason.as_str());
+            let mut fault = Fault::of(id, code::INTERNAL_ERROR, text);
+            fault.data = Some(format!(r#"{{"reason":"{}"}}"#, reason.as_str()));
+            Some(encode::error(&fault, false))
+        }
+    }
+}
+
+/// Who the sessions belong to.
+///
+/// Invariant: a session of a principal stands at its `principal_pos`; a principal without a
+/// session is forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Principals {
+    names: HashMap<Box<str>, u32>,
+    members: Vec<(Box<str>, Vec<u32>)>,
+    free: Vec<u32>,
+}
+
+impl Principals {
+    fn join(&mut self, name: &str, session: u32) -> (u32, u32) {
+        let of = match self.names.get(name) {
+            Some(&of) => of,
+            None => {
+                let of = self.free.pop().unwrap_or_else(|| {
+                    self.members.push(("".into(), Vec::new()));
+                    self.members.len() as u32 - 1
+                });
+                self.members[of as usize].0 = name.into();
+                self.names.insert(name.into(), of);
+                of
+            }
+        };
+        let members = &mut self.members[of as usize].1;
+        members.push(session);
+        (of, members.len() as u32 - 1)
+    }
+
+    /// Yields the session that took the place of the one that left.
+    fn leave(&mut self, of: u32, pos: u32) -> Option<u32> {
+        let (name, members) = &mut self.members[of as usize];
+        members.swap_remove(pos as usize);
+        let moved = members.get(pos as usize).copied();
+        if members.is_empty() {
+            self.names.remove(name);
+            self.free.push(of);
+        }
+        moved
+    }
+
+    pub(crate) fn sessions(&self, name: &str) -> &[u32] {
+        self.names.get(name).map_or(&[], |&of| &self.members[of as usize].1)
+    }
+}

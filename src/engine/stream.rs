@@ -1,0 +1,163 @@
+//! The streams of a session: which one a message goes out on, and what happens when one goes.
+
+use crate::engine::Core;
+use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED, Stream};
+use crate::engine::pool::NONE;
+use crate::engine::session::Rules;
+use crate::error::{Error, ErrorKind, Result};
+use crate::params::{SessionId, StreamId, StreamKind};
+
+impl Core {
+    /// Opens a stream. A session has a duplex one from the start; opening a duplex or a
+    /// standalone one by name makes that one explicit, opening one for a request or a listen
+    /// says that there is more than one way out, and what belongs to no request then waits for
+    /// a standalone stream (G19, G20).
+    pub(crate) fn open_stream(&mut self, handle: SessionId, kind: StreamKind) -> Result<u64> {
+        let ix = self.session(handle)?;
+        let home = self.sessions[ix].home;
+        let is_named = self.out.streams[home].is(NAMED);
+        match kind {
+            StreamKind::Duplex | StreamKind::Standalone => {
+                if is_named {
+                    return Err(Error::new(
+                        ErrorKind::State,
+                        "the session has a stream for what belongs to no request already",
+                    ));
+                }
+                self.out.streams[home].kind = kind;
+                self.out.set_flags(home, NAMED, DETACHED);
+                Ok(self.out.streams.handle(home))
+            }
+            StreamKind::Request | StreamKind::Listen => {
+                if is_named && self.out.streams[home].kind == StreamKind::Duplex {
+                    return Err(Error::new(
+                        ErrorKind::State,
+                        "a session with a duplex stream has no other",
+                    ));
+                }
+                if !is_named {
+                    self.out.set_flags(home, DETACHED, 0);
+                }
+                let mut stream = Stream::new(ix, kind, self.stream_flags(ix) | NAMED);
+                stream.session_next = self.sessions[ix].streams;
+                let stream = self.out.streams.insert(stream);
+                self.sessions[ix].streams = stream;
+                Ok(self.out.streams.handle(stream))
+            }
+        }
+    }
+
+    /// The connection of a stream is gone. A duplex one is the session itself. For the others
+    /// 2026-07-28 takes it as a cancellation, older revisions do not (R35): what belongs to no
+    /// request waits for the next standalone stream, a request goes on.
+    pub(crate) fn close_stream(&mut self, handle: StreamId) -> Result<()> {
+        let stream = self.stream_ix(handle)?;
+        let ix = self.out.streams[stream].session;
+        match self.out.streams[stream].kind {
+            StreamKind::Duplex => self.disconnect(ix),
+            StreamKind::Standalone => self.out.set_flags(stream, DETACHED, NAMED),
+            StreamKind::Request | StreamKind::Listen => {
+                let is_modern = self.sessions[ix].rules == Rules::Modern;
+                let requests = self.requests.of_session(self.sessions[ix].requests);
+                let of_stream: Vec<u32> =
+                    requests.filter(|&r| self.requests[r].stream == stream).collect();
+                for request in of_stream {
+                    if is_modern {
+                        self.forget_request(request);
+                    } else {
+                        self.requests[request].stream = NONE;
+                    }
+                }
+                for sub in self.subs.of_session(&self.sessions[ix]) {
+                    if self.subs[sub].stream == stream {
+                        self.remove_subscription(sub);
+                    }
+                }
+                self.drop_stream(stream);
+                self.bury_if_drained(ix);
+            }
+        }
+        Ok(())
+    }
+
+    /// The stream that a session has without naming it.
+    pub(crate) fn default_stream(&self, handle: SessionId) -> Result<u64> {
+        let ix = self.session_even_ending(handle)?;
+        Ok(self.out.streams.handle(self.choose_stream(ix)?))
+    }
+
+    /// The stream that a call means: the one it names, or the only one there is.
+    pub(crate) fn stream_of(&self, ix: u32, named: Option<StreamId>) -> Result<u32> {
+        let Some(named) = named else { return self.choose_stream(ix) };
+        let stream = self.stream_ix(named)?;
+        if self.out.streams[stream].session != ix {
+            return Err(Error::invalid("the stream is another session's"));
+        }
+        Ok(stream)
+    }
+
+    pub(crate) fn stream_ix(&self, handle: StreamId) -> Result<u32> {
+        self.out.streams.resolve(handle.0).ok_or_else(|| Error::gone("stream"))
+    }
+
+    fn choose_stream(&self, ix: u32) -> Result<u32> {
+        let mut open = self.streams_of(ix).into_iter().filter(|&stream| {
+            let stream = &self.out.streams[stream];
+            !stream.is(DETACHED)
+        });
+        match (open.next(), open.next()) {
+            (Some(only), None) => Ok(only),
+            (None, _) => Err(Error::new(ErrorKind::State, "the session has no open stream")),
+            (Some(_), Some(_)) => Err(Error::new(
+                ErrorKind::State,
+                "the session has several streams; the call must name one",
+            )),
+        }
+    }
+
+    /// The streams of a session, the newest first.
+    pub(crate) fn streams_of(&self, ix: u32) -> Vec<u32> {
+        let mut found = Vec::with_capacity(1);
+        let mut at = self.sessions[ix].streams;
+        while at != NONE {
+            found.push(at);
+            at = self.out.streams[at].session_next;
+        }
+        found
+    }
+
+    /// Drops whatever is queued on a stream.
+    pub(crate) fn empty_stream(&mut self, stream: u32) {
+        for lane in [Lane::Control, Lane::Main] {
+            for slot in self.out.lane(stream, lane) {
+                self.discard(slot);
+            }
+        }
+    }
+
+    /// Takes a stream that is not its session's home out of the session.
+    pub(crate) fn drop_stream(&mut self, stream: u32) {
+        self.empty_stream(stream);
+        let ix = self.out.streams[stream].session;
+        let next = self.out.streams[stream].session_next;
+        let mut at = self.sessions[ix].streams;
+        if at == stream {
+            self.sessions[ix].streams = next;
+        } else {
+            while self.out.streams[at].session_next != stream {
+                at = self.out.streams[at].session_next;
+            }
+            self.out.streams[at].session_next = next;
+        }
+        self.out.remove_stream(stream);
+    }
+
+    /// Marks that the last response of a request's own stream is queued (R78).
+    pub(crate) fn finish_if_answered(&mut self, stream: u32) {
+        let record = &self.out.streams[stream];
+        let is_own = matches!(record.kind, StreamKind::Request | StreamKind::Listen);
+        if is_own && record.open_requests == 0 {
+            self.out.set_flags(stream, FINISHED, 0);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Topics: the things that can change, interned, each with the links of those who want to know.
+//!
+//! Invariants: the three lists have a topic each, always, at the index of their kind; every other
+//! topic exists while it has a link. A link stands at `topic_pos` of its topic's `links`.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::engine::pool::Pool;
+use crate::protocol::encode;
+use crate::protocol::kind::NoticeKind;
+
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) kind: NoticeKind,
+    /// The URI as it stands between the quotes of a JSON string.
+    pub(crate) name: Box<str>,
+    pub(crate) links: Vec<u32>,
+    /// How many of the links are passing ones.
+    pub(crate) passing: u32,
+    /// Raisings to everyone, counted round: links remember it to know how often they merged.
+    pub(crate) raised: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Topics {
+    topics: Pool<Topic>,
+    names: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Topics {
+    pub(crate) fn new() -> Self {
+        let mut topics = Pool::new();
+        for kind in NoticeKind::LISTS {
+            let ix = topics.insert(Topic::new(kind, "".into()));
+            debug_assert_eq!(ix, kind as u32);
+        }
+        Self { topics, names: HashTable::new(), hasher: RandomState::default() }
+    }
+
+    /// The topic of a list, or of a URI that somebody holds.
+    pub(crate) fn find(&self, kind: NoticeKind, uri: &str) -> Option<u32> {
+        if kind != NoticeKind::Resource {
+            return Some(kind as u32);
+        }
+        self.find_escaped(&encode::escaped(uri))
+    }
+
+    fn find_escaped(&self, name: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one(name);
+        self.names.find(hash, |&ix| &*self.topics[ix].name == name).copied()
+    }
+
+    /// The topic, made if nobody holds it yet.
+    pub(crate) fn intern(&mut self, kind: NoticeKind, uri: &str) -> u32 {
+        if kind != NoticeKind::Resource {
+            return kind as u32;
+        }
+        let name = encode::escaped(uri);
+        if let Some(ix) = self.find_escaped(&name) {
+            return ix;
+        }
+        let ix = self.topics.insert(Topic::new(kind, name.as_ref().into()));
+        let (topics, hasher) = (&self.topics, &self.hasher);
+        let hash = hasher.hash_one(&*name);
+        self.names.insert_unique(hash, ix, |&ix| hasher.hash_one(&*topics[ix].name));
+        ix
+    }
+
+    /// Forgets a topic if nobody holds it any more.
+    pub(crate) fn release(&mut self, ix: u32) {
+        let topic = &self.topics[ix];
+        if topic.kind != NoticeKind::Resource || !topic.links.is_empty() {
+            return;
+        }
+        let hash = self.hasher.hash_one(&*topic.name);
+        if let Ok(entry) = self.names.find_entry(hash, |&other| other == ix) {
+            entry.remove();
+        }
+        self.topics.remove(ix);
+    }
+
+    /// Topics that somebody holds.
+    pub(crate) fn held(&self) -> usize {
+        let lists = NoticeKind::LISTS.iter();
+        self.names.len() + lists.filter(|&&kind| !self[kind as u32].links.is_empty()).count()
+    }
+}
+
+impl Topic {
+    fn new(kind: NoticeKind, name: Box<str>) -> Self {
+        Self { kind, name, links: Vec::new(), passing: 0, raised: 0 }
+    }
+}
+
+impl std::ops::Index<u32> for Topics {
+    type Output = Topic;
+
+    fn index(&self, ix: u32) -> &Topic {
+        &self.topics[ix]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Topics {
+    fn index_mut(&mut self, ix: u32) -> &mut Topic {
+        &mut self.topics[ix]
+    }
+}

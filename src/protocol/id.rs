@@ -1,0 +1,62 @@
+//! Request ids and progress tokens: a string or an integer, told apart by type and kept to the
+//! letter (R19, R42).
+
+use std::fmt;
+
+/// A request id or a progress token, as its JSON text. Two are equal if they are the same JSON
+/// value: integers of any size compare by their digits, strings by their characters, and an
+/// integer never equals a string.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Id(Box<str>);
+
+impl Id {
+    /// Reads the JSON text of an id. `None` for anything but a string or an integer: null,
+    /// floats, booleans and text that is not JSON.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_ascii();
+        if text.starts_with('"') {
+            let value: String = serde_json::from_str(text).ok()?;
+            // One spelling for each value, so that an escaped id equals the same id in plain.
+            let canonical = serde_json::to_string(&value).expect("a string serialises");
+            return Some(Self(canonical.into()));
+        }
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_integer = !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && (digits == "0" || !digits.starts_with('0'));
+        is_integer.then(|| Self(text.into()))
+    }
+
+    pub(crate) fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_and_digits_are_kept() {
+        for text in
+            ["0", "-1", "9007199254740993", "123456789012345678901234567890", "\"\"", "\"1\""]
+        {
+            assert_eq!(Id::parse(text).unwrap().as_json(), text);
+        }
+        assert_ne!(Id::parse("1"), Id::parse("\"1\""));
+        assert_eq!(Id::parse("\"\\u0061\""), Id::parse("\"a\""));
+    }
+
+    #[test]
+    fn nothing_else_is_an_id() {
+        for text in ["null", "1.0", "1e3", "true", "[]", "{}", "", "-", "01", "\"open", "1 2"] {
+            assert_eq!(Id::parse(text), None, "{text}");
+        }
+    }
+}
