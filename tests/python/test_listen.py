@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,8 @@ async def listening(fanfare: str, folder: Path, *flags: str) -> AsyncIterator[Li
                         await running.interrupt()
             except BaseException as error:
                 error.add_note(f"the program's stderr:\n{errors.read_text()}")
-                process.kill()
+                with suppress(ProcessLookupError):  # it has ended by itself
+                    process.kill()
                 raise
 
 

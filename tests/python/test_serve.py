@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from peers import LEGACY, MODERN, TWO, Refused, add, serving
+from peers import LEGACY, MODERN, TWO, Refused, add, break_link, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -271,11 +271,3 @@ async def test_a_cancelled_call_says_nothing_more(fanfare: str, era: str, folder
         later = {m["params"]["progressToken"] for m in peer.wire[before:] if "params" in m}
         assert len(later) == 1 and token not in later
         assert token not in [message.get("id") for message in peer.wire]
-
-
-def break_link(path: Path) -> None:
-    """Puts a link to itself in the place of a file, in one step: nobody can read that, root
-    included."""
-    aside = path.parent.parent / "aside"
-    aside.symlink_to(path.name)
-    os.replace(aside, path)

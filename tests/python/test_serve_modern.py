@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from peers import DEADLINE, ERAS, MODERN, SUBSCRIPTION_ID, add, serving
+from peers import DEADLINE, ERAS, MODERN, SUBSCRIPTION_ID, add, break_link, serving
 
 pytestmark = [
     pytest.mark.anyio,
@@ -56,7 +56,7 @@ async def test_each_listen_gets_its_own_tagged_copy(fanfare: str, folder: Path) 
             (both.as_uri(), second.subscription_id),
             (one.as_uri(), second.subscription_id),
         }
-        # The acknowledgment of each is the first frame that carries its tag (R-subscriptions).
+        # The acknowledgment of each is the first frame that carries its tag (R41).
         for subscription in (first, second):
             tagged = [
                 message["method"]
@@ -65,3 +65,13 @@ async def test_each_listen_gets_its_own_tagged_copy(fanfare: str, folder: Path) 
             ]
             assert tagged[0] == "notifications/subscriptions/acknowledged"
             assert tagged.count(tagged[0]) == 1
+
+
+async def test_hears_no_log_without_asking_for_it(fanfare: str, folder: Path) -> None:
+    """R12: no level in the request, no log message for it."""
+    break_link(folder / "broken.txt")
+    async with serving(fanfare, MODERN, folder) as peer:
+        assert (await peer.call("checksum", {"path": "broken.txt"}))["isError"]
+        assert peer.came() == []
+        await peer.call("checksum", {"path": "broken.txt"}, level="debug")
+        assert peer.came("message") != []
