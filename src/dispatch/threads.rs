@@ -97,12 +97,9 @@ async fn work(shared: Arc<Shared>) {
         if shared.is_stopping.load(Ordering::SeqCst) {
             return;
         }
-        match shared.engine.dispatch(BUDGET) {
-            Ok(BUDGET) => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(_) | Err(_) => {}
+        if shared.engine.dispatch(BUDGET) == Ok(BUDGET) {
+            tokio::task::yield_now().await;
+            continue;
         }
         match shared.engine.tick() {
             Some(left) => {

@@ -175,7 +175,7 @@ impl Core {
         Output {
             session: SessionId(self.sessions.handle(record.session)),
             stream: StreamId(self.out.streams.handle(stream)),
-            framing: self.sessions[record.session].framing,
+            framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,
             pieces: self.pieces(slot),
         }
@@ -201,8 +201,7 @@ impl Core {
     fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        let session = self.out.streams[stream].session;
-        self.sessions[session].delivered += 1;
+        self.out.streams[stream].delivered += 1;
     }
 
     /// A frame has been taken: its slot leaves the outbox.
@@ -210,9 +209,9 @@ impl Core {
         let record = &self.out.slots[slot];
         let Body::Link(link) = &record.body else { return self.discard(slot) };
         let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
-        let session = self.out.streams[record.stream].session;
-        self.sessions[session].merged += u64::from(merged);
-        if record.flags & (PASSING | CONTEXT) == 0 {
+        let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
+        self.out.streams[stream].merged += u64::from(merged);
+        if is_plain {
             self.out.unlink(slot);
         } else {
             self.discard(slot);

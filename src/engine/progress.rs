@@ -198,7 +198,8 @@ impl Core {
         let min_interval_ms = u64::from(self.config.progress_min_interval_ms);
         let gate = &mut self.requests[ix].gate;
         gate.last = Some(report.amount);
-        let due_ms = gate.queued_ms.map_or(0, |queued_ms| queued_ms + min_interval_ms);
+        let due_ms =
+            gate.queued_ms.map_or(0, |queued_ms| queued_ms.saturating_add(min_interval_ms));
         if gate.queued == NONE && now_ms < due_ms {
             let merges = gate.held.replace(body).is_some();
             if merges {

@@ -70,11 +70,13 @@ pub(crate) struct Session {
     principal_pos: u32,
     audience_pos: u32,
     user_data: u64,
+    /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
     pub(crate) dropped: u64,
     pub(crate) types: Option<Box<Types>>,
     /// Open sessions: the queued progress event of each token.
+    #[expect(clippy::box_collection, reason = "few sessions have one, and all pay for its size")]
     pub(crate) open_progress: Option<Box<HashMap<Id, u32>>>,
 }
 
@@ -149,7 +151,8 @@ impl Core {
             open_progress: None,
         });
         let flags = self.stream_flags(ix);
-        let home = self.out.streams.insert(Stream::new(ix, StreamKind::Duplex, flags));
+        let home = Stream::new(ix, StreamKind::Duplex, params.framing, flags);
+        let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
         session.streams = home;
@@ -263,8 +266,10 @@ impl Core {
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
             queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
-            delivered: session.delivered,
-            merged: session.merged,
+            delivered: session.delivered
+                + streams.iter().map(|&s| self.out.streams[s].delivered).sum::<u64>(),
+            merged: session.merged
+                + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
             dropped: session.dropped,
             subscriptions,
             requests: self.requests.of_session(session.requests).count() as u64,
@@ -285,6 +290,10 @@ impl Core {
         self.leave_audience(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         if reason.is_graceful() {
+            // The oldest first: of what was held back too, the last value is never lost.
+            for &request in requests.iter().rev() {
+                self.flush_held_progress(request);
+            }
             self.materialise_session(ix);
         } else {
             for stream in self.streams_of(ix) {

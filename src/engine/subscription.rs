@@ -144,7 +144,7 @@ impl Core {
             id: Some(id.clone()),
         });
         self.sessions[ix].listens = sub;
-        self.out.streams[stream].open_requests += 1;
+        self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
         listens.insert_unique(hash, sub, |&other| {
@@ -548,9 +548,9 @@ impl Core {
         for stream in self.streams_of(ix) {
             for lane in [Lane::Control, Lane::Main] {
                 for slot in self.out.lane(stream, lane) {
-                    match &mut self.out.slots[slot].body {
+                    match &self.out.slots[slot].body {
                         Body::Link(_) => self.materialise(slot),
-                        Body::Event(entry) => entry.owner = Owner::Session,
+                        Body::Event(_) => self.own_by_session(slot),
                     }
                 }
             }
