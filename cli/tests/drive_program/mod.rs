@@ -40,12 +40,21 @@ impl Drive {
     }
 
     /// Ends the input, and sees that nothing was said that nobody had asked.
+    #[allow(dead_code, reason = "each test file uses a part of it")]
     pub(crate) fn finish(mut self) -> ExitStatus {
         drop(self.input.take());
         let mut rest = String::new();
         self.output.read_line(&mut rest).expect("UTF-8 to the end");
         assert_eq!(rest, "", "an answer too many");
         self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Drive {
+    /// A test that fails half-way leaves no process behind.
+    fn drop(&mut self) {
+        drop(self.input.take());
+        drop(self.child.wait());
     }
 }
 
