@@ -10,11 +10,18 @@ use std::fmt;
 pub struct Error {
     kind: ErrorKind,
     detail: String,
+    needed_bytes: Option<usize>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), needed_bytes: None }
+    }
+
+    /// A buffer of the host's that has no room for a single frame.
+    pub(crate) fn too_small(needed_bytes: usize) -> Self {
+        let detail = format!("the buffer is too small: the next frame needs {needed_bytes} bytes");
+        Self { needed_bytes: Some(needed_bytes), ..Self::new(ErrorKind::Limit, detail) }
     }
 
     /// An argument that the call cannot work with.
@@ -30,6 +37,11 @@ impl Error {
     /// The kind of failure, for a program to act on.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// How large a buffer would have had to be, where that was the failure.
+    pub fn needed_bytes(&self) -> Option<usize> {
+        self.needed_bytes
     }
 
     /// What happened, for a person: it names the field, and the limit where there is one.

@@ -4,6 +4,8 @@ mod config;
 mod dispatch;
 mod engine;
 mod error;
+#[allow(unsafe_code)]
+mod ffi;
 pub mod framing;
 mod params;
 mod protocol;

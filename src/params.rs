@@ -326,7 +326,8 @@ pub enum Verdict {
     /// It took the frame.
     Accepted,
     /// Not now: the frame and all that follow stay queued until
-    /// [`Engine::resume`](crate::Engine::resume).
+    /// [`Engine::resume`](crate::Engine::resume). One that came while the callback ran counts: the
+    /// frame is then offered again at once.
     NotNow,
     /// The peer is gone: the session is closed.
     Gone,

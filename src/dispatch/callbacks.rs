@@ -1,6 +1,6 @@
-//! Delivery by callback: one frame at a time, in order, never two at once for one stream.
+//! Delivery by callback: one frame at a time, in order, never two at once for one session.
 //!
-//! A frame stays in its outbox while its callback runs, marked as in hand, and its stream is
+//! A frame stays in its outbox while its callback runs, marked as in hand, and its session is
 //! busy, so that no other thread takes from it. The callback's verdict decides what becomes of
 //! it. Because nothing has left the outbox, a refusal needs no undoing.
 
@@ -73,7 +73,7 @@ impl Engine {
     /// by [`dispatch`](Self::dispatch) or by dispatcher threads, and no longer by a
     /// [`recv`](Self::recv) of all sessions.
     ///
-    /// For one stream the callback is never run twice at once, and never out of order. It may
+    /// For one session the callback is never run twice at once, and never out of order. It may
     /// call anything of the engine but `dispatch`. No lock is held while it runs.
     pub fn on_frame(&self, session: Option<SessionId>, callback: FrameCallback) -> Result<()> {
         let callback = Shared::from(callback);
@@ -113,7 +113,7 @@ impl Engine {
             drop(core);
             let verdict = self.call(hand, &batch);
             core = self.lock();
-            self.put_down(&mut core, hand, verdict, batch.bytes.len());
+            self.put_down(&mut core, hand, verdict, batch.used());
             accepted += usize::from(verdict == Verdict::Accepted);
         }
         self.release(core);
@@ -139,9 +139,7 @@ impl Engine {
         core.put_down(hand, verdict == Verdict::Accepted, len);
         match verdict {
             Verdict::Accepted => {}
-            Verdict::NotNow => {
-                let _ = core.pause(hand.session, true);
-            }
+            Verdict::NotNow => core.pause_refused(hand.session),
             Verdict::Gone => core.disconnect_handle(hand.session),
         }
         self.put_down.notify_all();
@@ -174,7 +172,8 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         INSIDE.with_borrow_mut(|inside| inside.pop());
         if let Some(hand) = self.hand {
-            let mut core = self.engine.lock();
+            // A second panic while the first unwinds would end the process.
+            let Ok(mut core) = self.engine.core.lock() else { return };
             self.engine.put_down(&mut core, hand, Verdict::NotNow, 0);
             self.engine.release(core);
         }

@@ -428,9 +428,17 @@ impl Engine {
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
-            let next = self.tick().and_then(|left| Instant::now().checked_add(left));
+            // A deadline that comes nearer after this is news for the wait below. With the host's
+            // own clock nothing falls due by itself.
+            let now_ms = self.clock_ms();
+            let next_ms =
+                now_ms.map(|now_ms| self.with(|core| core.advance(now_ms)).unwrap_or(u64::MAX));
+            let next = next_ms.zip(now_ms).and_then(|(next_ms, now_ms)| {
+                let left = Duration::from_millis(next_ms.saturating_sub(now_ms));
+                Instant::now().checked_add(left)
+            });
             let first = [until, next].into_iter().flatten().min();
-            if let Some(has_output) = self.ready.wait(first) {
+            if let Some(has_output) = self.ready.wait(first, next_ms.unwrap_or(0)) {
                 return has_output;
             }
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -459,28 +467,29 @@ impl Engine {
     /// Takes up to `max` frames into a batch: of one session, or of all that have no frame
     /// callback, in turns. Yields how many.
     pub fn recv(&self, session: Option<SessionId>, max: usize, batch: &mut Batch) -> Result<usize> {
-        batch.clear();
-        self.with(|core| match session {
-            Some(session) => {
-                let ix = core.session_even_ending(session)?;
-                Ok(core.drain_session(ix, max, batch))
-            }
-            None => Ok(core.drain(max, batch)),
+        self.with(|core| {
+            // A call that fails leaves the batch as it was.
+            let ix = session.map(|session| core.session_even_ending(session)).transpose()?;
+            batch.clear();
+            Ok(match ix {
+                Some(ix) => core.drain_session(ix, max, batch),
+                None => core.drain(max, batch),
+            })
         })
     }
 
     /// Takes up to `max` frames of one stream into a batch.
     pub fn recv_stream(&self, stream: StreamId, max: usize, batch: &mut Batch) -> Result<usize> {
-        batch.clear();
         self.with(|core| {
             let ix = core.stream_ix(stream)?;
+            batch.clear();
             Ok(core.drain_stream(ix, max, batch).0)
         })
     }
 
     /// Copies as many whole frames of one session as fit into `buf`, and yields their bytes: 0 if
-    /// nothing is queued. Fails with [`ErrorKind::Limit`], naming the size, if the first one
-    /// alone does not fit; it stays queued.
+    /// nothing is queued. Fails with [`ErrorKind::Limit`] and [`Error::needed_bytes`] if the first
+    /// one alone does not fit; it stays queued.
     ///
     /// For a session with one stream. If it has several, use
     /// [`recv_stream`](Self::recv_stream).
@@ -498,7 +507,7 @@ impl Engine {
     /// Packs as many whole frames of as many sessions as fit into `buf`, and yields the bytes
     /// used. Each record is a header (session `u64`, stream `u64`, flags `u32`, length `u32`, in
     /// the machine's byte order), the frame, and zeros up to a multiple of 8 bytes. Fails with
-    /// [`ErrorKind::Limit`], naming the size, if the first record alone does not fit.
+    /// [`ErrorKind::Limit`] and [`Error::needed_bytes`] if the first record alone does not fit.
     pub fn drain(&self, buf: &mut [u8]) -> Result<usize> {
         let mut sink = Packed::new(buf);
         self.with(|core| core.drain(usize::MAX, &mut sink));
@@ -569,10 +578,7 @@ impl Engine {
 
 fn written((used, needed): (usize, Option<usize>)) -> Result<usize> {
     match needed {
-        Some(needed) if used == 0 => Err(Error::new(
-            ErrorKind::Limit,
-            format!("the buffer is too small: the next frame needs {needed} bytes"),
-        )),
+        Some(needed) if used == 0 => Err(Error::too_small(needed)),
         _ => Ok(used),
     }
 }

@@ -115,9 +115,9 @@ impl Ready {
     }
 
     /// Waits until there is output (`Some(true)`), somebody called [`wake`](Self::wake)
-    /// (`Some(false)`), the deadline came nearer or `until` has passed (`None`).
-    pub(crate) fn wait(&self, until: Option<Instant>) -> Option<bool> {
-        let deadline_ms = self.deadline_ms.load(SeqCst);
+    /// (`Some(false)`), a deadline came that is nearer than the one the caller knows, or `until`
+    /// has passed (`None`).
+    pub(crate) fn wait(&self, until: Option<Instant>, known_ms: u64) -> Option<bool> {
         let mut outside = self.lock();
         loop {
             if std::mem::take(&mut outside.is_woken) {
@@ -126,7 +126,7 @@ impl Ready {
             if self.any.shown.load(SeqCst) {
                 return Some(true);
             }
-            if self.deadline_ms.load(SeqCst) < deadline_ms {
+            if self.deadline_ms.load(SeqCst) < known_ms {
                 return None;
             }
             outside = match until {

@@ -4,11 +4,13 @@
 //! between the look and the sleep wakes it. A worker sleeps only after it has seen that no
 //! session with a callback has output, and any output after that is an edge that wakes all.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 
 use crate::dispatch::engine::Engine;
@@ -76,8 +78,15 @@ impl Dispatcher {
         self.shared.engine.ready.remove_dispatcher(self.name);
         self.shared.is_stopping.store(true, Ordering::SeqCst);
         self.shared.news.notify_waiters();
-        // Waits for the callbacks that are running: workers never block elsewhere.
-        drop(self.runtime.take());
+        // Waits for the callbacks that are running: workers never block elsewhere. On a thread of
+        // some other runtime (a callback of another engine may be ending this one) tokio refuses
+        // to wait, so a thread of its own does.
+        let runtime = self.runtime.take();
+        if Handle::try_current().is_err() {
+            drop(runtime);
+        } else if let Ok(thread) = thread::Builder::new().spawn(move || drop(runtime)) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -92,17 +101,21 @@ impl Drop for Dispatcher {
 async fn work(shared: Arc<Shared>) {
     loop {
         let news = shared.news.notified();
-        tokio::pin!(news);
+        let mut news = std::pin::pin!(news);
         news.as_mut().enable();
         if shared.is_stopping.load(Ordering::SeqCst) {
             return;
         }
-        match shared.engine.dispatch(BUDGET) {
-            Ok(BUDGET) => {
+        match catch_unwind(AssertUnwindSafe(|| shared.engine.dispatch(BUDGET))) {
+            Ok(Ok(BUDGET)) => {
                 tokio::task::yield_now().await;
                 continue;
             }
-            Ok(_) | Err(_) => {}
+            Ok(_) => {}
+            // A callback panicked: its session is paused, the others must not suffer. If it was
+            // the engine itself, nothing more can be delivered.
+            Err(_) if shared.engine.core.is_poisoned() => return,
+            Err(_) => continue,
         }
         match shared.engine.tick() {
             Some(left) => {
@@ -112,5 +125,53 @@ async fn work(shared: Arc<Shared>) {
             }
             None => news.await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::params::{Profile, Raise, SessionParams, Target, Verdict};
+
+    #[test]
+    fn a_callback_that_panics_takes_no_thread_with_it() {
+        let engine = Arc::new(Engine::new(Config::default()));
+        let broken = engine.open(SessionParams::new(Profile::Open)).unwrap();
+        let sound = engine.open(SessionParams::new(Profile::Open)).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let told = sender.clone();
+        engine
+            .on_frame(
+                Some(broken),
+                Box::new(move |_| {
+                    told.send("broken").unwrap();
+                    panic!("the callback broke")
+                }),
+            )
+            .unwrap();
+        engine
+            .on_frame(
+                Some(sound),
+                Box::new(move |_| {
+                    sender.send("sound").unwrap();
+                    Verdict::Accepted
+                }),
+            )
+            .unwrap();
+        let dispatcher = Dispatcher::start(engine.clone(), 1).unwrap();
+        let one = |session| {
+            engine.notify("notifications/x", None, &Raise::to(Target::Session(session))).unwrap();
+            receiver.recv().unwrap()
+        };
+        assert_eq!(one(broken), "broken");
+        assert_eq!(one(sound), "sound");
+        // The frame that it choked on is still there, and the session waits to be resumed.
+        engine.resume(broken).unwrap();
+        assert_eq!(receiver.recv().unwrap(), "broken");
+        assert_eq!(one(sound), "sound");
+        dispatcher.stop().unwrap();
     }
 }

@@ -19,7 +19,8 @@ pub(crate) struct Output<'a> {
 
 /// Takes frames, or declines one that it has no room for; that one stays.
 pub(crate) trait Sink {
-    fn take(&mut self, output: Output<'_>) -> bool;
+    /// The bytes that the frame took, framing included; `None` if it was declined.
+    fn take(&mut self, output: &Output<'_>) -> Option<usize>;
 }
 
 /// A frame that a callback is looking at: it leaves the outbox when the callback has taken it.
@@ -36,7 +37,7 @@ const TURN: usize = 64;
 impl Core {
     /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
     /// Yields how many.
-    pub(crate) fn drain(&mut self, max: usize, sink: &mut dyn Sink) -> usize {
+    pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
         let mut taken = 0;
         while taken < max
             && let Some(stream) = self.out.first_ready(false)
@@ -52,7 +53,7 @@ impl Core {
     }
 
     /// The same for one session.
-    pub(crate) fn drain_session(&mut self, ix: u32, max: usize, sink: &mut dyn Sink) -> usize {
+    pub(crate) fn drain_session(&mut self, ix: u32, max: usize, sink: &mut impl Sink) -> usize {
         let mut taken = 0;
         let mut streams = self.streams_of(ix);
         streams.reverse();
@@ -75,17 +76,14 @@ impl Core {
         &mut self,
         stream: u32,
         max: usize,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> (usize, bool) {
         let mut taken = 0;
         while taken < max {
             let Some(slot) = self.front(stream) else { break };
             let output = self.output(stream, slot);
             let is_last = output.is_last;
-            let len = output.pieces.len() + framing_len(output.framing);
-            if !sink.take(output) {
-                return (taken, true);
-            }
+            let Some(len) = sink.take(&output) else { return (taken, true) };
             self.count_delivered(stream, len);
             self.pop(slot);
             taken += 1;
@@ -118,24 +116,52 @@ impl Core {
 
     // ---- one frame at a time, for callbacks ----
 
-    /// Hands out the first frame of the stream that has waited longest for a callback. The
-    /// stream is busy until [`put_down`](Self::put_down).
-    pub(crate) fn take_in_hand(&mut self, sink: &mut dyn Sink) -> Option<Hand> {
+    /// Hands out the first frame of the stream that has waited longest for a callback. Its whole
+    /// session is busy until [`put_down`](Self::put_down): callbacks of one session never overlap,
+    /// however many streams it has.
+    pub(crate) fn take_in_hand(&mut self, sink: &mut impl Sink) -> Option<Hand> {
         let stream = self.out.first_ready(true)?;
         let slot = self.front(stream)?;
         let output = self.output(stream, slot);
         let hand = Hand { slot, stream: output.stream, session: output.session };
-        sink.take(output);
+        sink.take(&output)?;
         self.out.slots[slot].flags |= IN_HAND;
-        self.out.set_flags(stream, BUSY, 0);
+        let session = self.out.streams[stream].session;
+        self.sessions[session].is_resumed_in_hand = false;
+        for stream in self.streams_of(session) {
+            self.out.set_flags(stream, BUSY, 0);
+        }
         Some(hand)
     }
 
     /// The callback is done with the frame. What happened to it meanwhile stands: if it was
     /// withdrawn it is gone, if it was raised again it is queued anew.
     pub(crate) fn put_down(&mut self, hand: Hand, is_accepted: bool, len: usize) {
-        let Ok(stream) = self.stream_ix(hand.stream) else { return };
-        let slot = hand.slot;
+        if let Ok(stream) = self.stream_ix(hand.stream) {
+            self.settle_hand(stream, hand.slot, is_accepted, len);
+        }
+        let Ok(session) = self.session_even_ending(hand.session) else { return };
+        let mut streams = self.streams_of(session);
+        let stream = self.stream_ix(hand.stream).ok();
+        // The session's streams line up again behind the one whose turn it was, so that each
+        // gets its own.
+        if let Some(at) = streams.iter().position(|&one| Some(one) == stream) {
+            streams.rotate_left(at + 1);
+        }
+        for &stream in &streams {
+            self.out.set_flags(stream, 0, BUSY);
+        }
+        let Some(stream) = stream else {
+            // It went while it held up the session.
+            return self.bury_if_drained(session);
+        };
+        let record = &self.out.streams[stream];
+        if record.is(FINISHED) && record.queued == 0 {
+            self.close_drained(stream);
+        }
+    }
+
+    fn settle_hand(&mut self, stream: u32, slot: u32, is_accepted: bool, len: usize) {
         let is_there = self
             .out
             .slots
@@ -154,34 +180,31 @@ impl Core {
                 self.pop(slot);
             }
         }
-        self.out.set_flags(stream, 0, BUSY);
-        self.out.rotate(stream);
-        let record = &self.out.streams[stream];
-        if record.is(FINISHED) && record.queued == 0 {
-            self.close_drained(stream);
-        }
     }
 
     // ---- rendering ----
 
+    #[inline]
     fn front(&self, stream: u32) -> Option<u32> {
         let record = &self.out.streams[stream];
         let is_open = !record.is(crate::engine::outbox::DETACHED | BUSY);
         is_open.then(|| record.front()).flatten()
     }
 
+    #[inline]
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let record = &self.out.streams[stream];
         Output {
             session: SessionId(self.sessions.handle(record.session)),
             stream: StreamId(self.out.streams.handle(stream)),
-            framing: self.sessions[record.session].framing,
+            framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,
             pieces: self.pieces(slot),
         }
     }
 
     /// What a slot reads as.
+    #[inline]
     pub(crate) fn pieces(&self, slot: u32) -> Pieces<'_> {
         let record = &self.out.slots[slot];
         match &record.body {
@@ -193,26 +216,27 @@ impl Core {
                     .is(CONTEXT)
                     .then(|| self.contexts.get(&slot).map(|&context| self.events.body(context)))
                     .flatten();
-                encode::notice(topic.kind, &topic.name, id, context)
+                encode::notice(topic.kind, &topic.tail, id, context)
             }
         }
     }
 
+    #[inline]
     fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        let session = self.out.streams[stream].session;
-        self.sessions[session].delivered += 1;
+        self.out.streams[stream].delivered += 1;
     }
 
     /// A frame has been taken: its slot leaves the outbox.
+    #[inline]
     fn pop(&mut self, slot: u32) {
         let record = &self.out.slots[slot];
         let Body::Link(link) = &record.body else { return self.discard(slot) };
         let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
-        let session = self.out.streams[record.stream].session;
-        self.sessions[session].merged += u64::from(merged);
-        if record.flags & (PASSING | CONTEXT) == 0 {
+        let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
+        self.out.streams[stream].merged += u64::from(merged);
+        if is_plain {
             self.out.unlink(slot);
         } else {
             self.discard(slot);
@@ -228,8 +252,4 @@ impl Core {
             self.drop_stream(stream);
         }
     }
-}
-
-fn framing_len(framing: Framing) -> usize {
-    framing.head().len() + framing.tail().len()
 }

@@ -50,6 +50,7 @@ impl Core {
             return Err(Error::invalid("method must not be empty"));
         }
         self.check_params(name, params)?;
+        let size = params.map_or(0, str::len);
         let params = params.map(meta::one_line);
         let params = params.as_deref();
         let reached = match Route::of(name) {
@@ -66,7 +67,10 @@ impl Core {
                     return Err(Error::invalid("the context is given twice: in params._meta too"));
                 }
                 raise.context = raise.context.or(notice.context);
-                return self.raise(kind, &notice.uri, &raise);
+                let reached = self.raise(kind, &notice.uri, &raise)?;
+                self.tell_heavy(name, size);
+                self.settle_lagging();
+                return Ok(reached);
             }
             Route::Progress | Route::Message | Route::Event(_) => {
                 let params = self.with_context(params, raise.context)?;
@@ -83,14 +87,15 @@ impl Core {
                 }
             }
         };
+        self.tell_heavy(name, size);
         self.counters.raised += 1;
         self.counters.matched += reached as u64;
         self.settle_lagging();
         Ok(reached)
     }
 
-    /// Size and shape of raised params: an object, within the limit, and told when heavy.
-    fn check_params(&mut self, name: &str, params: Option<&str>) -> Result<()> {
+    /// Size and shape of raised params: an object, within the limit.
+    fn check_params(&self, name: &str, params: Option<&str>) -> Result<()> {
         let Some(params) = params else { return Ok(()) };
         let (size, limit) = (params.len(), self.config.max_params_bytes as usize);
         if size > limit {
@@ -105,20 +110,25 @@ impl Core {
         }
         serde_json::from_str::<serde::de::IgnoredAny>(params)
             .map_err(|e| not_an_object(e.to_string()))?;
-        if size > self.config.soft_params_bytes as usize {
-            self.counters.heavy += 1;
-            if self.told_heavy.insert(name.to_owned()) {
-                self.log(
-                    Level::Warning,
-                    "fanfare::notify",
-                    format!(
-                        "params of {name} are {size} bytes; notifications above {} bytes (params.soft_bytes) are better kept light",
-                        self.config.soft_params_bytes
-                    ),
-                );
-            }
-        }
         Ok(())
+    }
+
+    /// Counts params that were raised though they are heavy, and tells the log once per method.
+    fn tell_heavy(&mut self, name: &str, size: usize) {
+        if size <= self.config.soft_params_bytes as usize {
+            return;
+        }
+        self.counters.heavy += 1;
+        if self.told_heavy.insert(name.to_owned()) {
+            self.log(
+                Level::Warning,
+                "fanfare::notify",
+                format!(
+                    "params of {name} are {size} bytes; notifications above {} bytes (params.soft_bytes) are better kept light",
+                    self.config.soft_params_bytes
+                ),
+            );
+        }
     }
 
     /// Params with a context in their `_meta`.

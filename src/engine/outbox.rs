@@ -14,6 +14,8 @@
 //!   oldest never walks over notices twice.
 
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
+use crate::framing::Framing;
+use crate::params::StreamKind;
 
 /// Which of a stream's two queues (DESIGN 4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub(crate) enum Owner {
     Session,
     Request(u32),
     Subscription(u32),
+    /// The session, for which it is the queued progress of its token.
+    OpenProgress,
 }
 
 /// In a lane.
@@ -143,12 +147,16 @@ pub(crate) struct Stream {
     first_event: u32,
     ready_next: u32,
     ready_prev: u32,
+    /// Frames drained, and notices that had merged into them.
+    pub(crate) delivered: u64,
+    pub(crate) merged: u64,
     /// How many slots are queued.
     pub(crate) queued: u32,
     /// Requests and listens received by this stream that have not ended yet.
     pub(crate) open_requests: u32,
     pub(crate) flags: u8,
-    pub(crate) kind: crate::params::StreamKind,
+    pub(crate) kind: StreamKind,
+    pub(crate) framing: Framing,
 }
 
 /// Nobody writes it out at present: what is queued waits.
@@ -157,7 +165,7 @@ pub(crate) const DETACHED: u8 = 1;
 pub(crate) const HELD: u8 = 1 << 1;
 /// The host asked for no more output.
 pub(crate) const PAUSED: u8 = 1 << 2;
-/// A frame callback is at work on it.
+/// A frame callback is at work on its session.
 pub(crate) const BUSY: u8 = 1 << 3;
 /// In the ready list.
 const READY: u8 = 1 << 4;
@@ -169,7 +177,7 @@ pub(crate) const NAMED: u8 = 1 << 6;
 pub(crate) const PUSHED: u8 = 1 << 7;
 
 impl Stream {
-    pub(crate) fn new(session: u32, kind: crate::params::StreamKind, flags: u8) -> Self {
+    pub(crate) fn new(session: u32, kind: StreamKind, framing: Framing, flags: u8) -> Self {
         Self {
             session,
             session_next: NONE,
@@ -178,10 +186,13 @@ impl Stream {
             first_event: NONE,
             ready_next: NONE,
             ready_prev: NONE,
+            delivered: 0,
+            merged: 0,
             queued: 0,
             open_requests: 0,
             flags,
             kind,
+            framing,
         }
     }
 

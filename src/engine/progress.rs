@@ -2,6 +2,8 @@
 //! last value in place of one that is still queued, not more often than configured (R21), and
 //! nothing after the response (R18).
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -115,10 +117,11 @@ impl<'a> Report<'a> {
             return Err(wrong("message must be a string"));
         }
         let without_message = params.message.is_some().then(|| {
-            let mut members: serde_json::Map<String, serde_json::Value> =
+            // Values stay as they were written: a token must come back to the letter (R19).
+            let mut members: BTreeMap<String, &RawValue> =
                 serde_json::from_str(text).expect("it has been read as an object");
             members.remove("message");
-            serde_json::Value::Object(members).to_string()
+            serde_json::to_string(&members).expect("members of an object serialise")
         });
         Ok(Some(Self { token, amount, params: text, without_message }))
     }
@@ -151,8 +154,14 @@ impl Core {
     fn requests_meant(&self, token: &Id, target: Target<'_>) -> Result<Vec<u32>> {
         let of = |ix: u32| self.requests.find_token(ix, token);
         Ok(match target {
-            Target::Session(handle) | Target::Request(handle, _) => {
-                of(self.session(handle)?).into_iter().collect()
+            Target::Session(handle) => of(self.session(handle)?).into_iter().collect(),
+            Target::Request(handle, id) => {
+                let request = of(self.session(handle)?);
+                let id = Id::parse(id);
+                request
+                    .into_iter()
+                    .filter(|&ix| Some(&self.requests[ix].id) == id.as_ref())
+                    .collect()
             }
             Target::Principal(name) => {
                 self.principals.sessions(name).iter().filter_map(|&ix| of(ix)).collect()
@@ -198,7 +207,8 @@ impl Core {
         let min_interval_ms = u64::from(self.config.progress_min_interval_ms);
         let gate = &mut self.requests[ix].gate;
         gate.last = Some(report.amount);
-        let due_ms = gate.queued_ms.map_or(0, |queued_ms| queued_ms + min_interval_ms);
+        let due_ms =
+            gate.queued_ms.map_or(0, |queued_ms| queued_ms.saturating_add(min_interval_ms));
         if gate.queued == NONE && now_ms < due_ms {
             let merges = gate.held.replace(body).is_some();
             if merges {
@@ -232,7 +242,7 @@ impl Core {
 
     fn count_merged(&mut self, ix: u32) {
         self.counters.merged += 1;
-        self.sessions[self.requests[ix].session].merged += 1;
+        self.sessions[self.requests[ix].session].rare_mut().merged += 1;
     }
 
     /// Its time has come.
@@ -264,19 +274,19 @@ impl Core {
             if self.requests.find_token(ix, &report.token).is_some() {
                 continue;
             }
-            let queued = self.sessions[ix].open_progress.as_ref();
+            let queued = self.sessions[ix].rare().map(|rare| &rare.open_progress);
             match queued.and_then(|queued| queued.get(&report.token)).copied() {
                 Some(slot) if !self.out.slots[slot].is(IN_HAND) => {
                     self.events.hold(event);
                     self.replace_event(slot, event);
                     self.counters.merged += 1;
-                    self.sessions[ix].merged += 1;
+                    self.sessions[ix].rare_mut().merged += 1;
                     reached += 1;
                 }
                 _ => {
                     let home = self.sessions[ix].home;
-                    if let Some(slot) = self.offer(home, event, Owner::Session) {
-                        let queued = self.sessions[ix].open_progress.get_or_insert_default();
+                    if let Some(slot) = self.offer(home, event, Owner::OpenProgress) {
+                        let queued = &mut self.sessions[ix].rare_mut().open_progress;
                         queued.insert(report.token.clone(), slot);
                         reached += 1;
                     }

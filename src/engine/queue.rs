@@ -33,6 +33,10 @@ impl Core {
                 return true;
             }
             match self.sessions[ix].overflow() {
+                // What would not fit into an empty queue makes no room for itself.
+                Overflow::DropOldest if !self.sessions[ix].fits_empty(len) => {
+                    self.count_dropped(ix);
+                }
                 Overflow::DropOldest => {
                     self.count_dropped(ix);
                     if let Some(oldest) = self.out.oldest_droppable(stream) {
@@ -52,12 +56,12 @@ impl Core {
 
     fn count_dropped(&mut self, ix: u32) {
         self.counters.dropped += 1;
-        self.sessions[ix].dropped += 1;
+        self.sessions[ix].rare_mut().dropped += 1;
     }
 
     /// Notes that a session has to end because it does not keep up.
     pub(crate) fn lag(&mut self, ix: u32) {
-        if !self.lagging.contains(&ix) {
+        if !std::mem::replace(&mut self.sessions[ix].is_lagging, true) {
             self.lagging.push(ix);
         }
     }
@@ -142,8 +146,8 @@ impl Core {
                 } else {
                     session.reply_bytes -= len;
                 }
-                if let Some(queued) = &mut session.open_progress {
-                    queued.retain(|_, queued| *queued != slot);
+                if entry.owner == Owner::OpenProgress {
+                    session.rare_mut().open_progress.retain(|_, queued| *queued != slot);
                 }
                 self.events.release(entry.event);
                 self.out.slots.remove(slot);

@@ -198,6 +198,10 @@ impl Core {
             }
             method::CANCELLED => self.receive_cancelled(via, params),
             method::TYPES_SUBSCRIBE | method::TYPES_UNSUBSCRIBE => {
+                // R57: in 2026-07-28 nothing that is said once counts for later requests.
+                if self.sessions[via.session].rules == Rules::Modern {
+                    return Disposition::Handled;
+                }
                 self.choose_types(via, name, params, None)
             }
             _ => Disposition::Pass,
@@ -241,7 +245,7 @@ impl Core {
         let ix = via.session;
         let types = if name == method::TYPES_SUBSCRIBE {
             match Types::parse(params) {
-                Ok(types) => Some(Box::new(types)),
+                Ok(types) => Some(types),
                 Err(why) => {
                     let mut fault = Fault::new(code::INVALID_PARAMS, format!("params.{why}"));
                     fault.id = id.cloned();
@@ -252,7 +256,7 @@ impl Core {
         } else {
             None
         };
-        self.sessions[ix].types = types;
+        self.sessions[ix].rare_mut().types = types;
         if self.sessions[ix].own_sub != NONE {
             self.follow_types(ix);
         }

@@ -201,7 +201,7 @@ impl Core {
         };
         let ix = self.requests.insert(request);
         self.sessions[session].requests = ix;
-        self.out.streams[stream].open_requests += 1;
+        self.expect_answer(stream);
     }
 
     /// The response is about to be queued: what is queued of the request goes before it, and

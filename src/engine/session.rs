@@ -49,7 +49,11 @@ pub(crate) struct Session {
     overflow: Overflow,
     /// Why it is ending, once it is.
     ending: Option<EndReason>,
+    /// To be ended with the present call.
+    pub(crate) is_lagging: bool,
     pub(crate) is_paused: bool,
+    /// Resumed since its latest frame was handed to a callback.
+    pub(crate) is_resumed_in_hand: bool,
     pub(crate) is_pushed: bool,
     max_frames: u32,
     max_bytes: u32,
@@ -70,21 +74,41 @@ pub(crate) struct Session {
     principal_pos: u32,
     audience_pos: u32,
     user_data: u64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few sessions have, kept apart because all pay for the size of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// The types it chose.
+    pub(crate) types: Option<Types>,
+    /// Open sessions: the queued progress event of each token.
+    pub(crate) open_progress: HashMap<Id, u32>,
+    /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
     pub(crate) dropped: u64,
-    pub(crate) types: Option<Box<Types>>,
-    /// Open sessions: the queued progress event of each token.
-    pub(crate) open_progress: Option<Box<HashMap<Id, u32>>>,
 }
 
 impl Session {
+    pub(crate) fn types(&self) -> Option<&Types> {
+        self.rare()?.types.as_ref()
+    }
+
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.is_some()
     }
 
     pub(crate) fn admits(&self, method: &str) -> bool {
-        super::types::admits(self.types.as_deref(), method)
+        self.types().is_none_or(|types| types.admit(method))
     }
 
     /// The revision by which its messages are read and written.
@@ -100,6 +124,11 @@ impl Session {
     pub(crate) fn is_full(&self, bytes: usize) -> bool {
         self.frames >= self.max_frames
             || u64::from(self.bytes) + bytes as u64 > u64::from(self.max_bytes)
+    }
+
+    /// Whether an event of that size would fit if nothing else were queued.
+    pub(crate) fn fits_empty(&self, bytes: usize) -> bool {
+        bytes as u64 <= u64::from(self.max_bytes)
     }
 
     pub(crate) fn overflow(&self) -> Overflow {
@@ -126,7 +155,9 @@ impl Core {
             level: self.config.default_level,
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
+            is_lagging: false,
             is_paused: false,
+            is_resumed_in_hand: false,
             is_pushed: self.pushes_all,
             max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
             max_bytes: params.max_queued_bytes.unwrap_or(self.config.max_queued_bytes),
@@ -142,14 +173,11 @@ impl Core {
             principal_pos: NONE,
             audience_pos: NONE,
             user_data: params.user_data,
-            delivered: 0,
-            merged: 0,
-            dropped: 0,
-            types: None,
-            open_progress: None,
+            rare: None,
         });
         let flags = self.stream_flags(ix);
-        let home = self.out.streams.insert(Stream::new(ix, StreamKind::Duplex, flags));
+        let home = Stream::new(ix, StreamKind::Duplex, params.framing, flags);
+        let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
         session.streams = home;
@@ -203,8 +231,19 @@ impl Core {
 
     pub(crate) fn pause(&mut self, handle: SessionId, is_paused: bool) -> Result<()> {
         let ix = self.session_even_ending(handle)?;
+        self.sessions[ix].is_resumed_in_hand = !is_paused;
         self.pause_session(ix, is_paused);
         Ok(())
+    }
+
+    /// A callback said "not now". If the host resumed the session while it ran, the news is older
+    /// than the resumption: whoever resumed would wait for ever.
+    pub(crate) fn pause_refused(&mut self, handle: SessionId) {
+        if let Ok(ix) = self.session_even_ending(handle)
+            && !self.sessions[ix].is_resumed_in_hand
+        {
+            self.pause_session(ix, true);
+        }
     }
 
     pub(crate) fn pause_session(&mut self, ix: u32, is_paused: bool) {
@@ -219,7 +258,11 @@ impl Core {
     pub(crate) fn stream_flags(&self, ix: u32) -> u8 {
         let session = &self.sessions[ix];
         let paused = if session.is_paused { PAUSED } else { 0 };
-        paused | if session.is_pushed { PUSHED } else { 0 }
+        let pushed = if session.is_pushed { PUSHED } else { 0 };
+        // A callback is at work on all streams of a session, or on none.
+        let first = session.streams;
+        let busy = if first == NONE { 0 } else { self.out.streams[first].flags & BUSY };
+        paused | pushed | busy
     }
 
     /// From now on a session, or every one, is delivered by callback.
@@ -260,12 +303,15 @@ impl Core {
         let session = &self.sessions[ix];
         let streams = self.streams_of(ix);
         let subscriptions = self.subs.count_of(session);
+        let rare = session.rare();
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
             queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
-            delivered: session.delivered,
-            merged: session.merged,
-            dropped: session.dropped,
+            delivered: rare.map_or(0, |rare| rare.delivered)
+                + streams.iter().map(|&s| self.out.streams[s].delivered).sum::<u64>(),
+            merged: rare.map_or(0, |rare| rare.merged)
+                + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
+            dropped: rare.map_or(0, |rare| rare.dropped),
             subscriptions,
             requests: self.requests.of_session(session.requests).count() as u64,
         })
@@ -285,6 +331,10 @@ impl Core {
         self.leave_audience(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         if reason.is_graceful() {
+            // The oldest first: of what was held back too, the last value is never lost.
+            for &request in requests.iter().rev() {
+                self.flush_held_progress(request);
+            }
             self.materialise_session(ix);
         } else {
             for stream in self.streams_of(ix) {

@@ -38,7 +38,8 @@ impl Core {
                 if !is_named {
                     self.out.set_flags(home, DETACHED, 0);
                 }
-                let mut stream = Stream::new(ix, kind, self.stream_flags(ix) | NAMED);
+                let mut stream =
+                    Stream::new(ix, kind, self.sessions[ix].framing, self.stream_flags(ix) | NAMED);
                 stream.session_next = self.sessions[ix].streams;
                 let stream = self.out.streams.insert(stream);
                 self.sessions[ix].streams = stream;
@@ -139,7 +140,11 @@ impl Core {
     pub(crate) fn drop_stream(&mut self, stream: u32) {
         self.empty_stream(stream);
         let ix = self.out.streams[stream].session;
-        let next = self.out.streams[stream].session_next;
+        let record = &self.out.streams[stream];
+        let rare = self.sessions[ix].rare_mut();
+        rare.delivered += record.delivered;
+        rare.merged += record.merged;
+        let next = record.session_next;
         let mut at = self.sessions[ix].streams;
         if at == stream {
             self.sessions[ix].streams = next;
@@ -150,6 +155,13 @@ impl Core {
             self.out.streams[at].session_next = next;
         }
         self.out.remove_stream(stream);
+    }
+
+    /// A request came in by this stream. If what is queued there was all there would ever be, as
+    /// after the first element of a batch, it is no more.
+    pub(crate) fn expect_answer(&mut self, stream: u32) {
+        self.out.streams[stream].open_requests += 1;
+        self.out.set_flags(stream, 0, FINISHED);
     }
 
     /// Marks that the last response of a request's own stream is queued (R78).

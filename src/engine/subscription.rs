@@ -144,7 +144,7 @@ impl Core {
             id: Some(id.clone()),
         });
         self.sessions[ix].listens = sub;
-        self.out.streams[stream].open_requests += 1;
+        self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
         listens.insert_unique(hash, sub, |&other| {
@@ -274,8 +274,7 @@ impl Core {
         let sub = self.sessions[ix].own_sub;
         for slot in self.links_of(sub) {
             let kind = self.topics[self.out.slots[slot].link().topic].kind;
-            let is_wanted =
-                self.sessions[ix].types.as_ref().is_none_or(|types| types.admit_notice(kind));
+            let is_wanted = self.sessions[ix].types().is_none_or(|types| types.admit_notice(kind));
             if is_wanted {
                 self.out.slots[slot].flags &= !MUTED;
             } else if self.out.slots[slot].is(PASSING) {
@@ -293,7 +292,7 @@ impl Core {
         let session = &self.sessions[ix];
         let sub = session.own_sub;
         let types_admit =
-            session.types.as_ref().is_none_or(|types| types.admit_notice(NoticeKind::Resource));
+            session.types().is_none_or(|types| types.admit_notice(NoticeKind::Resource));
         let hears_all =
             session.rules == Rules::Open && self.subs.subs[sub].uris == 0 && types_admit;
         let pos = self.subs.subs[sub].ears_pos;
@@ -324,6 +323,14 @@ impl Core {
     pub(crate) fn subscribe(&mut self, handle: SessionId, uri: &str) -> Result<()> {
         let ix = self.session(handle)?;
         self.require_own_subscription(ix)?;
+        let session = &self.sessions[ix];
+        if session.rules != Rules::Open && !session.capabilities.resources_subscribe {
+            // R8.
+            return Err(Error::new(
+                ErrorKind::NotNegotiated,
+                "the session was not advertised resources.subscribe",
+            ));
+        }
         if uri.is_empty() {
             return Err(Error::invalid("uri must not be empty"));
         }
@@ -548,9 +555,9 @@ impl Core {
         for stream in self.streams_of(ix) {
             for lane in [Lane::Control, Lane::Main] {
                 for slot in self.out.lane(stream, lane) {
-                    match &mut self.out.slots[slot].body {
+                    match &self.out.slots[slot].body {
                         Body::Link(_) => self.materialise(slot),
-                        Body::Event(entry) => entry.owner = Owner::Session,
+                        Body::Event(_) => self.own_by_session(slot),
                     }
                 }
             }

@@ -1,0 +1,131 @@
+//! Builds programs of other languages against the library under test, and runs them.
+
+// Each test program uses its own part of this.
+#![allow(dead_code)]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// The root of the package.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What every C and C++ file of this repository has to pass.
+pub(crate) const WARNINGS: [&str; 5] =
+    ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
+
+/// How a compiled program is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Under {
+    /// As it is.
+    Nothing,
+    /// In valgrind, where an error or a leak fails it.
+    Valgrind,
+}
+
+/// A folder with the library as it is installed: under its own name and under its soname.
+pub(crate) struct Workshop {
+    dir: TempDir,
+}
+
+impl Workshop {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let library = library();
+        for name in ["libfanfare.so", &soname()] {
+            std::os::unix::fs::symlink(&library, dir.path().join(name)).expect("a link");
+        }
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The shared library, as a program that loads it by path would.
+    pub(crate) fn library(&self) -> PathBuf {
+        self.path().join("libfanfare.so")
+    }
+
+    /// Compiles one file into a program. `flags` come after the warnings, which are errors.
+    pub(crate) fn compile(&self, source: &Path, standard: &str, flags: &[&str]) -> PathBuf {
+        let stem = source.file_stem().and_then(OsStr::to_str).expect("a named source");
+        let program = self.path().join(format!("{stem}-{standard}-{}", flags.concat().len()));
+        let compiler = if standard.starts_with("c++") { "g++" } else { "gcc" };
+        let mut command = Command::new(compiler);
+        command
+            .arg(format!("-std={standard}"))
+            .args(WARNINGS)
+            .args(["-g", "-I"])
+            .arg(root().join("include"))
+            .args(flags)
+            .arg("-o")
+            .arg(&program)
+            .arg(source)
+            .arg("-L")
+            .arg(self.path())
+            .args(["-lfanfare", "-pthread"])
+            .arg(format!("-Wl,-rpath,{}", self.path().display()));
+        succeed(&mut command);
+        program
+    }
+
+    /// Runs a program, which has to succeed, and returns what it printed.
+    pub(crate) fn run(&self, program: &Path, under: Under) -> String {
+        let mut command = match under {
+            Under::Nothing => Command::new(program),
+            Under::Valgrind => {
+                let mut command = Command::new("valgrind");
+                command
+                    .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
+                    .args(["--show-leak-kinds=definite,indirect,possible"])
+                    .args(["--errors-for-leak-kinds=definite,indirect,possible"])
+                    .arg(program);
+                command
+            }
+        };
+        let output = succeed(&mut command);
+        String::from_utf8(output.stdout).expect("the programs print UTF-8")
+    }
+}
+
+/// The library that cargo has just built for this test, next to the test itself.
+fn library() -> PathBuf {
+    beside_the_test("libfanfare.so")
+}
+
+/// The static library, likewise.
+pub(crate) fn static_library() -> PathBuf {
+    beside_the_test("libfanfare.a")
+}
+
+fn beside_the_test(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    // target/<profile>/deps, wherever CARGO_TARGET_DIR has put it: cargo builds every crate type
+    // of the package's library for its tests, and these two have no hash in their names.
+    let path = test.parent().expect("it is in a folder").join(name);
+    assert!(path.exists(), "{} is not there", path.display());
+    path
+}
+
+/// The name under which programs look for the library when they start.
+pub(crate) fn soname() -> String {
+    format!("libfanfare.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))
+}
+
+/// Runs a command that has to succeed; what it said is in the failure.
+pub(crate) fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
