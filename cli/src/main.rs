@@ -1,18 +1,50 @@
-//! The `fanfare` program.
+//! The `fanfare` program: one module for each of its commands.
+
 mod bench;
+mod demo;
 mod drive;
+mod listen;
+mod serve;
+mod signals;
 
-use clap::Parser as _;
+use std::process::ExitCode;
 
-#[derive(clap::Parser)]
-enum Cli {
+use clap::{Parser, Subcommand};
+
+/// Notifications for MCP: files that change, work that progresses, alerts, and who hears of them.
+#[derive(Parser)]
+#[command(name = "fanfare", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Listen(listen::Args),
+    Demo(demo::Args),
     Drive(drive::Args),
     Bench(bench::Args),
 }
 
-fn main() -> anyhow::Result<std::process::ExitCode> {
-    match Cli::parse() {
-        Cli::Drive(args) => drive::run(args),
-        Cli::Bench(args) => bench::run(args),
-    }
+/// What the exit codes of every command mean.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or stopped by the other side or by Ctrl-C in the way that was meant
+  1  it failed; the cause is on stderr
+  2  the command line was not understood";
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Listen(args) => listen::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Drive(args) => drive::run(args),
+        Command::Bench(args) => bench::run(args),
+    };
+    done.unwrap_or_else(|cause| {
+        eprintln!("fanfare: {cause:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -107,3 +107,97 @@ fn an_overflow_by_changes_ends_the_session_at_once() {
     let text = drive.refused("GONE", json!({"op": "stats", "session": "o"}));
     assert!(text.contains("lagged"), "{text}");
 }
+
+/// The response to a request whose connection is gone has nowhere to go. That is an error each
+/// time it is tried, and changes nothing.
+#[test]
+fn a_response_without_a_stream_is_refused_and_changes_nothing() {
+    let mut drive = Drive::start(&[]);
+    drive.ok(json!({"op": "open", "session": "l", "profile": "legacy"}));
+    drive.ok(json!({"op": "stream", "session": "l", "stream": "post", "kind": "request"}));
+    let mut call = call("l", 1);
+    call["stream"] = json!("post");
+    drive.ok(call);
+    drive.ok(json!({"op": "close_stream", "session": "l", "stream": "post"}));
+    let before = drive.ok(json!({"op": "stats"}));
+    let message = json!({"jsonrpc": "2.0", "id": 1, "result": {}});
+    let send = json!({"op": "send", "session": "l", "message": message});
+    drive.refused("GONE", send.clone());
+    assert_eq!(drive.ok(json!({"op": "stats"})), before);
+    drive.refused("GONE", send);
+}
+
+/// Progress aimed at a request is that request's, or nobody's.
+#[test]
+fn progress_for_a_request_needs_the_token_of_that_request() {
+    let mut drive = Drive::start(&[]);
+    drive.ok(json!({"op": "open", "session": "l", "profile": "legacy"}));
+    drive.ok(call("l", 1));
+    drive.ok(call("l", 2));
+    let to = |id: u64| {
+        let mut raise = progress(1, 1);
+        raise["to"] = json!({"session": "l", "request": id});
+        raise
+    };
+    assert_eq!(drive.ok(to(2))["matched"], 0);
+    assert_eq!(drive.ok(to(99))["matched"], 0);
+    assert_eq!(drive.ok(to(1))["matched"], 1);
+}
+
+/// An event that would not even fit into an empty queue does not empty it.
+#[test]
+fn an_event_that_can_never_fit_drops_itself_only() {
+    let mut drive = Drive::start(&[]);
+    let open = json!({"op": "open", "session": "o", "profile": "open", "overflow": "drop_oldest", "max_queued_bytes": 1024});
+    drive.ok(open);
+    let raise =
+        |data: &str| json!({"op": "notify", "method": "notifications/n", "params": {"data": data}});
+    drive.ok(raise("a"));
+    drive.ok(raise("b"));
+    assert_eq!(drive.ok(raise(&"x".repeat(2000)))["matched"], 0);
+    assert_eq!(drive.ok(json!({"op": "stats"}))["dropped"], 1);
+    assert_eq!(drive.drained().len(), 2);
+}
+
+/// R8: what was not advertised is not sent, whoever asked for it.
+#[test]
+fn the_host_cannot_subscribe_a_session_to_what_was_not_advertised() {
+    let mut drive = Drive::start(&[]);
+    drive.ok(json!({"op": "open", "session": "l", "profile": "legacy", "capabilities": {"resources": {}}}));
+    drive.refused("NOT_NEGOTIATED", json!({"op": "subscribe", "session": "l", "uri": "doc://1"}));
+}
+
+/// R22 takes the message out of progress for 2024-11-05, and nothing else, to the letter (R19).
+#[test]
+fn progress_without_its_message_keeps_its_numbers() {
+    let mut drive = Drive::start(&[]);
+    drive.ok(json!({"op": "open", "session": "l", "profile": "legacy", "revision": "2024-11-05"}));
+    let call = r#"{"op":"receive","session":"l","message":{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":123456789012345678901234567890}}}}"#;
+    drive.line(call);
+    let raise = r#"{"op":"notify","method":"notifications/progress","params":{"progressToken":123456789012345678901234567890,"progress":1.10,"message":"half"}}"#;
+    assert_eq!(drive.line(raise), r#"{"ok":true,"matched":1}"#);
+    let answer = drive.ok(json!({"op": "drain"}));
+    let data = answer["frames"][0]["data"].as_str().unwrap();
+    assert!(data.contains(r#""progressToken":123456789012345678901234567890"#), "{data}");
+    assert!(data.contains(r#""progress":1.10"#) && !data.contains("half"), "{data}");
+}
+
+/// R57: a modern session has no state beside its listens and requests.
+#[test]
+fn a_modern_session_has_no_types() {
+    let mut drive = Drive::start(&[]);
+    drive.ok(json!({"op": "open", "session": "m", "profile": "modern"}));
+    let params = json!({"types": []});
+    let message = json!({"jsonrpc": "2.0", "method": "notifications/subscribe", "params": params});
+    let answer = drive.ok(json!({"op": "receive", "session": "m", "message": message}));
+    assert_eq!(answer["disposition"], "handled", "and passed over");
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "progressToken": 1,
+    });
+    let message =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"_meta": meta}});
+    drive.ok(json!({"op": "receive", "session": "m", "message": message}));
+    assert_eq!(drive.ok(progress(1, 1))["matched"], 1);
+}

@@ -1,5 +1,7 @@
 //! Frames that were taken out together, and the one buffer that holds their bytes.
 
+use crate::dispatch::sinks;
+use crate::engine::{Output, Sink};
 use crate::params::{SessionId, StreamId};
 
 /// What is special about a frame.
@@ -35,20 +37,23 @@ pub struct Frame<'a> {
 }
 
 /// Frames taken out together. A batch is reused: taking into it again forgets what it held.
+///
+/// Invariant: the frames fill the first `used` bytes; what `bytes` holds behind them is room.
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) frames: Vec<Taken>,
+    bytes: Vec<u8>,
+    used: usize,
+    frames: Vec<Taken>,
 }
 
 /// A frame whose bytes stand in its batch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
-    pub(crate) session: SessionId,
-    pub(crate) stream: StreamId,
-    pub(crate) flags: FrameFlags,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+struct Taken {
+    session: SessionId,
+    stream: StreamId,
+    flags: FrameFlags,
+    start: usize,
+    end: usize,
 }
 
 impl Batch {
@@ -78,7 +83,35 @@ impl Batch {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.used = 0;
         self.frames.clear();
+    }
+
+    /// How many bytes its frames have in all.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+}
+
+impl Sink for Batch {
+    #[inline]
+    fn take(&mut self, output: &Output<'_>) -> Option<usize> {
+        let len = sinks::framed_len(output);
+        let (start, end) = (self.used, self.used + len);
+        if end > self.bytes.len() {
+            // Room is made in large steps, and kept for the next frames.
+            self.bytes.resize(end.max(2 * self.bytes.len()), 0);
+        }
+        sinks::write_frame(&mut self.bytes[start..end], output);
+        self.used = end;
+        let flags = sinks::flags(output);
+        self.frames.push(Taken {
+            session: output.session,
+            stream: output.stream,
+            flags,
+            start,
+            end,
+        });
+        Some(len)
     }
 }

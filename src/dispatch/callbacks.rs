@@ -113,7 +113,7 @@ impl Engine {
             drop(core);
             let verdict = self.call(hand, &batch);
             core = self.lock();
-            self.put_down(&mut core, hand, verdict, batch.bytes.len());
+            self.put_down(&mut core, hand, verdict, batch.used());
             accepted += usize::from(verdict == Verdict::Accepted);
         }
         self.release(core);

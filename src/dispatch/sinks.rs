@@ -1,34 +1,33 @@
-//! Where drained frames go: into a batch, into one flat buffer, or into a packed one.
+//! Where drained frames go beside a batch: a caller's buffer, flat or packed.
 
-use crate::dispatch::batch::{Batch, FrameFlags, Taken};
+use crate::dispatch::batch::FrameFlags;
 use crate::engine::{Output, Sink};
 
-fn framed_len(output: &Output<'_>) -> usize {
+#[inline]
+pub(crate) fn framed_len(output: &Output<'_>) -> usize {
     output.framing.head().len() + output.pieces.len() + output.framing.tail().len()
 }
 
-fn flags(output: &Output<'_>) -> FrameFlags {
+#[inline]
+pub(crate) fn flags(output: &Output<'_>) -> FrameFlags {
     FrameFlags(if output.is_last { FrameFlags::LAST } else { 0 })
 }
 
-impl Sink for Batch {
-    fn take(&mut self, output: Output<'_>) -> bool {
-        let start = self.bytes.len();
-        self.bytes.reserve(framed_len(&output));
-        self.bytes.extend_from_slice(output.framing.head());
-        for piece in output.pieces.iter() {
-            self.bytes.extend_from_slice(piece.as_bytes());
-        }
-        self.bytes.extend_from_slice(output.framing.tail());
-        self.frames.push(Taken {
-            session: output.session,
-            stream: output.stream,
-            flags: flags(&output),
-            start,
-            end: self.bytes.len(),
-        });
-        true
+/// Writes a frame into a place of exactly its size.
+#[inline]
+pub(crate) fn write_frame(place: &mut [u8], output: &Output<'_>) {
+    let mut rest = put(place, output.framing.head());
+    for piece in output.pieces.iter() {
+        rest = put(rest, piece.as_bytes());
     }
+    put(rest, output.framing.tail());
+}
+
+#[inline]
+fn put<'a>(place: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
+    let (here, rest) = place.split_at_mut(bytes.len());
+    here.copy_from_slice(bytes);
+    rest
 }
 
 /// A caller's buffer that is filled front to back.
@@ -39,26 +38,19 @@ struct Room<'a> {
     needed: Option<usize>,
 }
 
-impl Room<'_> {
-    fn admits(&mut self, len: usize) -> bool {
-        let fits = len <= self.buf.len() - self.used;
-        if !fits {
+impl<'a> Room<'a> {
+    fn new(buf: &'a mut [u8]) -> Self {
+        Self { buf, used: 0, needed: None }
+    }
+
+    /// The next `len` bytes, if there are as many.
+    fn next(&mut self, len: usize) -> Option<&mut [u8]> {
+        let Some(place) = self.buf.get_mut(self.used..self.used + len) else {
             self.needed = Some(len);
-        }
-        fits
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        self.buf[self.used..self.used + bytes.len()].copy_from_slice(bytes);
-        self.used += bytes.len();
-    }
-
-    fn put_frame(&mut self, output: &Output<'_>) {
-        self.put(output.framing.head());
-        for piece in output.pieces.iter() {
-            self.put(piece.as_bytes());
-        }
-        self.put(output.framing.tail());
+            return None;
+        };
+        self.used += len;
+        Some(place)
     }
 }
 
@@ -67,7 +59,7 @@ pub(crate) struct Flat<'a>(Room<'a>);
 
 impl<'a> Flat<'a> {
     pub(crate) fn new(buf: &'a mut [u8]) -> Self {
-        Self(Room { buf, used: 0, needed: None })
+        Self(Room::new(buf))
     }
 
     /// How many bytes were written, and what the first frame that did not fit needs.
@@ -77,12 +69,10 @@ impl<'a> Flat<'a> {
 }
 
 impl Sink for Flat<'_> {
-    fn take(&mut self, output: Output<'_>) -> bool {
-        let fits = self.0.admits(framed_len(&output));
-        if fits {
-            self.0.put_frame(&output);
-        }
-        fits
+    fn take(&mut self, output: &Output<'_>) -> Option<usize> {
+        let len = framed_len(output);
+        write_frame(self.0.next(len)?, output);
+        Some(len)
     }
 }
 
@@ -96,28 +86,27 @@ const ALIGN_BYTES: usize = 8;
 
 impl<'a> Packed<'a> {
     pub(crate) fn new(buf: &'a mut [u8]) -> Self {
-        Self(Room { buf, used: 0, needed: None })
+        Self(Room::new(buf))
     }
 
+    /// As [`Flat::finish`].
     pub(crate) fn finish(self) -> (usize, Option<usize>) {
         (self.0.used, self.0.needed)
     }
 }
 
 impl Sink for Packed<'_> {
-    fn take(&mut self, output: Output<'_>) -> bool {
-        let len = framed_len(&output);
-        let padded = len.next_multiple_of(ALIGN_BYTES);
-        let Ok(len32) = u32::try_from(len) else { return false };
-        if !self.0.admits(HEADER_BYTES + padded) {
-            return false;
-        }
-        self.0.put(&output.session.0.to_ne_bytes());
-        self.0.put(&output.stream.0.to_ne_bytes());
-        self.0.put(&flags(&output).0.to_ne_bytes());
-        self.0.put(&len32.to_ne_bytes());
-        self.0.put_frame(&output);
-        self.0.put(&[0; ALIGN_BYTES][..padded - len]);
-        true
+    fn take(&mut self, output: &Output<'_>) -> Option<usize> {
+        let len = framed_len(output);
+        let len32 = u32::try_from(len).ok()?;
+        let place = self.0.next(HEADER_BYTES + len.next_multiple_of(ALIGN_BYTES))?;
+        let rest = put(place, &output.session.0.to_ne_bytes());
+        let rest = put(rest, &output.stream.0.to_ne_bytes());
+        let rest = put(rest, &flags(output).0.to_ne_bytes());
+        let rest = put(rest, &len32.to_ne_bytes());
+        let (frame, padding) = rest.split_at_mut(len);
+        write_frame(frame, output);
+        padding.fill(0);
+        Some(len)
     }
 }

@@ -19,7 +19,8 @@ pub(crate) struct Output<'a> {
 
 /// Takes frames, or declines one that it has no room for; that one stays.
 pub(crate) trait Sink {
-    fn take(&mut self, output: Output<'_>) -> bool;
+    /// The bytes that the frame took, framing included; `None` if it was declined.
+    fn take(&mut self, output: &Output<'_>) -> Option<usize>;
 }
 
 /// A frame that a callback is looking at: it leaves the outbox when the callback has taken it.
@@ -36,7 +37,7 @@ const TURN: usize = 64;
 impl Core {
     /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
     /// Yields how many.
-    pub(crate) fn drain(&mut self, max: usize, sink: &mut dyn Sink) -> usize {
+    pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
         let mut taken = 0;
         while taken < max
             && let Some(stream) = self.out.first_ready(false)
@@ -52,7 +53,7 @@ impl Core {
     }
 
     /// The same for one session.
-    pub(crate) fn drain_session(&mut self, ix: u32, max: usize, sink: &mut dyn Sink) -> usize {
+    pub(crate) fn drain_session(&mut self, ix: u32, max: usize, sink: &mut impl Sink) -> usize {
         let mut taken = 0;
         let mut streams = self.streams_of(ix);
         streams.reverse();
@@ -75,17 +76,14 @@ impl Core {
         &mut self,
         stream: u32,
         max: usize,
-        sink: &mut dyn Sink,
+        sink: &mut impl Sink,
     ) -> (usize, bool) {
         let mut taken = 0;
         while taken < max {
             let Some(slot) = self.front(stream) else { break };
             let output = self.output(stream, slot);
             let is_last = output.is_last;
-            let len = output.pieces.len() + framing_len(output.framing);
-            if !sink.take(output) {
-                return (taken, true);
-            }
+            let Some(len) = sink.take(&output) else { return (taken, true) };
             self.count_delivered(stream, len);
             self.pop(slot);
             taken += 1;
@@ -121,12 +119,12 @@ impl Core {
     /// Hands out the first frame of the stream that has waited longest for a callback. Its whole
     /// session is busy until [`put_down`](Self::put_down): callbacks of one session never overlap,
     /// however many streams it has.
-    pub(crate) fn take_in_hand(&mut self, sink: &mut dyn Sink) -> Option<Hand> {
+    pub(crate) fn take_in_hand(&mut self, sink: &mut impl Sink) -> Option<Hand> {
         let stream = self.out.first_ready(true)?;
         let slot = self.front(stream)?;
         let output = self.output(stream, slot);
         let hand = Hand { slot, stream: output.stream, session: output.session };
-        sink.take(output);
+        sink.take(&output)?;
         self.out.slots[slot].flags |= IN_HAND;
         let session = self.out.streams[stream].session;
         self.sessions[session].is_resumed_in_hand = false;
@@ -186,24 +184,27 @@ impl Core {
 
     // ---- rendering ----
 
+    #[inline]
     fn front(&self, stream: u32) -> Option<u32> {
         let record = &self.out.streams[stream];
         let is_open = !record.is(crate::engine::outbox::DETACHED | BUSY);
         is_open.then(|| record.front()).flatten()
     }
 
+    #[inline]
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let record = &self.out.streams[stream];
         Output {
             session: SessionId(self.sessions.handle(record.session)),
             stream: StreamId(self.out.streams.handle(stream)),
-            framing: self.sessions[record.session].framing,
+            framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,
             pieces: self.pieces(slot),
         }
     }
 
     /// What a slot reads as.
+    #[inline]
     pub(crate) fn pieces(&self, slot: u32) -> Pieces<'_> {
         let record = &self.out.slots[slot];
         match &record.body {
@@ -215,26 +216,27 @@ impl Core {
                     .is(CONTEXT)
                     .then(|| self.contexts.get(&slot).map(|&context| self.events.body(context)))
                     .flatten();
-                encode::notice(topic.kind, &topic.name, id, context)
+                encode::notice(topic.kind, &topic.tail, id, context)
             }
         }
     }
 
+    #[inline]
     fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        let session = self.out.streams[stream].session;
-        self.sessions[session].delivered += 1;
+        self.out.streams[stream].delivered += 1;
     }
 
     /// A frame has been taken: its slot leaves the outbox.
+    #[inline]
     fn pop(&mut self, slot: u32) {
         let record = &self.out.slots[slot];
         let Body::Link(link) = &record.body else { return self.discard(slot) };
         let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
-        let session = self.out.streams[record.stream].session;
-        self.sessions[session].merged += u64::from(merged);
-        if record.flags & (PASSING | CONTEXT) == 0 {
+        let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
+        self.out.streams[stream].merged += u64::from(merged);
+        if is_plain {
             self.out.unlink(slot);
         } else {
             self.discard(slot);
@@ -250,8 +252,4 @@ impl Core {
             self.drop_stream(stream);
         }
     }
-}
-
-fn framing_len(framing: Framing) -> usize {
-    framing.head().len() + framing.tail().len()
 }

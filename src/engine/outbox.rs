@@ -14,6 +14,8 @@
 //!   oldest never walks over notices twice.
 
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
+use crate::framing::Framing;
+use crate::params::StreamKind;
 
 /// Which of a stream's two queues (DESIGN 4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,12 +145,16 @@ pub(crate) struct Stream {
     first_event: u32,
     ready_next: u32,
     ready_prev: u32,
+    /// Frames drained, and notices that had merged into them.
+    pub(crate) delivered: u64,
+    pub(crate) merged: u64,
     /// How many slots are queued.
     pub(crate) queued: u32,
     /// Requests and listens received by this stream that have not ended yet.
     pub(crate) open_requests: u32,
     pub(crate) flags: u8,
-    pub(crate) kind: crate::params::StreamKind,
+    pub(crate) kind: StreamKind,
+    pub(crate) framing: Framing,
 }
 
 /// Nobody writes it out at present: what is queued waits.
@@ -169,7 +175,7 @@ pub(crate) const NAMED: u8 = 1 << 6;
 pub(crate) const PUSHED: u8 = 1 << 7;
 
 impl Stream {
-    pub(crate) fn new(session: u32, kind: crate::params::StreamKind, flags: u8) -> Self {
+    pub(crate) fn new(session: u32, kind: StreamKind, framing: Framing, flags: u8) -> Self {
         Self {
             session,
             session_next: NONE,
@@ -178,10 +184,13 @@ impl Stream {
             first_event: NONE,
             ready_next: NONE,
             ready_prev: NONE,
+            delivered: 0,
+            merged: 0,
             queued: 0,
             open_requests: 0,
             flags,
             kind,
+            framing,
         }
     }
 

@@ -8,39 +8,69 @@
 /// No index.
 pub(crate) const NONE: u32 = u32::MAX;
 
+#[derive(Debug)]
+enum Entry<T> {
+    Live(T),
+    /// Names the next free one.
+    Free(u32),
+}
+
 /// Records by bare index.
 #[derive(Debug)]
 pub(crate) struct Pool<T> {
-    records: Vec<Option<T>>,
-    free: Vec<u32>,
+    entries: Vec<Entry<T>>,
+    free: u32,
     len: usize,
 }
 
 impl<T> Pool<T> {
     pub(crate) fn new() -> Self {
-        Self { records: Vec::new(), free: Vec::new(), len: 0 }
+        Self { entries: Vec::new(), free: NONE, len: 0 }
     }
 
     pub(crate) fn insert(&mut self, record: T) -> u32 {
         self.len += 1;
-        if let Some(ix) = self.free.pop() {
-            self.records[ix as usize] = Some(record);
+        if self.free != NONE {
+            let ix = self.free;
+            let entry = &mut self.entries[ix as usize];
+            if let Entry::Free(next) = std::mem::replace(entry, Entry::Live(record)) {
+                self.free = next;
+            }
             return ix;
         }
-        let ix = u32::try_from(self.records.len()).expect("fewer than 2^32 records fit in memory");
-        self.records.push(Some(record));
+        if self.entries.len() == self.entries.capacity() {
+            // By an eighth rather than by doubling: what is held stays near what is used.
+            self.entries.reserve_exact((self.entries.len() / 8).max(16));
+        }
+        let ix = u32::try_from(self.entries.len()).expect("fewer than 2^32 records fit in memory");
+        self.entries.push(Entry::Live(record));
         ix
     }
 
     pub(crate) fn remove(&mut self, ix: u32) -> T {
-        let record = self.records[ix as usize].take().expect("a record is removed once");
-        self.free.push(ix);
-        self.len -= 1;
+        let record = self.take(ix, self.free);
+        self.free = ix;
         record
     }
 
+    /// Takes a record out and leaves its place unused for good.
+    fn retire(&mut self, ix: u32) -> T {
+        self.take(ix, NONE)
+    }
+
+    fn take(&mut self, ix: u32, next_free: u32) -> T {
+        self.len -= 1;
+        match std::mem::replace(&mut self.entries[ix as usize], Entry::Free(next_free)) {
+            Entry::Live(record) => record,
+            Entry::Free(_) => unreachable!("a record is removed once"),
+        }
+    }
+
     pub(crate) fn get(&self, ix: u32) -> Option<&T> {
-        self.records.get(ix as usize)?.as_ref()
+        match self.entries.get(ix as usize)? {
+            Entry::Live(record) => Some(record),
+            Entry::Free(_) => None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,21 +79,32 @@ impl<T> Pool<T> {
 
     /// Live records in the order of their indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0u32..).zip(&self.records).filter_map(|(ix, record)| Some((ix, record.as_ref()?)))
+        (0u32..).zip(&self.entries).filter_map(|(ix, entry)| match entry {
+            Entry::Live(record) => Some((ix, record)),
+            Entry::Free(_) => None,
+        })
     }
 }
 
 impl<T> std::ops::Index<u32> for Pool<T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, ix: u32) -> &T {
-        self.records[ix as usize].as_ref().expect("an index is dropped before its record")
+        match &self.entries[ix as usize] {
+            Entry::Live(record) => record,
+            Entry::Free(_) => unreachable!("an index is dropped before its record"),
+        }
     }
 }
 
 impl<T> std::ops::IndexMut<u32> for Pool<T> {
+    #[inline]
     fn index_mut(&mut self, ix: u32) -> &mut T {
-        self.records[ix as usize].as_mut().expect("an index is dropped before its record")
+        match &mut self.entries[ix as usize] {
+            Entry::Live(record) => record,
+            Entry::Free(_) => unreachable!("an index is dropped before its record"),
+        }
     }
 }
 
@@ -84,10 +125,18 @@ const MAX_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 /// handle, one of another kind and one of another engine are all told apart from a live one.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    pool: Pool<T>,
+    pool: Pool<Generation<T>>,
+    /// The generation of each place that is free at present, or has been.
     generations: Vec<u32>,
     /// Engine and kind, where they stand in a handle.
     mark: u64,
+}
+
+/// A record with the generation of its place, in one stretch of memory.
+#[derive(Debug)]
+struct Generation<T> {
+    record: T,
+    generation: u32,
 }
 
 impl<T> Slab<T> {
@@ -98,27 +147,30 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn insert(&mut self, record: T) -> u32 {
-        let ix = self.pool.insert(record);
-        if ix as usize == self.generations.len() {
-            self.generations.push(0);
+        let ix = self.pool.insert(Generation { record, generation: 0 });
+        if let Some(&generation) = self.generations.get(ix as usize) {
+            self.pool[ix].generation = generation;
         }
         ix
     }
 
     pub(crate) fn remove(&mut self, ix: u32) -> T {
-        let record = self.pool.remove(ix);
-        let generation = &mut self.generations[ix as usize];
-        *generation += 1;
-        if *generation == MAX_GENERATION {
-            let retired = self.pool.free.pop();
-            debug_assert_eq!(retired, Some(ix));
+        let next = self.pool[ix].generation + 1;
+        if self.generations.len() <= ix as usize {
+            self.generations.resize(ix as usize + 1, 0);
         }
-        record
+        self.generations[ix as usize] = next;
+        if next == MAX_GENERATION {
+            self.pool.retire(ix).record
+        } else {
+            self.pool.remove(ix).record
+        }
     }
 
     /// The handle of a live record.
+    #[inline]
     pub(crate) fn handle(&self, ix: u32) -> u64 {
-        let generation = u64::from(self.generations[ix as usize]);
+        let generation = u64::from(self.pool[ix].generation);
         (u64::from(ix) + 1) | self.mark | generation << (34 + ENGINE_BITS)
     }
 
@@ -134,7 +186,7 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn get(&self, ix: u32) -> Option<&T> {
-        self.pool.get(ix)
+        Some(&self.pool.get(ix)?.record)
     }
 
     /// The indices of the live records.
@@ -146,14 +198,16 @@ impl<T> Slab<T> {
 impl<T> std::ops::Index<u32> for Slab<T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, ix: u32) -> &T {
-        &self.pool[ix]
+        &self.pool[ix].record
     }
 }
 
 impl<T> std::ops::IndexMut<u32> for Slab<T> {
+    #[inline]
     fn index_mut(&mut self, ix: u32) -> &mut T {
-        &mut self.pool[ix]
+        &mut self.pool[ix].record
     }
 }
 

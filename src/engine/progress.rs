@@ -2,6 +2,8 @@
 //! last value in place of one that is still queued, not more often than configured (R21), and
 //! nothing after the response (R18).
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -115,10 +117,11 @@ impl<'a> Report<'a> {
             return Err(wrong("message must be a string"));
         }
         let without_message = params.message.is_some().then(|| {
-            let mut members: serde_json::Map<String, serde_json::Value> =
+            // Values stay as they were written: a token must come back to the letter (R19).
+            let mut members: BTreeMap<String, &RawValue> =
                 serde_json::from_str(text).expect("it has been read as an object");
             members.remove("message");
-            serde_json::Value::Object(members).to_string()
+            serde_json::to_string(&members).expect("members of an object serialise")
         });
         Ok(Some(Self { token, amount, params: text, without_message }))
     }
@@ -151,8 +154,14 @@ impl Core {
     fn requests_meant(&self, token: &Id, target: Target<'_>) -> Result<Vec<u32>> {
         let of = |ix: u32| self.requests.find_token(ix, token);
         Ok(match target {
-            Target::Session(handle) | Target::Request(handle, _) => {
-                of(self.session(handle)?).into_iter().collect()
+            Target::Session(handle) => of(self.session(handle)?).into_iter().collect(),
+            Target::Request(handle, id) => {
+                let request = of(self.session(handle)?);
+                let id = Id::parse(id);
+                request
+                    .into_iter()
+                    .filter(|&ix| Some(&self.requests[ix].id) == id.as_ref())
+                    .collect()
             }
             Target::Principal(name) => {
                 self.principals.sessions(name).iter().filter_map(|&ix| of(ix)).collect()

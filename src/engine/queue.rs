@@ -33,6 +33,10 @@ impl Core {
                 return true;
             }
             match self.sessions[ix].overflow() {
+                // What would not fit into an empty queue makes no room for itself.
+                Overflow::DropOldest if !self.sessions[ix].fits_empty(len) => {
+                    self.count_dropped(ix);
+                }
                 Overflow::DropOldest => {
                     self.count_dropped(ix);
                     if let Some(oldest) = self.out.oldest_droppable(stream) {
@@ -57,7 +61,7 @@ impl Core {
 
     /// Notes that a session has to end because it does not keep up.
     pub(crate) fn lag(&mut self, ix: u32) {
-        if !self.lagging.contains(&ix) {
+        if !std::mem::replace(&mut self.sessions[ix].is_lagging, true) {
             self.lagging.push(ix);
         }
     }

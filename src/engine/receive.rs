@@ -198,6 +198,10 @@ impl Core {
             }
             method::CANCELLED => self.receive_cancelled(via, params),
             method::TYPES_SUBSCRIBE | method::TYPES_UNSUBSCRIBE => {
+                // R57: in 2026-07-28 nothing that is said once counts for later requests.
+                if self.sessions[via.session].rules == Rules::Modern {
+                    return Disposition::Handled;
+                }
                 self.choose_types(via, name, params, None)
             }
             _ => Disposition::Pass,

@@ -77,10 +77,10 @@ impl Core {
             ));
         };
         let is_initialize = self.requests[request].is_initialize;
-        let stream = self.complete_request(request);
-        if stream == NONE {
+        if self.requests[request].stream == NONE {
             return Err(Error::gone("stream of the request"));
         }
+        let stream = self.complete_request(request);
         self.push_reply(stream, text.to_owned(), Owner::Session, Lane::Control);
         self.finish_if_answered(stream);
         if let (true, Some(result)) = (is_initialize, result) {

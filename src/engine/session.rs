@@ -49,6 +49,8 @@ pub(crate) struct Session {
     overflow: Overflow,
     /// Why it is ending, once it is.
     ending: Option<EndReason>,
+    /// To be ended with the present call.
+    pub(crate) is_lagging: bool,
     pub(crate) is_paused: bool,
     /// Resumed since its latest frame was handed to a callback.
     pub(crate) is_resumed_in_hand: bool,
@@ -72,6 +74,7 @@ pub(crate) struct Session {
     principal_pos: u32,
     audience_pos: u32,
     user_data: u64,
+    /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
     pub(crate) dropped: u64,
@@ -105,6 +108,11 @@ impl Session {
             || u64::from(self.bytes) + bytes as u64 > u64::from(self.max_bytes)
     }
 
+    /// Whether an event of that size would fit if nothing else were queued.
+    pub(crate) fn fits_empty(&self, bytes: usize) -> bool {
+        bytes as u64 <= u64::from(self.max_bytes)
+    }
+
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
     }
@@ -129,6 +137,7 @@ impl Core {
             level: self.config.default_level,
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
+            is_lagging: false,
             is_paused: false,
             is_resumed_in_hand: false,
             is_pushed: self.pushes_all,
@@ -153,7 +162,8 @@ impl Core {
             open_progress: None,
         });
         let flags = self.stream_flags(ix);
-        let home = self.out.streams.insert(Stream::new(ix, StreamKind::Duplex, flags));
+        let home = Stream::new(ix, StreamKind::Duplex, params.framing, flags);
+        let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
         session.streams = home;
@@ -282,8 +292,10 @@ impl Core {
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
             queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
-            delivered: session.delivered,
-            merged: session.merged,
+            delivered: session.delivered
+                + streams.iter().map(|&s| self.out.streams[s].delivered).sum::<u64>(),
+            merged: session.merged
+                + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
             dropped: session.dropped,
             subscriptions,
             requests: self.requests.of_session(session.requests).count() as u64,

@@ -38,7 +38,8 @@ impl Core {
                 if !is_named {
                     self.out.set_flags(home, DETACHED, 0);
                 }
-                let mut stream = Stream::new(ix, kind, self.stream_flags(ix) | NAMED);
+                let mut stream =
+                    Stream::new(ix, kind, self.sessions[ix].framing, self.stream_flags(ix) | NAMED);
                 stream.session_next = self.sessions[ix].streams;
                 let stream = self.out.streams.insert(stream);
                 self.sessions[ix].streams = stream;
@@ -139,7 +140,10 @@ impl Core {
     pub(crate) fn drop_stream(&mut self, stream: u32) {
         self.empty_stream(stream);
         let ix = self.out.streams[stream].session;
-        let next = self.out.streams[stream].session_next;
+        let record = &self.out.streams[stream];
+        self.sessions[ix].delivered += record.delivered;
+        self.sessions[ix].merged += record.merged;
+        let next = record.session_next;
         let mut at = self.sessions[ix].streams;
         if at == stream {
             self.sessions[ix].streams = next;

@@ -324,6 +324,14 @@ impl Core {
     pub(crate) fn subscribe(&mut self, handle: SessionId, uri: &str) -> Result<()> {
         let ix = self.session(handle)?;
         self.require_own_subscription(ix)?;
+        let session = &self.sessions[ix];
+        if session.rules != Rules::Open && !session.capabilities.resources_subscribe {
+            // R8.
+            return Err(Error::new(
+                ErrorKind::NotNegotiated,
+                "the session was not advertised resources.subscribe",
+            ));
+        }
         if uri.is_empty() {
             return Err(Error::invalid("uri must not be empty"));
         }

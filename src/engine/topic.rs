@@ -15,8 +15,8 @@ use crate::protocol::kind::NoticeKind;
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) kind: NoticeKind,
-    /// The URI as it stands between the quotes of a JSON string.
-    pub(crate) name: Box<str>,
+    /// What its notices end with. The URI is a part of it, as it stands in a JSON string.
+    pub(crate) tail: Box<str>,
     pub(crate) links: Vec<u32>,
     /// How many of the links are passing ones.
     pub(crate) passing: u32,
@@ -35,7 +35,7 @@ impl Topics {
     pub(crate) fn new() -> Self {
         let mut topics = Pool::new();
         for kind in NoticeKind::LISTS {
-            let ix = topics.insert(Topic::new(kind, "".into()));
+            let ix = topics.insert(Topic::new(kind, encode::LIST_TAIL.into()));
             debug_assert_eq!(ix, kind as u32);
         }
         Self { topics, names: HashTable::new(), hasher: RandomState::default() }
@@ -51,7 +51,7 @@ impl Topics {
 
     fn find_escaped(&self, name: &str) -> Option<u32> {
         let hash = self.hasher.hash_one(name);
-        self.names.find(hash, |&ix| &*self.topics[ix].name == name).copied()
+        self.names.find(hash, |&ix| self.topics[ix].name() == name).copied()
     }
 
     /// The topic, made if nobody holds it yet.
@@ -63,10 +63,10 @@ impl Topics {
         if let Some(ix) = self.find_escaped(&name) {
             return ix;
         }
-        let ix = self.topics.insert(Topic::new(kind, name.as_ref().into()));
+        let ix = self.topics.insert(Topic::new(kind, encode::uri_tail(&name).into()));
         let (topics, hasher) = (&self.topics, &self.hasher);
         let hash = hasher.hash_one(&*name);
-        self.names.insert_unique(hash, ix, |&ix| hasher.hash_one(&*topics[ix].name));
+        self.names.insert_unique(hash, ix, |&ix| hasher.hash_one(topics[ix].name()));
         ix
     }
 
@@ -76,7 +76,7 @@ impl Topics {
         if topic.kind != NoticeKind::Resource || !topic.links.is_empty() {
             return;
         }
-        let hash = self.hasher.hash_one(&*topic.name);
+        let hash = self.hasher.hash_one(topic.name());
         if let Ok(entry) = self.names.find_entry(hash, |&other| other == ix) {
             entry.remove();
         }
@@ -91,8 +91,13 @@ impl Topics {
 }
 
 impl Topic {
-    fn new(kind: NoticeKind, name: Box<str>) -> Self {
-        Self { kind, name, links: Vec::new(), passing: 0, raised: 0 }
+    /// The URI of a topic that has one.
+    fn name(&self) -> &str {
+        encode::uri_of_tail(&self.tail)
+    }
+
+    fn new(kind: NoticeKind, tail: Box<str>) -> Self {
+        Self { kind, tail, links: Vec::new(), passing: 0, raised: 0 }
     }
 }
 

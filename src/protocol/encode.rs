@@ -6,31 +6,36 @@ use crate::protocol::kind::{NoticeKind, method};
 use crate::protocol::message::Fault;
 use crate::protocol::meta::SUBSCRIPTION_ID;
 
+const MOST_PIECES: usize = 5;
+
 /// A message as the pieces of text that make it up, in order.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pieces<'a> {
-    pieces: [&'a str; 8],
+    pieces: [&'a str; MOST_PIECES],
     count: usize,
 }
 
 impl<'a> Pieces<'a> {
+    #[inline]
+    fn of<const N: usize>(given: [&'a str; N]) -> Self {
+        let mut pieces = [""; MOST_PIECES];
+        pieces[..N].copy_from_slice(&given);
+        Self { pieces, count: N }
+    }
+
+    #[inline]
     pub(crate) fn one(text: &'a str) -> Self {
-        let mut pieces = Self::default();
-        pieces.push(text);
-        pieces
+        Self::of([text])
     }
 
-    fn push(&mut self, text: &'a str) {
-        self.pieces[self.count] = text;
-        self.count += 1;
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.iter().map(str::len).sum()
-    }
-
+    #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
         self.pieces[..self.count].iter().copied()
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.iter().map(str::len).sum()
     }
 
     pub(crate) fn to_text(self) -> String {
@@ -38,62 +43,58 @@ impl<'a> Pieces<'a> {
     }
 }
 
-macro_rules! notice_head {
-    ($method:literal) => {
-        concat!(r#"{"jsonrpc":"2.0","method":""#, $method, '"')
+macro_rules! head {
+    ($rest:literal) => {
+        [
+            concat!(r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed""#, $rest),
+            concat!(r#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed""#, $rest),
+            concat!(r#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed""#, $rest),
+            concat!(r#"{"jsonrpc":"2.0","method":"notifications/resources/updated""#, $rest),
+        ]
     };
 }
 
-/// A notice: which kind, of which URI (already escaped, without quotes), for which subscription
-/// id, with which context members.
+/// How a notice begins, by kind: with a subscription id to follow, with context members to
+/// follow, with a URI to follow, or whole.
+static TAGGED: [&str; 4] =
+    head!(r#","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"#);
+static WITH_CONTEXT: [&str; 4] = head!(r#","params":{"_meta":{"#);
+static WITH_URI: [&str; 4] = head!(r#","params":{"#);
+static WHOLE: [&str; 4] = head!("}");
+
+/// What follows `_meta` in a notice of a list.
+pub(crate) const LIST_TAIL: &str = "}}}";
+const URI_TAIL: &str = r#"},"uri":""#;
+const URI_END: &str = r#""}}"#;
+
+/// What follows `_meta` in a notice of a URI (given as it stands in a JSON string).
+pub(crate) fn uri_tail(escaped: &str) -> String {
+    [URI_TAIL, escaped, URI_END].concat()
+}
+
+/// The URI of such a tail.
+#[inline]
+pub(crate) fn uri_of_tail(tail: &str) -> &str {
+    &tail[URI_TAIL.len()..tail.len() - URI_END.len()]
+}
+
+/// A notice: its kind, its tail, the subscription id it is tagged with, its context members.
+#[inline]
 pub(crate) fn notice<'a>(
     kind: NoticeKind,
-    uri: &'a str,
+    tail: &'a str,
     subscription: Option<&'a str>,
     context: Option<&'a str>,
 ) -> Pieces<'a> {
-    let mut pieces = Pieces::one(match kind {
-        NoticeKind::ToolList => notice_head!("notifications/tools/list_changed"),
-        NoticeKind::PromptList => notice_head!("notifications/prompts/list_changed"),
-        NoticeKind::ResourceList => notice_head!("notifications/resources/list_changed"),
-        NoticeKind::Resource => notice_head!("notifications/resources/updated"),
-    });
-    let has_uri = kind == NoticeKind::Resource;
-    let context = context.filter(|members| !members.is_empty());
+    let at = kind as usize;
     match (subscription, context) {
-        (None, None) if has_uri => pieces.push(r#","params":{"uri":""#),
-        (None, None) => {
-            pieces.push("}");
-            return pieces;
-        }
-        (None, Some(members)) => {
-            pieces.push(r#","params":{"_meta":{"#);
-            pieces.push(members);
-        }
-        (Some(id), context) => {
-            pieces.push(concat!(
-                r#","params":{"_meta":{""#,
-                "io.modelcontextprotocol/subscriptionId",
-                r#"":"#
-            ));
-            pieces.push(id);
-            if let Some(members) = context {
-                pieces.push(",");
-                pieces.push(members);
-            }
-        }
+        (Some(id), None) => Pieces::of([TAGGED[at], id, tail]),
+        (Some(id), Some(members)) => Pieces::of([TAGGED[at], id, ",", members, tail]),
+        (None, Some(members)) => Pieces::of([WITH_CONTEXT[at], members, tail]),
+        // Without a `_meta` to close.
+        (None, None) if kind == NoticeKind::Resource => Pieces::of([WITH_URI[at], &tail[2..]]),
+        (None, None) => Pieces::one(WHOLE[at]),
     }
-    match (has_uri, subscription.is_some() || context.is_some()) {
-        (true, true) => pieces.push(r#"},"uri":""#),
-        (true, false) => {}
-        (false, _) => {
-            pieces.push("}}}");
-            return pieces;
-        }
-    }
-    pieces.push(uri);
-    pieces.push("\"}}");
-    pieces
 }
 
 /// A notification with params that are JSON text already.
@@ -193,7 +194,7 @@ mod tests {
             (
                 NoticeKind::Resource,
                 Some("\"x\""),
-                Some(""),
+                None,
                 r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"x"},"uri":"a:"}}"#,
             ),
             (
@@ -204,7 +205,12 @@ mod tests {
             ),
         ];
         for (kind, subscription, context, expected) in cases {
-            let pieces = notice(kind, "a:", subscription, context);
+            let tail = uri_tail("a:");
+            assert_eq!(uri_of_tail(&tail), "a:");
+            let tail = if kind == NoticeKind::Resource { &tail } else { LIST_TAIL };
+            let pieces = notice(kind, tail, subscription, context);
+            let method = format!("\"method\":\"{}\"", kind.method());
+            assert!(expected.contains(&method), "{expected}");
             assert_eq!(pieces.to_text(), expected);
             assert_eq!(pieces.len(), expected.len());
         }

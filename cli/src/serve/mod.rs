@@ -1,0 +1,96 @@
+//! `fanfare serve`: an MCP server of the files of one folder.
+//!
+//! The way of the data: `watch` tells `catalog` to look at the folder (`tree`), and what changed
+//! is raised on the engine by `app`. Bytes of a client come in through `stdio`, go through the
+//! engine, and what the engine does not answer itself is answered by `app`, with `tools` and
+//! `read` on threads of their own (`calls`). Bytes go out through the engine alone.
+
+pub(crate) mod app;
+mod calls;
+pub(crate) mod catalog;
+mod dialect;
+pub(crate) mod log;
+mod read;
+mod room;
+mod stdio;
+mod tools;
+mod tree;
+pub(crate) mod uri;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use fanfare::Level;
+
+use app::Server;
+use catalog::Catalog;
+use log::Log;
+use stdio::End;
+
+/// Serve the files of a folder over stdin and stdout, as an MCP server of every revision.
+///
+/// Every regular file below DIR is a resource, file:///...; hidden files and folders are left out,
+/// and so is what a .gitignore in DIR or below it ignores. DIR is watched: a write raises
+/// notifications/resources/updated, a file that comes or goes
+/// notifications/resources/list_changed as well, and a file that cannot be read any more an alert
+/// (notifications/message, level error). Links that lead out of DIR are refused.
+///
+/// Tools: `checksum {path?}` and `wait {seconds}`; both report progress and can be cancelled.
+///
+/// Revisions 2024-11-05 to 2025-11-25 (a client that begins with initialize) and 2026-07-28 (all
+/// others) are spoken on the same pipe; the first message decides.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  the client closed stdin or stdout, or SIGINT or SIGTERM came, and everything was said
+  1  it failed (the cause is on stderr): no such folder, too many folders to watch,
+     the client did not read what it was sent
+  2  the command line was not understood
+
+Try it:
+  fanfare listen --resource file:///tmp/notes.txt -- fanfare serve /tmp")]
+pub(crate) struct Args {
+    /// The folder to serve
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+
+    /// Serve no more than so many files (and watch no more than so many folders)
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_files: u32,
+
+    /// Refuse to read a file of more than so many bytes at once
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
+    max_read: u64,
+
+    /// Tell on stderr what is at least this serious
+    #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = level_parser())]
+    log_level: Level,
+}
+
+/// Reads a level by its name.
+pub(crate) fn level_parser() -> impl clap::builder::TypedValueParser<Value = Level> {
+    PossibleValuesParser::new(Level::ALL.map(Level::as_str))
+        .try_map(|name| Level::parse(&name).ok_or("not a level"))
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let folder = args.dir.display();
+    let catalog = Catalog::new(&args.dir, args.max_files as usize)
+        .with_context(|| format!("cannot serve {folder}"))?;
+    let log = Log::start(args.log_level)?;
+    let (send, ends) = stdio::ends();
+    let ended = send.clone();
+    let running = Server::start(catalog, args.max_read, log.clone(), move |end| {
+        // A graceful end was asked for, and the writer tells when it is over.
+        if !end.reason.is_graceful() {
+            drop(ended.send(End::Session(end.reason)));
+        }
+    })?;
+    let done = stdio::serve(&running, (send, ends));
+    log.flush();
+    done
+}
