@@ -130,14 +130,13 @@ fn python_asyncio() {
     let subscribed = SUBSCRIBED.replace("\"id\":1", "\"id\":2");
     assert_eq!(legacy[1..], [&subscribed, ALERT, UPDATED], "{output}");
 
-    let progressed = |line: &&str| line.contains("notifications/progress");
+    let is_step = |line: &str| line.contains("notifications/progress");
     let modern = heard(&output, "modern");
-    let steps: Vec<_> = modern.iter().filter(|line| progressed(line)).collect();
-    assert!(steps.last().unwrap().contains(r#""progress":3,"total":3"#), "{output}");
+    let last_step = modern.iter().rposition(|line| is_step(line)).expect("progress is heard");
+    assert!(modern[last_step].contains(r#""progress":3,"total":3"#), "{output}");
     let result = RESULT.replace("\"id\":2", "\"id\":1");
-    let place = |wanted: &str| modern.iter().position(|line| *line == wanted).expect(wanted);
-    assert!(modern.iter().rposition(|line| progressed(&line)) < Some(place(&result)));
-    let mut rest: Vec<_> = modern.iter().filter(|line| !progressed(line)).copied().collect();
+    assert!(modern.iter().position(|line| *line == result) > Some(last_step), "{output}");
+    let mut rest: Vec<_> = modern.iter().filter(|line| !is_step(line)).copied().collect();
     // The result overtakes what is not its own; by how much, is the loop's matter.
     rest.retain(|line| *line != result);
     assert_eq!(rest, [LISTENING, ALERT, UPDATED_FOR_LISTEN, LISTEN_OVER], "{output}");
