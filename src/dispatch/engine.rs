@@ -431,9 +431,8 @@ impl Engine {
             // A deadline that comes nearer after this is news for the wait below. With the host's
             // own clock nothing falls due by itself.
             let now_ms = self.clock_ms();
-            let next_ms = now_ms.map(|now_ms| {
-                self.with(|core| core.advance(now_ms)).unwrap_or(u64::MAX)
-            });
+            let next_ms =
+                now_ms.map(|now_ms| self.with(|core| core.advance(now_ms)).unwrap_or(u64::MAX));
             let next = next_ms.zip(now_ms).and_then(|(next_ms, now_ms)| {
                 let left = Duration::from_millis(next_ms.saturating_sub(now_ms));
                 Instant::now().checked_add(left)
