@@ -56,7 +56,7 @@ impl Core {
 
     fn count_dropped(&mut self, ix: u32) {
         self.counters.dropped += 1;
-        self.sessions[ix].dropped += 1;
+        self.sessions[ix].rare_mut().dropped += 1;
     }
 
     /// Notes that a session has to end because it does not keep up.
@@ -146,8 +146,8 @@ impl Core {
                 } else {
                     session.reply_bytes -= len;
                 }
-                if let Some(queued) = &mut session.open_progress {
-                    queued.retain(|_, queued| *queued != slot);
+                if entry.owner == Owner::OpenProgress {
+                    session.rare_mut().open_progress.retain(|_, queued| *queued != slot);
                 }
                 self.events.release(entry.event);
                 self.out.slots.remove(slot);
