@@ -43,6 +43,7 @@ struct Outside {
     is_woken: bool,
     /// Dispatchers that want to know of output for callbacks, and of new deadlines.
     dispatchers: Vec<(u64, Waker)>,
+    #[cfg(feature = "dispatch")]
     next_dispatcher: u64,
 }
 

@@ -1,0 +1,186 @@
+//! The examples build, run, and print what each client has to hear; those in C also under
+//! valgrind.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use support::{Under, Workshop, root, succeed};
+
+const SUBSCRIBED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+const UPDATED: &str =
+    r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"doc://7"}}"#;
+const ALERT: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"alert","logger":"disk","data":{"disk":"nearly full"}}}"#;
+const LISTENING: &str = r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"listen"},"notifications":{"resourceSubscriptions":["doc://7"]}}}"#;
+const UPDATED_FOR_LISTEN: &str = r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"listen"},"uri":"doc://7"}}"#;
+const RESULT: &str = r#"{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}"#;
+const LISTEN_OVER: &str = r#"{"jsonrpc":"2.0","id":"listen","result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":"listen"}}}"#;
+
+fn progress(step: u32) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":"job","progress":{step},"total":2}}}}"#
+    )
+}
+
+/// What one client printed, line by line.
+fn heard<'a>(output: &'a str, client: &str) -> Vec<&'a str> {
+    let prefix = format!("{client} <- ");
+    output.lines().filter_map(|line| line.strip_prefix(&prefix)).collect()
+}
+
+/// The scene of examples/c/scene.h, where everything was drained as it came.
+fn assert_scene(output: &str) {
+    assert_eq!(heard(output, "legacy"), [SUBSCRIBED, UPDATED, ALERT], "{output}");
+    let (one, two) = (progress(1), progress(2));
+    let modern = [LISTENING, UPDATED_FOR_LISTEN, &one, &two, ALERT, RESULT, LISTEN_OVER];
+    assert_eq!(heard(output, "modern"), modern, "{output}");
+}
+
+/// Runs a C example as it is and under valgrind, and gives what it printed to `check`.
+fn c(name: &str, check: impl Fn(&str)) {
+    let workshop = Workshop::new();
+    let source = root().join("examples/c").join(name).with_extension("c");
+    let program = workshop.compile(&source, "c11", &["-D_POSIX_C_SOURCE=200809L"]);
+    for under in [Under::Nothing, Under::Valgrind] {
+        check(&workshop.run(&program, under));
+    }
+}
+
+#[test]
+fn c_poll() {
+    c("poll", |output| {
+        assert!(output.starts_with("the server has work to do\n"), "{output}");
+        assert_scene(output);
+    });
+}
+
+#[test]
+fn c_dispatch() {
+    c("dispatch", |output| {
+        assert_scene(output);
+        let place = |line: &str| output.find(line).unwrap_or_else(|| panic!("{line}\n{output}"));
+        // The full client held up nobody, lost nothing, and its context went with it.
+        assert!(place("legacy is full") < place("modern <- {\"jsonrpc\":\"2.0\",\"id\":2"));
+        assert!(place(RESULT) < output.rfind("is gone").unwrap());
+        for client in ["legacy", "modern"] {
+            let gone = format!("{client} is gone\n");
+            assert_eq!(output.matches(&gone).count(), 1, "{output}");
+            let last = output.rfind(&format!("{client} <- ")).unwrap();
+            assert!(last < place(&gone), "{output}");
+        }
+        assert_eq!(output.matches("is full").count(), 1, "refused once, not asked again: {output}");
+    });
+}
+
+#[test]
+fn c_threads() {
+    c("threads", |output| {
+        assert_eq!(heard(output, "legacy"), [SUBSCRIBED, UPDATED, ALERT], "{output}");
+        // The first progress may have merged with the second before a thread came to it, and the
+        // result, with all that is its own, may have overtaken the update, which is not.
+        let (one, two) = (progress(1), progress(2));
+        let mut modern = heard(output, "modern");
+        assert_eq!(modern.first(), Some(&LISTENING), "{output}");
+        assert_eq!(modern.last(), Some(&LISTEN_OVER), "{output}");
+        assert!(modern.contains(&UPDATED_FOR_LISTEN), "{output}");
+        modern.retain(|line| *line != one && *line != UPDATED_FOR_LISTEN);
+        assert_eq!(modern, [LISTENING, &two, ALERT, RESULT, LISTEN_OVER], "{output}");
+    });
+}
+
+#[test]
+fn cpp_raii() {
+    let workshop = Workshop::new();
+    let source = root().join("examples/cpp/raii.cpp");
+    let program = workshop.compile(&source, "c++17", &[]);
+    for under in [Under::Nothing, Under::Valgrind] {
+        let output = workshop.run(&program, under);
+        let (one, two) = (progress(1), progress(2));
+        let answer = r#"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#;
+        // Here the alert belongs to no request, so the result may go before it.
+        let legacy = [SUBSCRIBED, UPDATED, &one, &two, answer, ALERT];
+        assert_eq!(heard(&output, "legacy"), legacy, "{output}");
+        assert_eq!(heard(&output, "modern"), [LISTENING, UPDATED_FOR_LISTEN], "{output}");
+        assert!(output.contains("refused: FANFARE_E_GONE: the session is gone"), "{output}");
+    }
+}
+
+#[test]
+fn python_asyncio() {
+    let workshop = Workshop::new();
+    let output = succeed(
+        Command::new("python3")
+            .args(["-X", "dev"])
+            .arg(root().join("examples/python/asyncio_server.py"))
+            .env("FANFARE_LIBRARY", workshop.library()),
+    );
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(complaints.is_empty(), "python has something to say:\n{complaints}");
+    // What the server itself sends is spaced in Python's way.
+    let output =
+        String::from_utf8(output.stdout).unwrap().replace("\": ", "\":").replace(", \"", ",\"");
+
+    let legacy = heard(&output, "legacy");
+    assert!(
+        legacy[0]
+            .starts_with(r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18""#)
+    );
+    let subscribed = SUBSCRIBED.replace("\"id\":1", "\"id\":2");
+    assert_eq!(legacy[1..], [&subscribed, ALERT, UPDATED], "{output}");
+
+    let is_step = |line: &str| line.contains("notifications/progress");
+    let modern = heard(&output, "modern");
+    let last_step = modern.iter().rposition(|line| is_step(line)).expect("progress is heard");
+    assert!(modern[last_step].contains(r#""progress":3,"total":3"#), "{output}");
+    let result = RESULT.replace("\"id\":2", "\"id\":1");
+    assert!(modern.iter().position(|line| *line == result) > Some(last_step), "{output}");
+    let mut rest: Vec<_> = modern.iter().filter(|line| !is_step(line)).copied().collect();
+    // The result overtakes what is not its own; by how much, is the loop's matter.
+    rest.retain(|line| *line != result);
+    assert_eq!(rest, [LISTENING, ALERT, UPDATED_FOR_LISTEN, LISTEN_OVER], "{output}");
+}
+
+#[test]
+fn rust_embedded() {
+    let test = std::env::current_exe().unwrap();
+    // target/<profile>/deps/<test>
+    let profile = test.ancestors().nth(2).unwrap();
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["run", "--quiet", "--offline", "--package", "fanfare", "--example", "embedded"]);
+    cargo.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    cargo.arg("--target-dir").arg(profile.parent().unwrap());
+    // The profile of this test: what cargo calls dev lies in a folder called debug.
+    let name = profile.file_name().and_then(|name| name.to_str()).unwrap();
+    cargo.args(["--profile", if name == "debug" { "dev" } else { name }]);
+    let output = String::from_utf8(succeed(&mut cargo).stdout).unwrap();
+
+    assert_scene(&output);
+    let (one, two) = (progress(1), progress(2));
+    assert_eq!(heard(&output, "inside"), [UPDATED, &one, &two], "{output}");
+}
+
+/// An example that no test runs would be a promise that nobody checks.
+#[test]
+fn every_example_is_run() {
+    let this = include_str!("examples.rs");
+    let mut unchecked = Vec::new();
+    for language in std::fs::read_dir(root().join("examples")).unwrap() {
+        let language = language.unwrap().path();
+        for file in std::fs::read_dir(&language).unwrap() {
+            let file: PathBuf = file.unwrap().path();
+            let (Some(stem), Some(ext)) = (file.file_stem(), file.extension()) else { continue };
+            let (stem, ext) = (stem.to_str().unwrap(), ext.to_str().unwrap());
+            let is_run = match ext {
+                "c" => this.contains(&format!("c(\"{stem}\"")),
+                "h" | "pyc" => true,
+                _ => this.contains(stem),
+            };
+            if !is_run {
+                unchecked.push(file);
+            }
+        }
+    }
+    assert!(unchecked.is_empty(), "{unchecked:?}");
+}
