@@ -5,8 +5,7 @@
 //! Without `--bench` (as `cargo test --benches` runs it) it only checks, with a small crowd, that
 //! it still measures what it says.
 
-// Counting what is allocated takes a global allocator, and that is an unsafe trait.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "what is allocated is counted by an allocator, an unsafe trait")]
 
 mod crowd;
 

@@ -4,7 +4,6 @@ mod config;
 mod dispatch;
 mod engine;
 mod error;
-#[allow(unsafe_code)]
 mod ffi;
 pub mod framing;
 mod params;

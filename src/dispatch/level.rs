@@ -25,12 +25,10 @@ impl Level {
 }
 
 #[cfg(unix)]
-// The standard library can make neither an eventfd nor a descriptor that does not block.
-#[allow(unsafe_code)]
 mod unix {
     use std::fs::File;
     use std::io::{self, Read, Write};
-    use std::os::fd::{AsRawFd, FromRawFd};
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
     #[derive(Debug)]
     pub(crate) struct Level {
@@ -41,41 +39,27 @@ mod unix {
     impl Level {
         #[cfg(target_os = "linux")]
         pub(crate) fn new() -> io::Result<Self> {
-            // SAFETY: eventfd takes no pointer; its result is checked before it is used.
-            let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            // SAFETY: the descriptor is new and nobody else's.
-            let readable = unsafe { File::from_raw_fd(fd) };
+            use rustix::event::{EventfdFlags, eventfd};
+
+            let readable = File::from(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
             let writable = readable.try_clone()?;
             Ok(Self { readable, writable })
         }
 
         #[cfg(not(target_os = "linux"))]
         pub(crate) fn new() -> io::Result<Self> {
-            let mut fds = [0; 2];
-            // SAFETY: pipe writes two descriptors into the array; its result is checked.
-            if unsafe { libc::pipe(fds.as_mut_ptr()) } < 0 {
-                return Err(io::Error::last_os_error());
+            use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
+
+            let (readable, writable) = rustix::pipe::pipe()?;
+            for fd in [&readable, &writable] {
+                ioctl_fionbio(fd, true)?;
+                fcntl_setfd(fd, FdFlags::CLOEXEC)?;
             }
-            // SAFETY: the descriptors are new and nobody else's.
-            let [readable, writable] = fds.map(|fd| unsafe { File::from_raw_fd(fd) });
-            for fd in fds {
-                // SAFETY: both descriptors are open; no pointer is passed.
-                let is_set = unsafe {
-                    libc::fcntl(fd, libc::F_SETFL, libc::O_NONBLOCK) == 0
-                        && libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) == 0
-                };
-                if !is_set {
-                    return Err(io::Error::last_os_error());
-                }
-            }
-            Ok(Self { readable, writable })
+            Ok(Self { readable: readable.into(), writable: writable.into() })
         }
 
         pub(crate) fn fd(&self) -> i32 {
-            self.readable.as_raw_fd()
+            self.as_fd().as_raw_fd()
         }
 
         /// Makes it readable. It is not raised twice, so the eight bytes always fit.
@@ -88,6 +72,12 @@ mod unix {
             let _ = (&self.readable).read(&mut [0; 8]);
         }
     }
+
+    impl AsFd for Level {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.readable.as_fd()
+        }
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -98,19 +88,20 @@ mod tests {
     fn it_is_readable_while_raised() {
         let level = Level::new().unwrap();
         for _ in 0..3 {
-            assert!(!is_readable(level.fd()));
+            assert!(!is_readable(&level));
             level.raise();
-            assert!(is_readable(level.fd()));
-            assert!(is_readable(level.fd()));
+            assert!(is_readable(&level));
+            assert!(is_readable(&level));
             level.lower();
         }
-        assert!(!is_readable(level.fd()));
+        assert!(!is_readable(&level));
     }
 
-    #[allow(unsafe_code)]
-    fn is_readable(fd: i32) -> bool {
-        let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        // SAFETY: one valid pollfd is passed, and does not outlive the call.
-        unsafe { libc::poll(&mut poll, 1, 0) == 1 }
+    fn is_readable(level: &Level) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut wanted = [PollFd::new(level, PollFlags::IN)];
+        poll(&mut wanted, Some(&at_once)).unwrap() == 1
     }
 }

@@ -101,7 +101,7 @@ impl Drop for Dispatcher {
 async fn work(shared: Arc<Shared>) {
     loop {
         let news = shared.news.notified();
-        tokio::pin!(news);
+        let mut news = std::pin::pin!(news);
         news.as_mut().enable();
         if shared.is_stopping.load(Ordering::SeqCst) {
             return;

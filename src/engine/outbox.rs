@@ -71,6 +71,8 @@ pub(crate) enum Owner {
     Session,
     Request(u32),
     Subscription(u32),
+    /// The session, for which it is the queued progress of its token.
+    OpenProgress,
 }
 
 /// In a lane.

@@ -242,7 +242,7 @@ impl Core {
 
     fn count_merged(&mut self, ix: u32) {
         self.counters.merged += 1;
-        self.sessions[self.requests[ix].session].merged += 1;
+        self.sessions[self.requests[ix].session].rare_mut().merged += 1;
     }
 
     /// Its time has come.
@@ -274,19 +274,19 @@ impl Core {
             if self.requests.find_token(ix, &report.token).is_some() {
                 continue;
             }
-            let queued = self.sessions[ix].open_progress.as_ref();
+            let queued = self.sessions[ix].rare().map(|rare| &rare.open_progress);
             match queued.and_then(|queued| queued.get(&report.token)).copied() {
                 Some(slot) if !self.out.slots[slot].is(IN_HAND) => {
                     self.events.hold(event);
                     self.replace_event(slot, event);
                     self.counters.merged += 1;
-                    self.sessions[ix].merged += 1;
+                    self.sessions[ix].rare_mut().merged += 1;
                     reached += 1;
                 }
                 _ => {
                     let home = self.sessions[ix].home;
-                    if let Some(slot) = self.offer(home, event, Owner::Session) {
-                        let queued = self.sessions[ix].open_progress.get_or_insert_default();
+                    if let Some(slot) = self.offer(home, event, Owner::OpenProgress) {
+                        let queued = &mut self.sessions[ix].rare_mut().open_progress;
                         queued.insert(report.token.clone(), slot);
                         reached += 1;
                     }

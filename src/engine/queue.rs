@@ -56,7 +56,7 @@ impl Core {
 
     fn count_dropped(&mut self, ix: u32) {
         self.counters.dropped += 1;
-        self.sessions[ix].dropped += 1;
+        self.sessions[ix].rare_mut().dropped += 1;
     }
 
     /// Notes that a session has to end because it does not keep up.
@@ -80,9 +80,10 @@ impl Core {
     /// A client that lets too many of them lie is ended instead.
     pub(crate) fn push_reply(&mut self, stream: u32, body: String, owner: Owner, lane: Lane) {
         let ix = self.out.streams[stream].session;
+        // What was unread before decides: one large response is no sign of lagging.
+        let is_over = self.sessions[ix].reply_bytes > self.config.max_reply_bytes;
         let event = self.events.insert(body);
         self.push_undroppable(stream, event, owner, lane);
-        let is_over = self.sessions[ix].reply_bytes > self.config.max_reply_bytes;
         if is_over && !self.sessions[ix].is_ending() {
             self.lag(ix);
         }
@@ -146,8 +147,8 @@ impl Core {
                 } else {
                     session.reply_bytes -= len;
                 }
-                if let Some(queued) = &mut session.open_progress {
-                    queued.retain(|_, queued| *queued != slot);
+                if entry.owner == Owner::OpenProgress {
+                    session.rare_mut().open_progress.retain(|_, queued| *queued != slot);
                 }
                 self.events.release(entry.event);
                 self.out.slots.remove(slot);

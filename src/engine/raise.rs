@@ -197,7 +197,7 @@ impl Core {
             }
             // The topic's count does not tell who was reached here, so it is told at once.
             let session = self.session_of_link(slot);
-            self.sessions[session].merged += 1;
+            self.sessions[session].rare_mut().merged += 1;
         } else {
             let raised = self.topics[record.link().topic].raised;
             record.link_mut().raised_at = raised;

@@ -245,7 +245,7 @@ impl Core {
         let ix = via.session;
         let types = if name == method::TYPES_SUBSCRIBE {
             match Types::parse(params) {
-                Ok(types) => Some(Box::new(types)),
+                Ok(types) => Some(types),
                 Err(why) => {
                     let mut fault = Fault::new(code::INVALID_PARAMS, format!("params.{why}"));
                     fault.id = id.cloned();
@@ -256,7 +256,7 @@ impl Core {
         } else {
             None
         };
-        self.sessions[ix].types = types;
+        self.sessions[ix].rare_mut().types = types;
         if self.sessions[ix].own_sub != NONE {
             self.follow_types(ix);
         }

@@ -74,23 +74,41 @@ pub(crate) struct Session {
     principal_pos: u32,
     audience_pos: u32,
     user_data: u64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few sessions have, kept apart because all pay for the size of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// The types it chose.
+    pub(crate) types: Option<Types>,
+    /// Open sessions: the queued progress event of each token.
+    pub(crate) open_progress: HashMap<Id, u32>,
     /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
     pub(crate) dropped: u64,
-    pub(crate) types: Option<Box<Types>>,
-    /// Open sessions: the queued progress event of each token.
-    #[expect(clippy::box_collection, reason = "few sessions have one, and all pay for its size")]
-    pub(crate) open_progress: Option<Box<HashMap<Id, u32>>>,
 }
 
 impl Session {
+    pub(crate) fn types(&self) -> Option<&Types> {
+        self.rare()?.types.as_ref()
+    }
+
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.is_some()
     }
 
     pub(crate) fn admits(&self, method: &str) -> bool {
-        super::types::admits(self.types.as_deref(), method)
+        self.types().is_none_or(|types| types.admit(method))
     }
 
     /// The revision by which its messages are read and written.
@@ -155,11 +173,7 @@ impl Core {
             principal_pos: NONE,
             audience_pos: NONE,
             user_data: params.user_data,
-            delivered: 0,
-            merged: 0,
-            dropped: 0,
-            types: None,
-            open_progress: None,
+            rare: None,
         });
         let flags = self.stream_flags(ix);
         let home = Stream::new(ix, StreamKind::Duplex, params.framing, flags);
@@ -289,14 +303,15 @@ impl Core {
         let session = &self.sessions[ix];
         let streams = self.streams_of(ix);
         let subscriptions = self.subs.count_of(session);
+        let rare = session.rare();
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
             queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
-            delivered: session.delivered
+            delivered: rare.map_or(0, |rare| rare.delivered)
                 + streams.iter().map(|&s| self.out.streams[s].delivered).sum::<u64>(),
-            merged: session.merged
+            merged: rare.map_or(0, |rare| rare.merged)
                 + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
-            dropped: session.dropped,
+            dropped: rare.map_or(0, |rare| rare.dropped),
             subscriptions,
             requests: self.requests.of_session(session.requests).count() as u64,
         })

@@ -141,8 +141,9 @@ impl Core {
         self.empty_stream(stream);
         let ix = self.out.streams[stream].session;
         let record = &self.out.streams[stream];
-        self.sessions[ix].delivered += record.delivered;
-        self.sessions[ix].merged += record.merged;
+        let rare = self.sessions[ix].rare_mut();
+        rare.delivered += record.delivered;
+        rare.merged += record.merged;
         let next = record.session_next;
         let mut at = self.sessions[ix].streams;
         if at == stream {

@@ -274,8 +274,7 @@ impl Core {
         let sub = self.sessions[ix].own_sub;
         for slot in self.links_of(sub) {
             let kind = self.topics[self.out.slots[slot].link().topic].kind;
-            let is_wanted =
-                self.sessions[ix].types.as_ref().is_none_or(|types| types.admit_notice(kind));
+            let is_wanted = self.sessions[ix].types().is_none_or(|types| types.admit_notice(kind));
             if is_wanted {
                 self.out.slots[slot].flags &= !MUTED;
             } else if self.out.slots[slot].is(PASSING) {
@@ -293,7 +292,7 @@ impl Core {
         let session = &self.sessions[ix];
         let sub = session.own_sub;
         let types_admit =
-            session.types.as_ref().is_none_or(|types| types.admit_notice(NoticeKind::Resource));
+            session.types().is_none_or(|types| types.admit_notice(NoticeKind::Resource));
         let hears_all =
             session.rules == Rules::Open && self.subs.subs[sub].uris == 0 && types_admit;
         let pos = self.subs.subs[sub].ears_pos;

@@ -33,11 +33,6 @@ impl Types {
     }
 }
 
-/// Whether a session with those types (or none chosen) hears of a method.
-pub(crate) fn admits(types: Option<&Types>, name: &str) -> bool {
-    types.is_none_or(|types| types.admit(name))
-}
-
 /// Both spellings of a type name the same.
 fn short(name: &str) -> &str {
     name.strip_prefix(PREFIX).unwrap_or(name)
@@ -59,7 +54,6 @@ mod tests {
         assert!(!types.admit(method::TOOL_LIST_CHANGED));
         let nothing = Types::parse(Some(r#"{"types":[]}"#)).unwrap();
         assert!(!nothing.admit("x"));
-        assert!(admits(None, "x"));
         for wrong in [None, Some("{}"), Some(r#"{"types":"x"}"#), Some(r#"{"types":[1]}"#)] {
             assert!(Types::parse(wrong).is_err());
         }

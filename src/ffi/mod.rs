@@ -11,6 +11,8 @@
 // The header is read, and the functions called, by programs of other languages: the names are
 // theirs, and what is public is decided by the symbol table, not by the module tree.
 #![allow(non_camel_case_types, unreachable_pub)]
+// The crate denies it everywhere else.
+#![allow(unsafe_code)]
 
 mod callback;
 mod config;

@@ -1,5 +1,7 @@
 //! Runs `fanfare drive` as a child and talks to it, one line and one answer at a time.
 
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 

@@ -1,0 +1,72 @@
+# Thin targets over cargo, pytest and the C toolchain. `make help` lists them.
+
+CARGO  ?= cargo
+PYTHON ?= python3
+
+# Everything that is made lands below cargo's target folder, so `make clean` forgets all of it.
+TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
+FANFARE := $(TARGET)/debug/fanfare
+
+# The releases of the official Python SDK that the tests connect with, each in an environment of
+# its own: 2.3.0 speaks both eras of the protocol, 1.30.0 is the last of the old line.
+SDKS  := 2.3.0 1.30.0
+VENVS := $(TARGET)/venv
+
+# Where Rust sources are.
+RUST  := src cli benches tests examples
+
+.DEFAULT_GOAL := help
+.PHONY: help test rust-test sdk-test lint unsafe-check bench header clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: rust-test sdk-test ## run every test: Rust, the C, C++ and Python programs, the SDK's clients
+	@scripts/missing-tools
+
+rust-test: ## run the Rust tests, which also build and run the examples
+	@scripts/missing-tools
+	$(CARGO) build --locked --workspace
+	$(CARGO) test --locked --workspace
+
+sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `fanfare listen`
+	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
+	$(CARGO) build --locked --package fanfare-cli && \
+	$(MAKE) --no-print-directory $(SDKS:%=sdk-test-%)
+
+sdk-test-%: $(VENVS)/%/ready
+	FANFARE_BIN=$(FANFARE) $(VENVS)/$*/bin/python -B -m pytest tests/python
+
+# An environment is made anew whenever its lock changes; a half-made one leaves no `ready` behind.
+$(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --only-binary :all: --requirement $<
+	touch $@
+
+.PRECIOUS: $(VENVS)/%/ready
+
+lint: unsafe-check ## check format, lints, documentation, and the build without default features
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --package fanfare --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+# The compiler denies `unsafe` wherever that lint is not lifted, so it is enough to see who lifts it:
+# src/ffi, and programs that measure or call it from outside, which give a reason in the attribute.
+unsafe-check: ## check that nothing but src/ffi lifts the ban on unsafe code without a reason
+	@for file in $$(grep -rlsw unsafe_code --include='*.rs' --exclude-dir=ffi $(RUST)); do \
+		case $$file in benches/*|tests/*|examples/*) grep -q 'reason = "' $$file && continue;; esac; \
+		echo "$$file lifts the ban on unsafe code; that belongs in src/ffi" >&2; exit 1; \
+	done
+
+bench: ## run the benchmarks and print what they measure
+	$(CARGO) bench --locked --package fanfare
+
+header: ## bring include/fanfare.h up to date with src/ffi
+	$(CARGO) build --locked --package fanfare
+	@git --no-pager diff --stat -- include
+
+clean: ## forget everything that was built, the Python environments with it
+	$(CARGO) clean
