@@ -3,7 +3,7 @@
 // Each test program uses its own part of this.
 #![allow(dead_code)]
 
-use std::ffi::OsStr;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -30,6 +30,7 @@ pub(crate) enum Under {
 /// A folder with the library as it is installed: under its own name and under its soname.
 pub(crate) struct Workshop {
     dir: TempDir,
+    built: Cell<u32>,
 }
 
 impl Workshop {
@@ -39,7 +40,7 @@ impl Workshop {
         for name in ["libfanfare.so", &soname()] {
             std::os::unix::fs::symlink(&library, dir.path().join(name)).expect("a link");
         }
-        Self { dir }
+        Self { dir, built: Cell::new(0) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -53,8 +54,8 @@ impl Workshop {
 
     /// Compiles one file into a program. `flags` come after the warnings, which are errors.
     pub(crate) fn compile(&self, source: &Path, standard: &str, flags: &[&str]) -> PathBuf {
-        let stem = source.file_stem().and_then(OsStr::to_str).expect("a named source");
-        let program = self.path().join(format!("{stem}-{standard}-{}", flags.concat().len()));
+        let number = self.built.replace(self.built.get() + 1);
+        let program = self.path().join(format!("program-{number}"));
         let compiler = if standard.starts_with("c++") { "g++" } else { "gcc" };
         let mut command = Command::new(compiler);
         command
