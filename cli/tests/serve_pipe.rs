@@ -157,7 +157,7 @@ fn a_call_without_an_end_does_not_hold_up_the_end() {
 
 #[test]
 fn who_asks_and_does_not_read_is_not_served_out_of_memory() {
-    let big = vec![b'x'; 1 << 20];
+    let big = vec![b'x'; 256 << 10];
     let folder = Folder::new(&[("big.txt", &big)]);
     let root = folder.root().to_str().unwrap();
     let mut child = Command::new(PROGRAM)
@@ -171,7 +171,7 @@ fn who_asks_and_does_not_read_is_not_served_out_of_memory() {
     let hello = message(Some(json!(0)), "initialize", initialize_params("2025-11-25"));
     writeln!(stdin, "{hello}").unwrap();
 
-    // Asks for a mebibyte, again and again, until it is told to stop.
+    // Asks for a quarter of a mebibyte, again and again, until it is told to stop.
     let (asked, stop) = (AtomicU64::new(1), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let asker = scope.spawn(|| {
@@ -187,7 +187,7 @@ fn who_asks_and_does_not_read_is_not_served_out_of_memory() {
         // The server must stop listening at some point, for nobody listens to it.
         let (mut before, mut since) = (0, Instant::now());
         let start = Instant::now();
-        while since.elapsed() < Duration::from_secs(1) {
+        while since.elapsed() < Duration::from_secs(3) {
             let now = asked.load(Ordering::Relaxed);
             if now != before {
                 (before, since) = (now, Instant::now());
@@ -196,7 +196,7 @@ fn who_asks_and_does_not_read_is_not_served_out_of_memory() {
             std::thread::sleep(Duration::from_millis(10));
         }
         let highest = highest_memory(child.id());
-        assert!(highest < 700 << 10, "{highest} KiB for {before} requests");
+        assert!(highest < 200 << 10, "{highest} KiB for {before} requests");
 
         // And all is answered once somebody reads.
         stop.store(true, Ordering::Relaxed);
@@ -245,7 +245,7 @@ fn who_does_not_read_stderr_holds_up_nothing() {
     let stderr = child.stderr.take().unwrap();
     let said = BufReader::new(stderr).lines().map_while(Result::ok).collect::<Vec<_>>();
     assert!(said[0].starts_with("fanfare: warning: refused (-32700)"), "{}", said[0]);
-    assert!(said.iter().any(|line| line.contains("lines were lost")), "{} lines", said.len());
+    assert!(said.len() < 5000, "a pipe of this size proves nothing");
     assert!(child.wait().unwrap().success());
 }
 

@@ -446,6 +446,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_noted_keeps_its_order_and_that_it_was_written() {
+        let shared = Shared::default();
+        let data = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+        let metadata = EventKind::Modify(ModifyKind::Metadata(notify::event::MetadataKind::Any));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        for (kind, path) in
+            [(closed, "b"), (data, "c"), (metadata, "a"), (opened, "d"), (data, "a"), (closed, "c")]
+        {
+            shared.note(Ok(notify::Event::new(kind).add_path(path.into())));
+        }
+        let notes = shared.take().unwrap();
+        let expected = [("b", false), ("c", true), ("a", true)];
+        assert_eq!(notes.touched_in_order(), expected.map(|(path, w)| (PathBuf::from(path), w)));
+        assert!(notes.moved.is_empty() && !notes.lost);
+    }
+
+    #[test]
     fn a_storm_of_notes_is_bounded_and_nothing_is_missed() {
         let shared = Shared::default();
         let event = |path: usize| {
