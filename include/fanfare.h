@@ -740,7 +740,7 @@ fanfare_status fanfare_engine_wait(fanfare_engine *engine,
 
 /// Makes the fanfare_engine_wait() that is waiting now, or else the next one, return at once.
 ///
-/// Any thread.
+/// Any thread, but not a signal handler.
 /// FANFARE_OK; FANFARE_E_NULL.
 FANFARE_API fanfare_status fanfare_engine_wakeup(fanfare_engine *engine);
 

@@ -247,6 +247,21 @@ static KEYS: &[Key] = &[
 mod tests {
     use super::*;
 
+    /// The page is this table under a heading; FANFARE_BLESS=1 writes it anew.
+    #[test]
+    fn the_page_of_the_keys_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CONFIGURATION.md");
+        let page = format!(
+            "# Configuration\n\nEvery key, as `fanfare_config_set`, `Config::set` and the CLI's `--set key=value` take it.\n\n{}",
+            Config::schema_markdown()
+        );
+        if std::env::var_os("FANFARE_BLESS").is_some() {
+            std::fs::write(path, &page).expect("docs can be written");
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(committed, page, "docs/CONFIGURATION.md is stale: FANFARE_BLESS=1 cargo test");
+    }
+
     #[test]
     fn every_key_takes_its_own_default_back() {
         let mut config = Config::default();

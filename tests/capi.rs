@@ -61,6 +61,11 @@ fn the_life_of_engines() {
     check("lifecycle");
 }
 
+#[test]
+fn everything_that_a_host_can_say() {
+    check("said");
+}
+
 /// A file in tests/c that no test runs would be a promise that nobody checks.
 #[test]
 fn every_program_is_run() {

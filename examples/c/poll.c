@@ -9,6 +9,7 @@
 
 #include "scene.h"
 
+/* readme: deliver */
 /* Everything that waits, to whom it belongs. */
 static void deliver(fanfare_engine *engine) {
     fanfare_session ready[16];
@@ -30,6 +31,7 @@ static void deliver(fanfare_engine *engine) {
         }
     }
 }
+/* readme: end */
 
 int main(void) {
     static char legacy_name[] = "legacy", modern_name[] = "modern";

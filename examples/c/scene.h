@@ -65,6 +65,7 @@ static inline uint32_t came_in(fanfare_engine *engine, fanfare_session session,
     return disposition;
 }
 
+/* readme: work */
 /* The job, one step at a time; returns 0 when it is done. */
 static inline int work(fanfare_engine *engine, fanfare_session legacy, fanfare_session modern,
                        int step) {
@@ -102,5 +103,6 @@ static inline int work(fanfare_engine *engine, fanfare_session legacy, fanfare_s
         return 0;
     }
 }
+/* readme: end */
 
 #endif

@@ -112,6 +112,7 @@ class Engine:
                 at += (size + 7) // 8 * 8
 
 
+# readme: server
 class Server:
     def __init__(self):
         loop = asyncio.get_running_loop()
@@ -165,6 +166,7 @@ class Server:
         result = {"resultType": "complete", "content": []}
         self.engine.send(session, {"jsonrpc": "2.0", "id": request["id"], "result": result})
         self.idle.set()
+    # readme: end
 
     def shut_down(self):
         """Goodbye to all. What is queued goes out before, and then `hang_up` is called."""

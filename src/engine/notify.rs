@@ -37,6 +37,16 @@ fn to_hearers(session: &Session) -> bool {
     }
 }
 
+/// A request that is no more is an ordinary thing; an id that can be none is a mistake.
+pub(crate) fn check_request_id(target: Target<'_>) -> Result<()> {
+    match target {
+        Target::Request(_, id) if Id::parse(id).is_none() => {
+            Err(Error::invalid("request must be the JSON text of a string or an integer"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Core {
     /// Raises whatever the method stands for; yields how many subscriptions (for events:
     /// sessions) it reached.
@@ -49,6 +59,7 @@ impl Core {
         if name.is_empty() {
             return Err(Error::invalid("method must not be empty"));
         }
+        check_request_id(raise.target)?;
         self.check_params(name, params)?;
         let size = params.map_or(0, str::len);
         let params = params.map(meta::one_line);

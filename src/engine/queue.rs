@@ -80,9 +80,10 @@ impl Core {
     /// A client that lets too many of them lie is ended instead.
     pub(crate) fn push_reply(&mut self, stream: u32, body: String, owner: Owner, lane: Lane) {
         let ix = self.out.streams[stream].session;
+        // What was unread before decides: one large response is no sign of lagging.
+        let is_over = self.sessions[ix].reply_bytes > self.config.max_reply_bytes;
         let event = self.events.insert(body);
         self.push_undroppable(stream, event, owner, lane);
-        let is_over = self.sessions[ix].reply_bytes > self.config.max_reply_bytes;
         if is_over && !self.sessions[ix].is_ending() {
             self.lag(ix);
         }

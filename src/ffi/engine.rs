@@ -292,7 +292,7 @@ pub unsafe extern "C" fn fanfare_engine_wait(
 
 /// Makes the fanfare_engine_wait() that is waiting now, or else the next one, return at once.
 ///
-/// Any thread.
+/// Any thread, but not a signal handler.
 /// FANFARE_OK; FANFARE_E_NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_engine_wakeup(engine: *mut fanfare_engine) -> fanfare_status {
