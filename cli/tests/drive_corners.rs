@@ -201,3 +201,26 @@ fn a_modern_session_has_no_types() {
     drive.ok(json!({"op": "receive", "session": "m", "message": message}));
     assert_eq!(drive.ok(progress(1, 1))["matched"], 1);
 }
+
+/// R48: each listen gets its end, in the order in which they were opened, and behind what is queued.
+#[test]
+fn the_ends_of_listens_come_in_their_order() {
+    let mut drive = Drive::start(&[]);
+    for reason in ["shutdown", "revoked"] {
+        drive.ok(json!({"op": "open", "session": "m", "profile": "modern"}));
+        for id in [5, 3, 9] {
+            let filter = json!({"toolsListChanged": true});
+            drive.ok(json!({"op": "listen", "session": "m", "id": id, "filter": filter}));
+        }
+        assert_eq!(drive.drained().len(), 3);
+        drive.ok(json!({"op": "notify", "method": "notifications/tools/list_changed"}));
+        drive.ok(json!({"op": "end", "session": "m", "reason": reason}));
+        let frames = drive.drained();
+        // Revoked: what is queued does not go out any more, and the end is an error.
+        let (queued, end) = if reason == "shutdown" { (3, "result") } else { (0, "error") };
+        let ends = &frames[queued..];
+        assert!(ends.iter().all(|(_, frame)| frame.get(end).is_some()), "{frames:?}");
+        let ids: Vec<_> = ends.iter().map(|(_, frame)| frame["id"].as_u64()).collect();
+        assert_eq!(ids, [Some(5), Some(3), Some(9)]);
+    }
+}

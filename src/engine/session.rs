@@ -344,10 +344,7 @@ impl Core {
         for request in requests {
             self.forget_request(request);
         }
-        for sub in self.subs.of_session(&self.sessions[ix]) {
-            let (stream, id) = (self.subs[sub].stream, self.subs[sub].id.clone());
-            self.remove_subscription(sub);
-            let Some(id) = id else { continue };
+        for (stream, id) in self.drop_subscriptions(ix) {
             if let Some(body) = closing_frame(&id, reason) {
                 let lane = if reason.is_graceful() { Lane::Main } else { Lane::Control };
                 self.push_reply(stream, body, Owner::Session, lane);
@@ -407,11 +404,11 @@ impl Core {
         for request in requests {
             self.forget_request(request);
         }
-        for sub in self.subs.of_session(&self.sessions[ix]) {
-            self.remove_subscription(sub);
-        }
         for stream in self.streams_of(ix) {
             self.empty_stream(stream);
+        }
+        self.drop_subscriptions(ix);
+        for stream in self.streams_of(ix) {
             self.out.remove_stream(stream);
         }
         let session = self.sessions.remove(ix);
@@ -421,6 +418,21 @@ impl Core {
                 self.sessions[moved].principal_pos = session.principal_pos;
             }
         }
+    }
+
+    /// Forgets all subscriptions of a session. Yields its listens with their streams, oldest first.
+    fn drop_subscriptions(&mut self, ix: u32) -> Vec<(u32, Id)> {
+        let subs = self.subs.of_session(&self.sessions[ix]);
+        let listens = subs.iter().filter_map(|&sub| {
+            let sub = &self.subs[sub];
+            sub.id.clone().map(|id| (sub.stream, id))
+        });
+        let listens = listens.collect();
+        // The newest first, as they are chained: so none has to be looked for.
+        for sub in subs.into_iter().rev() {
+            self.remove_subscription(sub);
+        }
+        listens
     }
 
     fn leave_audience(&mut self, ix: u32) {
