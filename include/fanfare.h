@@ -1167,7 +1167,8 @@ fanfare_status fanfare_recv_stream(fanfare_engine *engine,
 FANFARE_API const fanfare_frame *fanfare_batch_frames(const fanfare_batch *batch, size_t *out_n);
 
 /// Registers who takes the frames of every session that has no callback of its own. It replaces
-/// the one before. The callback runs inside fanfare_dispatch() or on dispatcher threads.
+/// the one before. From then on those sessions are delivered inside fanfare_dispatch() or on
+/// dispatcher threads, and no longer by fanfare_drain() and fanfare_recv() of all sessions.
 ///
 /// Any thread. Ownership: ctx, until drop is called with it: when the registration is replaced
 /// and its last call has returned, or when the engine is freed.
@@ -1178,7 +1179,8 @@ fanfare_status fanfare_engine_on_frame(fanfare_engine *engine,
                                        void *ctx,
                                        fanfare_drop_fn drop);
 
-/// Registers who takes the frames of one session. It replaces the one before.
+/// Registers who takes the frames of one session, as fanfare_engine_on_frame() does for all. It
+/// replaces the one before.
 ///
 /// Any thread. Ownership: ctx, until drop is called with it: when the registration is replaced or
 /// the session is gone, and its last call has returned, or when the engine is freed.
@@ -1195,8 +1197,9 @@ fanfare_status fanfare_session_on_frame(fanfare_engine *engine,
 /// accepted. Frames of a session without any callback stay queued, to be pulled.
 ///
 /// Any thread, several at once: for one session callbacks never overlap and never reorder.
-/// FANFARE_OK; FANFARE_EMPTY: nothing to do, *out_n is 0; FANFARE_E_NULL; FANFARE_E_REENTRANT:
-/// from inside a callback of this engine; FANFARE_E_STATE: the engine is being freed.
+/// FANFARE_OK; FANFARE_EMPTY: no frame was queued and accepted, *out_n is 0; FANFARE_E_NULL;
+/// FANFARE_E_REENTRANT: from inside a callback of this engine; FANFARE_E_STATE: the engine is
+/// being freed.
 FANFARE_API fanfare_status fanfare_dispatch(fanfare_engine *engine, size_t max, size_t *out_n);
 
 /// Starts threads that deliver by themselves: they wait for output and run the frame callbacks,

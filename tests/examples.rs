@@ -7,7 +7,7 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Under, Workshop, root, succeed};
+use support::{Under, Workshop, lacks, root, succeed};
 
 const SUBSCRIBED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
 const UPDATED: &str =
@@ -92,6 +92,9 @@ fn c_threads() {
 
 #[test]
 fn cpp_raii() {
+    if lacks("g++") {
+        return;
+    }
     let workshop = Workshop::new();
     let source = root().join("examples/cpp/raii.cpp");
     let program = workshop.compile(&source, "c++17", &[]);
@@ -109,6 +112,9 @@ fn cpp_raii() {
 
 #[test]
 fn python_asyncio() {
+    if lacks("python3") {
+        return;
+    }
     let workshop = Workshop::new();
     let output = succeed(
         Command::new("python3")

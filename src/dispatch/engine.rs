@@ -15,7 +15,7 @@ use crate::dispatch::callbacks::Callbacks;
 use crate::dispatch::hooks::Hooks;
 use crate::dispatch::ready::Ready;
 use crate::dispatch::sinks::{Flat, Packed};
-use crate::engine::{Core, News, SessionStats, Stats};
+use crate::engine::{Core, Incoming, News, Outgoing, SessionStats, Stats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{
     Disposition, EndReason, Progress, Raise, SessionId, SessionParams, StreamId, StreamKind,
@@ -48,6 +48,7 @@ pub struct Engine {
     pub(crate) put_down: Condvar,
     hooks: Hooks,
     clock: Clock,
+    max_message_bytes: usize,
 }
 
 /// Where the time comes from.
@@ -75,6 +76,7 @@ impl Engine {
         } else {
             Clock::Manual
         };
+        let max_message_bytes = config.max_message_bytes as usize;
         Self {
             core: Mutex::new(Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed))),
             ready: Ready::new(),
@@ -82,6 +84,7 @@ impl Engine {
             put_down: Condvar::new(),
             hooks,
             clock,
+            max_message_bytes,
         }
     }
 
@@ -222,14 +225,15 @@ impl Engine {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> Result<Disposition> {
+        let incoming = Incoming::read(message, self.max_message_bytes);
         self.with(|core| {
-            if core.is_mixed_batch(session, message)? {
+            if core.is_mixed_batch(session, &incoming)? {
                 return Err(Error::new(
                     ErrorKind::State,
                     "the batch has messages for the engine and for the host: use receive_each",
                 ));
             }
-            core.receive(session, stream, message, &mut |_| {})
+            core.receive(session, stream, incoming, &mut |_| {})
         })
     }
 
@@ -243,8 +247,9 @@ impl Engine {
         mut pass: impl FnMut(&str),
     ) -> Result<Disposition> {
         let mut passed = Vec::new();
+        let incoming = Incoming::read(message, self.max_message_bytes);
         let disposition = self.with(|core| {
-            core.receive(session, stream, message, &mut |text| passed.push(text.to_owned()))
+            core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()))
         })?;
         passed.iter().for_each(|text| pass(text));
         Ok(disposition)
@@ -257,7 +262,8 @@ impl Engine {
         session: SessionId,
         stream: Option<StreamId>,
     ) -> Result<Disposition> {
-        self.with(|core| core.receive_too_long(session, stream))
+        let incoming = Incoming::TooLong(self.max_message_bytes + 1);
+        self.with(|core| core.receive(session, stream, incoming, &mut |_| {}))
     }
 
     /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
@@ -266,7 +272,8 @@ impl Engine {
     /// cancelled for example. A notification is admitted as if it had been raised for this
     /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
     pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
-        self.with(|core| core.send(session, stream, message))
+        let outgoing = Outgoing::read(message);
+        self.with(|core| core.send(session, stream, outgoing))
     }
 
     // ---- subscriptions without a message ----

@@ -29,6 +29,35 @@ struct Via {
     stream: u32,
 }
 
+/// A client's message as far as it reads without knowing whose it is. Reading takes time in
+/// proportion to its size, so it is done before the engine is asked.
+pub(crate) enum Incoming<'a> {
+    One {
+        text: &'a str,
+        message: std::result::Result<Message<'a>, Fault>,
+    },
+    Batch(&'a str),
+    NotText(Fault),
+    /// Longer than the limit: its size, or the least that it can have.
+    TooLong(usize),
+}
+
+impl<'a> Incoming<'a> {
+    pub(crate) fn read(bytes: &'a [u8], max_bytes: usize) -> Self {
+        if bytes.len() > max_bytes {
+            return Self::TooLong(bytes.len());
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.trim_ascii_start().starts_with('[') => Self::Batch(text),
+            Ok(text) => Self::One { text, message: Message::parse(text) },
+            Err(e) => {
+                let text = format!("not UTF-8 at byte {}", e.valid_up_to());
+                Self::NotText(Fault::new(code::PARSE_ERROR, text))
+            }
+        }
+    }
+}
+
 impl Core {
     /// Takes in one message, or one batch where the revision has them. `pass` is called with each
     /// message that the host must act on.
@@ -36,60 +65,39 @@ impl Core {
         &mut self,
         handle: SessionId,
         stream: Option<StreamId>,
-        bytes: &[u8],
+        incoming: Incoming<'_>,
         pass: &mut dyn FnMut(&str),
     ) -> Result<Disposition> {
         let ix = self.session(handle)?;
         let via = Via { session: ix, stream: self.stream_of(ix, stream)? };
-        if bytes.len() > self.config.max_message_bytes as usize {
-            self.refuse_length(via, bytes.len());
-            return Ok(Disposition::Handled);
-        }
         self.counters.received += 1;
-        let disposition = match std::str::from_utf8(bytes) {
-            Ok(text) if text.trim_ascii_start().starts_with('[') => {
-                self.receive_batch(via, text, pass)
-            }
-            Ok(text) => self.receive_one(via, text, pass),
-            Err(e) => {
-                let at = e.valid_up_to();
-                let fault = Fault::new(code::PARSE_ERROR, format!("not UTF-8 at byte {at}"));
-                self.refuse(via, fault)
+        let disposition = match incoming {
+            Incoming::One { text, message } => self.receive_one(via, text, message, pass),
+            Incoming::Batch(text) => self.receive_batch(via, text, pass),
+            Incoming::NotText(fault) => self.refuse(via, fault),
+            Incoming::TooLong(at_least) => {
+                let limit = self.config.max_message_bytes;
+                let text = format!(
+                    "message is {at_least} bytes or more; message.max_bytes allows {limit}"
+                );
+                self.refuse(via, Fault::new(code::INVALID_REQUEST, text))
             }
         };
         self.settle_lagging();
         Ok(disposition)
     }
 
-    /// Refuses a message that the transport found too long and skipped.
-    pub(crate) fn receive_too_long(
-        &mut self,
-        handle: SessionId,
-        stream: Option<StreamId>,
-    ) -> Result<Disposition> {
-        let ix = self.session(handle)?;
-        let via = Via { session: ix, stream: self.stream_of(ix, stream)? };
-        self.refuse_length(via, self.config.max_message_bytes as usize + 1);
-        self.settle_lagging();
-        Ok(Disposition::Handled)
-    }
-
-    fn refuse_length(&mut self, via: Via, at_least: usize) {
-        self.counters.received += 1;
-        let text = format!(
-            "message is {at_least} bytes or more; message.max_bytes allows {}",
-            self.config.max_message_bytes
-        );
-        self.refuse(via, Fault::new(code::INVALID_REQUEST, text));
-    }
-
     /// Whether `receive` would leave elements of that batch to the host, but not all of them.
-    pub(crate) fn is_mixed_batch(&self, handle: SessionId, bytes: &[u8]) -> Result<bool> {
+    pub(crate) fn is_mixed_batch(
+        &self,
+        handle: SessionId,
+        incoming: &Incoming<'_>,
+    ) -> Result<bool> {
         let ix = self.session(handle)?;
-        if !self.takes_batches(ix) || !bytes.trim_ascii_start().starts_with(b"[") {
+        let Incoming::Batch(text) = incoming else { return Ok(false) };
+        if !self.takes_batches(ix) {
             return Ok(false);
         }
-        let Ok(text) = std::str::from_utf8(bytes) else { return Ok(false) };
         let Ok(elements) = message::batch(text) else { return Ok(false) };
         let passing = elements.iter().filter(|element| match Message::parse(element) {
             Ok(Message::Request { method, .. }) => !is_answered(&method),
@@ -117,22 +125,29 @@ impl Core {
         };
         let mut disposition = Disposition::Handled;
         for element in elements {
-            if let Ok(Message::Request { id, method: name, .. }) = Message::parse(element)
+            let message = Message::parse(element);
+            if let Ok(Message::Request { id, method: name, .. }) = &message
                 && name == method::INITIALIZE
             {
                 let text = "initialize must not be part of a batch";
-                self.refuse(via, Fault::of(&id, code::INVALID_REQUEST, text));
+                self.refuse(via, Fault::of(id, code::INVALID_REQUEST, text));
                 continue;
             }
-            if self.receive_one(via, element, pass) == Disposition::Pass {
+            if self.receive_one(via, element, message, pass) == Disposition::Pass {
                 disposition = Disposition::Pass;
             }
         }
         disposition
     }
 
-    fn receive_one(&mut self, via: Via, text: &str, pass: &mut dyn FnMut(&str)) -> Disposition {
-        let disposition = match Message::parse(text) {
+    fn receive_one(
+        &mut self,
+        via: Via,
+        text: &str,
+        message: std::result::Result<Message<'_>, Fault>,
+        pass: &mut dyn FnMut(&str),
+    ) -> Disposition {
+        let disposition = match message {
             Err(fault) => self.refuse(via, fault),
             Ok(Message::Response { .. }) => Disposition::Pass,
             Ok(Message::Notification { method, params }) => {

@@ -24,7 +24,8 @@ pub const FANFARE_VERDICT_NOT_NOW: i32 = 1;
 pub const FANFARE_VERDICT_GONE: i32 = 2;
 
 /// Registers who takes the frames of every session that has no callback of its own. It replaces
-/// the one before. The callback runs inside fanfare_dispatch() or on dispatcher threads.
+/// the one before. From then on those sessions are delivered inside fanfare_dispatch() or on
+/// dispatcher threads, and no longer by fanfare_drain() and fanfare_recv() of all sessions.
 ///
 /// Any thread. Ownership: ctx, until drop is called with it: when the registration is replaced
 /// and its last call has returned, or when the engine is freed.
@@ -40,7 +41,8 @@ pub unsafe extern "C" fn fanfare_engine_on_frame(
     guard(|| unsafe { register(engine, None, r#fn, ctx, drop) })
 }
 
-/// Registers who takes the frames of one session. It replaces the one before.
+/// Registers who takes the frames of one session, as fanfare_engine_on_frame() does for all. It
+/// replaces the one before.
 ///
 /// Any thread. Ownership: ctx, until drop is called with it: when the registration is replaced or
 /// the session is gone, and its last call has returned, or when the engine is freed.
@@ -99,8 +101,9 @@ fn verdict(number: i32) -> Verdict {
 /// accepted. Frames of a session without any callback stay queued, to be pulled.
 ///
 /// Any thread, several at once: for one session callbacks never overlap and never reorder.
-/// FANFARE_OK; FANFARE_EMPTY: nothing to do, *out_n is 0; FANFARE_E_NULL; FANFARE_E_REENTRANT:
-/// from inside a callback of this engine; FANFARE_E_STATE: the engine is being freed.
+/// FANFARE_OK; FANFARE_EMPTY: no frame was queued and accepted, *out_n is 0; FANFARE_E_NULL;
+/// FANFARE_E_REENTRANT: from inside a callback of this engine; FANFARE_E_STATE: the engine is
+/// being freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_dispatch(
     engine: *mut fanfare_engine,

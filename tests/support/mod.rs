@@ -3,7 +3,7 @@
 // Each test program uses its own part of this.
 #![allow(dead_code)]
 
-use std::ffi::OsStr;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -30,6 +30,7 @@ pub(crate) enum Under {
 /// A folder with the library as it is installed: under its own name and under its soname.
 pub(crate) struct Workshop {
     dir: TempDir,
+    built: Cell<u32>,
 }
 
 impl Workshop {
@@ -39,7 +40,7 @@ impl Workshop {
         for name in ["libfanfare.so", &soname()] {
             std::os::unix::fs::symlink(&library, dir.path().join(name)).expect("a link");
         }
-        Self { dir }
+        Self { dir, built: Cell::new(0) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -53,8 +54,8 @@ impl Workshop {
 
     /// Compiles one file into a program. `flags` come after the warnings, which are errors.
     pub(crate) fn compile(&self, source: &Path, standard: &str, flags: &[&str]) -> PathBuf {
-        let stem = source.file_stem().and_then(OsStr::to_str).expect("a named source");
-        let program = self.path().join(format!("{stem}-{standard}-{}", flags.concat().len()));
+        let number = self.built.replace(self.built.get() + 1);
+        let program = self.path().join(format!("program-{number}"));
         let compiler = if standard.starts_with("c++") { "g++" } else { "gcc" };
         let mut command = Command::new(compiler);
         command
@@ -78,6 +79,7 @@ impl Workshop {
     pub(crate) fn run(&self, program: &Path, under: Under) -> String {
         let mut command = match under {
             Under::Nothing => Command::new(program),
+            Under::Valgrind if lacks("valgrind") => Command::new(program),
             Under::Valgrind => {
                 let mut command = Command::new("valgrind");
                 command
@@ -115,6 +117,13 @@ fn beside_the_test(name: &str) -> PathBuf {
 /// The name under which programs look for the library when they start.
 pub(crate) fn soname() -> String {
     format!("libfanfare.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))
+}
+
+/// Whether something is left unchecked for want of that tool. scripts/missing-tools says so, where
+/// whoever runs `make test` sees it; with CI=true nothing is left out, and the tool is missed.
+pub(crate) fn lacks(tool: &str) -> bool {
+    std::env::var_os("CI").is_none_or(|value| value != "true")
+        && Command::new(tool).arg("--version").output().is_err()
 }
 
 /// Runs a command that has to succeed; what it said is in the failure.
