@@ -224,3 +224,25 @@ fn the_ends_of_listens_come_in_their_order() {
         assert_eq!(ids, [Some(5), Some(3), Some(9)]);
     }
 }
+
+/// R44: where the engine answers `server/discover`, a listen is honoured as far as that answer goes.
+#[test]
+fn what_discover_does_not_advertise_is_not_acknowledged() {
+    let capabilities = r#"server.capabilities={"tools":{"listChanged":true}}"#;
+    let mut drive = Drive::start(&["--set", "initialize.answer=engine", "--set", capabilities]);
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let filter = json!({"toolsListChanged": true, "promptsListChanged": true, "resourceSubscriptions": ["a:"]});
+    let params = json!({"_meta": meta, "notifications": filter});
+    for profile in ["modern", "auto"] {
+        drive.ok(json!({"op": "open", "session": profile, "profile": profile}));
+        let listen =
+            json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params});
+        drive.ok(json!({"op": "receive", "session": profile, "message": listen}));
+        let frames = drive.drained();
+        let honoured = &frames[0].1["params"]["notifications"];
+        assert_eq!(*honoured, json!({"toolsListChanged": true}), "{profile}");
+    }
+}

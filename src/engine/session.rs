@@ -193,6 +193,10 @@ impl Core {
     /// Gives a session what its rules entitle it to without asking. Called whenever they change.
     pub(crate) fn follow_rules(&mut self, ix: u32) {
         let session = &mut self.sessions[ix];
+        if let (Rules::Modern, Some(advertised)) = (session.rules, self.advertised) {
+            // There is no handshake: what `server/discover` says holds from the first request on.
+            session.capabilities = session.capabilities.and(advertised);
+        }
         let hears_events = match session.rules {
             Rules::Open => true,
             Rules::Legacy { phase, .. } => phase > Phase::Greeting,
