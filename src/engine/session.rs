@@ -122,8 +122,12 @@ impl Session {
 
     /// Whether an event of that size would exceed its bounds.
     pub(crate) fn is_full(&self, bytes: usize) -> bool {
-        self.frames >= self.max_frames
-            || u64::from(self.bytes) + bytes as u64 > u64::from(self.max_bytes)
+        self.frames >= self.max_frames || !self.fits_beside(bytes)
+    }
+
+    /// Whether so many bytes more fit beside what is queued.
+    pub(crate) fn fits_beside(&self, bytes: usize) -> bool {
+        u64::from(self.bytes) + bytes as u64 <= u64::from(self.max_bytes)
     }
 
     /// Whether an event of that size would fit if nothing else were queued.
