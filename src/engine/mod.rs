@@ -46,12 +46,14 @@ use crate::engine::session::{Principals, Session};
 use crate::engine::subscription::Subscriptions;
 use crate::engine::timer::Timers;
 use crate::engine::topic::Topics;
-use crate::protocol::Level;
+use crate::protocol::{Capabilities, Level};
 
 /// Everything the engine knows.
 #[derive(Debug)]
 pub(crate) struct Core {
     config: Config,
+    /// What the engine itself advertises where it answers for the host.
+    advertised: Option<Capabilities>,
     now_ms: u64,
     sessions: Slab<Session>,
     /// Sessions that may hear of events raised to everyone: open and legacy ones.
@@ -79,8 +81,11 @@ pub(crate) struct Core {
 impl Core {
     /// `engine` marks its handles apart from those of other engines of the process.
     pub(crate) fn new(config: Config, engine: u32) -> Self {
+        let is_ours = config.answer_initialize;
+        let advertised = is_ours.then(|| Capabilities::from_json(&config.capabilities).ok());
         Self {
             config,
+            advertised: advertised.flatten(),
             now_ms: 0,
             sessions: Slab::new(HandleKind::Session, engine),
             audience: Vec::new(),

@@ -54,7 +54,7 @@ impl Core {
         }
     }
 
-    fn count_dropped(&mut self, ix: u32) {
+    pub(crate) fn count_dropped(&mut self, ix: u32) {
         self.counters.dropped += 1;
         self.sessions[ix].rare_mut().dropped += 1;
     }
@@ -110,6 +110,14 @@ impl Core {
             self.chain_push(request, slot);
         }
         slot
+    }
+
+    /// Whether a queued event can be replaced by another one within its session's bound in bytes.
+    pub(crate) fn fits_in_place(&self, slot: u32, event: u32) -> bool {
+        let record = &self.out.slots[slot];
+        let held = record.event().map_or(0, |entry| self.events.body(entry.event).len());
+        let growth = self.events.body(event).len().saturating_sub(held);
+        self.sessions[self.out.streams[record.stream].session].fits_beside(growth)
     }
 
     /// Puts another event, which the caller holds and hands over, in the place of a queued one.

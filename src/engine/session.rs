@@ -122,8 +122,12 @@ impl Session {
 
     /// Whether an event of that size would exceed its bounds.
     pub(crate) fn is_full(&self, bytes: usize) -> bool {
-        self.frames >= self.max_frames
-            || u64::from(self.bytes) + bytes as u64 > u64::from(self.max_bytes)
+        self.frames >= self.max_frames || !self.fits_beside(bytes)
+    }
+
+    /// Whether so many bytes more fit beside what is queued.
+    pub(crate) fn fits_beside(&self, bytes: usize) -> bool {
+        u64::from(self.bytes) + bytes as u64 <= u64::from(self.max_bytes)
     }
 
     /// Whether an event of that size would fit if nothing else were queued.
@@ -192,6 +196,10 @@ impl Core {
     /// Gives a session what its rules entitle it to without asking. Called whenever they change.
     pub(crate) fn follow_rules(&mut self, ix: u32) {
         let session = &mut self.sessions[ix];
+        if let (Rules::Modern, Some(advertised)) = (session.rules, self.advertised) {
+            // There is no handshake: what `server/discover` says holds from the first request on.
+            session.capabilities = session.capabilities.and(advertised);
+        }
         let hears_events = match session.rules {
             Rules::Open => true,
             Rules::Legacy { phase, .. } => phase > Phase::Greeting,
