@@ -10,6 +10,7 @@
 
 mod drain;
 mod event;
+mod handshake;
 mod news;
 mod notify;
 mod outbox;
