@@ -1,5 +1,7 @@
 //! The way out: frames of a stream, of a session, or of whoever has some.
 
+use std::collections::HashSet;
+
 use crate::engine::Core;
 use crate::engine::outbox::{AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, Lane, PASSING};
 use crate::framing::Framing;
@@ -100,17 +102,15 @@ impl Core {
 
     /// The sessions that have output, longest waiting first, each once.
     pub(crate) fn ready_sessions(&self, max: usize, found: &mut Vec<SessionId>) {
-        let mut last = None;
+        let mut seen = HashSet::new();
         for stream in self.out.ready() {
             if found.len() == max {
                 break;
             }
-            let session = self.out.streams[stream].session;
-            let handle = SessionId(self.sessions.handle(session));
-            if last != Some(session) && !found.contains(&handle) {
-                found.push(handle);
+            let handle = self.out.streams[stream].session_handle;
+            if seen.insert(handle) {
+                found.push(SessionId(handle));
             }
-            last = Some(session);
         }
     }
 
@@ -195,7 +195,7 @@ impl Core {
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let record = &self.out.streams[stream];
         Output {
-            session: SessionId(self.sessions.handle(record.session)),
+            session: SessionId(record.session_handle),
             stream: StreamId(self.out.streams.handle(stream)),
             framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,

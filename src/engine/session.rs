@@ -179,8 +179,7 @@ impl Core {
             user_data: params.user_data,
             rare: None,
         });
-        let flags = self.stream_flags(ix);
-        let home = Stream::new(ix, StreamKind::Duplex, params.framing, flags);
+        let home = self.new_stream(ix, StreamKind::Duplex, 0);
         let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
@@ -262,15 +261,16 @@ impl Core {
         }
     }
 
-    /// The flags that a stream of the session begins with.
-    pub(crate) fn stream_flags(&self, ix: u32) -> u8 {
+    /// A stream of the session, with the flags that it shares with the others.
+    pub(crate) fn new_stream(&self, ix: u32, kind: StreamKind, flags: u8) -> Stream {
         let session = &self.sessions[ix];
         let paused = if session.is_paused { PAUSED } else { 0 };
         let pushed = if session.is_pushed { PUSHED } else { 0 };
         // A callback is at work on all streams of a session, or on none.
         let first = session.streams;
         let busy = if first == NONE { 0 } else { self.out.streams[first].flags & BUSY };
-        paused | pushed | busy
+        let handle = self.sessions.handle(ix);
+        Stream::new(ix, handle, kind, session.framing, flags | paused | pushed | busy)
     }
 
     /// From now on a session, or every one, is delivered by callback.
