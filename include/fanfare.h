@@ -535,6 +535,8 @@ typedef struct {
     uint64_t queued_frames;
     /// Now: bytes of queued events and replies, shared bodies counted once.
     uint64_t queued_bytes;
+    /// Since: messages and calls refused because a limit would have been exceeded.
+    uint64_t limited;
 } fanfare_counters;
 
 /// What stands before each frame that fanfare_drain() packs. After it come len bytes, and then as
@@ -749,7 +751,8 @@ FANFARE_API fanfare_status fanfare_engine_wakeup(fanfare_engine *engine);
 /// Any thread. params and its texts are copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_INVALID_ARGUMENT: a number is not one of its kind, or
 /// struct_size is wrong; FANFARE_E_UTF8; FANFARE_E_JSON: capabilities; FANFARE_E_VERSION: a
-/// newer field is set that this library does not know.
+/// newer field is set that this library does not know; FANFARE_E_LIMIT: the option
+/// engine.max_sessions.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_session_open(fanfare_engine *engine,
@@ -824,7 +827,8 @@ fanfare_status fanfare_session_stats(const fanfare_engine *engine,
 ///
 /// Any thread.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_INVALID_ARGUMENT: no such kind;
-/// FANFARE_E_STATE: the session cannot have another of that kind.
+/// FANFARE_E_STATE: the session cannot have another of that kind; FANFARE_E_LIMIT: the option
+/// session.max_streams.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_stream_open(fanfare_engine *engine,
@@ -916,7 +920,8 @@ fanfare_status fanfare_send(fanfare_engine *engine,
 ///
 /// Any thread. uri is copied. Twice is once.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is empty;
-/// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern.
+/// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern;
+/// FANFARE_E_LIMIT: the options that end in max_subscriptions.
 FANFARE_API
 fanfare_status fanfare_subscribe(fanfare_engine *engine,
                                  fanfare_session session,
@@ -941,7 +946,7 @@ fanfare_status fanfare_unsubscribe(fanfare_engine *engine,
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_JSON: filter; FANFARE_E_INVALID_ARGUMENT:
 /// id is not a string or an integer, or is in use; FANFARE_E_GONE: session or stream;
 /// FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: not a modern
-/// session.
+/// session; FANFARE_E_LIMIT: the options that end in max_subscriptions.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_listen(fanfare_engine *engine,

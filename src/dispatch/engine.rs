@@ -135,18 +135,19 @@ impl Engine {
     // ---- sessions and streams ----
 
     /// Opens a session. Fails with [`ErrorKind::InvalidArgument`] if the parameters contradict
-    /// each other.
+    /// each other, and with [`ErrorKind::Limit`] beyond `engine.max_sessions`.
     pub fn open(&self, params: SessionParams) -> Result<SessionId> {
-        self.with(|core| core.open(&params)).map(SessionId)
+        self.with_limits(|core| core.open(&params)).map(SessionId)
     }
 
     /// Opens a stream of a session. Every session has a duplex one from the start, which needs no
     /// opening; a host opens streams if its transport has several ways out for one session
     /// (legacy HTTP). What belongs to no request then waits for a [`StreamKind::Standalone`] one.
     ///
-    /// [`ErrorKind::State`] if the session cannot have another of that kind.
+    /// [`ErrorKind::State`] if the session cannot have another of that kind;
+    /// [`ErrorKind::Limit`] beyond `session.max_streams`.
     pub fn open_stream(&self, session: SessionId, kind: StreamKind) -> Result<StreamId> {
-        self.with(|core| core.open_stream(session, kind)).map(StreamId)
+        self.with_limits(|core| core.open_stream(session, kind)).map(StreamId)
     }
 
     /// The connection of a stream is gone. For a duplex stream that is the session's end. For a
@@ -273,15 +274,16 @@ impl Engine {
     /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
     pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
         let outgoing = Outgoing::read(message);
-        self.with(|core| core.send(session, stream, outgoing))
+        self.with_limits(|core| core.send(session, stream, outgoing))
     }
 
     // ---- subscriptions without a message ----
 
     /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
-    /// twice is subscribing once (G9).
+    /// twice is subscribing once (G9). [`ErrorKind::Limit`] beyond `session.max_subscriptions`,
+    /// `principal.max_subscriptions` or `engine.max_subscriptions`.
     pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
-        self.with(|core| core.subscribe(session, uri))
+        self.with_limits(|core| core.subscribe(session, uri))
     }
 
     /// Undoes [`subscribe`](Self::subscribe); what is queued of that URI is dropped.
@@ -292,6 +294,7 @@ impl Engine {
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
     /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
+    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe).
     pub fn listen(
         &self,
         session: SessionId,
@@ -299,7 +302,7 @@ impl Engine {
         id: &str,
         filter: &str,
     ) -> Result<SubscriptionId> {
-        self.with(|core| {
+        self.with_limits(|core| {
             let listened = core.listen(session, stream, id, filter);
             core.settle_lagging();
             listened
@@ -336,7 +339,7 @@ impl Engine {
     /// are not what the method takes; [`ErrorKind::NotNegotiated`] if the method is not a
     /// server's to send.
     pub fn notify(&self, method: &str, params: Option<&str>, raise: &Raise<'_>) -> Result<usize> {
-        self.with(|core| core.notify(method, params, raise))
+        self.with_limits(|core| core.notify(method, params, raise))
     }
 
     /// The list of tools has changed.
@@ -363,7 +366,7 @@ impl Engine {
     }
 
     fn raise(&self, kind: NoticeKind, uri: &str, raise: &Raise<'_>) -> Result<usize> {
-        self.with(|core| {
+        self.with_limits(|core| {
             let reached = core.raise(kind, uri, raise);
             core.settle_lagging();
             reached
@@ -543,6 +546,11 @@ impl Engine {
         let result = work(&mut core);
         self.release(core);
         result
+    }
+
+    /// The same for a call that a limit may refuse, which is counted then.
+    fn with_limits<T>(&self, work: impl FnOnce(&mut Core) -> Result<T>) -> Result<T> {
+        self.with(|core| work(core).inspect_err(|error| core.count_limited(error)))
     }
 
     /// The second and the third step, for a caller that has taken the lock itself.

@@ -11,6 +11,7 @@
 mod drain;
 mod event;
 mod handshake;
+mod limits;
 mod news;
 mod notify;
 mod outbox;

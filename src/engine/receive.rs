@@ -81,7 +81,7 @@ impl Core {
                 let text = format!(
                     "message is {at_least} bytes or more; message.max_bytes allows {limit}"
                 );
-                self.refuse(via, Fault::new(code::INVALID_REQUEST, text))
+                self.refuse(via, Fault::limit(code::INVALID_REQUEST, text, limit.into()))
             }
         };
         self.settle_lagging();
@@ -179,6 +179,7 @@ impl Core {
     /// Answers a message that is refused, if the revision has an answer for it, and counts it.
     fn refuse(&mut self, via: Via, fault: Fault) -> Disposition {
         self.counters.rejected += 1;
+        self.counters.limited += u64::from(fault.is_limit);
         self.log(Level::Warning, TARGET, format!("refused ({}): {}", fault.code, fault.message));
         if fault.is_notification && fault.id.is_none() {
             return Disposition::Handled;
@@ -433,8 +434,11 @@ impl Core {
             });
         match filter {
             Ok(filter) => {
-                self.start_listen(via.session, via.stream, id, filter);
-                Disposition::Handled
+                match self.start_listen(via.session, via.stream, id.clone(), filter) {
+                    Ok(_) => Disposition::Handled,
+                    // G12: before any acknowledgment.
+                    Err(excess) => self.refuse(via, excess.fault(&id)),
+                }
             }
             // R51.
             Err(why) => {
@@ -468,10 +472,10 @@ impl Core {
             let fault = Fault::of(id, code::INVALID_PARAMS, "params.uri must be a URI");
             return self.refuse(via, fault);
         };
-        if name == method::SUBSCRIBE {
-            self.subscribe_uri(ix, &uri);
-        } else {
+        if name == method::UNSUBSCRIBE {
             self.unsubscribe_uri(ix, &uri);
+        } else if let Err(excess) = self.subscribe_uri(ix, &uri) {
+            return self.refuse(via, excess.fault(id));
         }
         self.answer_empty(via, id)
     }

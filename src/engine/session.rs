@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use crate::engine::limits::Excess;
 use crate::engine::news::News;
 use crate::engine::outbox::{BUSY, DETACHED, FINISHED, HELD, Lane, Owner, PAUSED, PUSHED, Stream};
 use crate::engine::pool::NONE;
@@ -64,13 +65,17 @@ pub(crate) struct Session {
     pub(crate) reply_bytes: u32,
     /// The stream for what belongs to no request.
     pub(crate) home: u32,
+    /// Listens, and URIs of its own subscription.
+    pub(crate) held: u32,
+    /// How many streams are chained below.
+    pub(crate) stream_count: u32,
     /// Heads of the chains of what it holds.
     pub(crate) streams: u32,
     pub(crate) listens: u32,
     pub(crate) requests: u32,
     /// The subscription that holds its lists and URIs (open and legacy).
     pub(crate) own_sub: u32,
-    principal: u32,
+    pub(crate) principal: u32,
     principal_pos: u32,
     audience_pos: u32,
     user_data: u64,
@@ -143,6 +148,7 @@ impl Session {
 impl Core {
     pub(crate) fn open(&mut self, params: &SessionParams) -> Result<u64> {
         params.check()?;
+        self.check_session_limit().map_err(Excess::error)?;
         let rules = match params.profile {
             Profile::Open => Rules::Open,
             Profile::Legacy { revision, handshake } => Rules::Legacy {
@@ -169,6 +175,8 @@ impl Core {
             bytes: 0,
             reply_bytes: 0,
             home: NONE,
+            held: 0,
+            stream_count: 1,
             streams: NONE,
             listens: NONE,
             requests: NONE,
@@ -310,7 +318,6 @@ impl Core {
         let ix = self.session_even_ending(handle)?;
         let session = &self.sessions[ix];
         let streams = self.streams_of(ix);
-        let subscriptions = self.subs.count_of(session);
         let rare = session.rare();
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
@@ -320,7 +327,7 @@ impl Core {
             merged: rare.map_or(0, |rare| rare.merged)
                 + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
             dropped: rare.map_or(0, |rare| rare.dropped),
-            subscriptions,
+            subscriptions: u64::from(session.held),
             requests: self.requests.of_session(session.requests).count() as u64,
         })
     }
@@ -477,6 +484,8 @@ pub(crate) fn closing_frame(id: &Id, reason: EndReason) -> Option<String> {
 pub(crate) struct Principals {
     names: HashMap<Box<str>, u32>,
     members: Vec<(Box<str>, Vec<u32>)>,
+    /// How many subscriptions the sessions of each hold.
+    held: Vec<u64>,
     free: Vec<u32>,
 }
 
@@ -487,6 +496,7 @@ impl Principals {
             None => {
                 let of = self.free.pop().unwrap_or_else(|| {
                     self.members.push(("".into(), Vec::new()));
+                    self.held.push(0);
                     self.members.len() as u32 - 1
                 });
                 self.members[of as usize].0 = name.into();
@@ -509,6 +519,15 @@ impl Principals {
             self.free.push(of);
         }
         moved
+    }
+
+    /// How many subscriptions the sessions of a principal hold.
+    pub(crate) fn held(&self, of: u32) -> u64 {
+        self.held[of as usize]
+    }
+
+    pub(crate) fn held_mut(&mut self, of: u32) -> &mut u64 {
+        &mut self.held[of as usize]
     }
 
     pub(crate) fn sessions(&self, name: &str) -> &[u32] {

@@ -27,15 +27,30 @@ pub(crate) struct Fault {
     pub(crate) id: Option<Id>,
     /// It has the look of a notification, which is never answered (R2).
     pub(crate) is_notification: bool,
+    /// Nothing is wrong with it but that a limit would be exceeded.
+    pub(crate) is_limit: bool,
 }
 
 impl Fault {
     pub(crate) fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None, id: None, is_notification: false }
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+            id: None,
+            is_notification: false,
+            is_limit: false,
+        }
     }
 
     pub(crate) fn of(id: &Id, code: i32, message: impl Into<String>) -> Self {
         Self { id: Some(id.clone()), ..Self::new(code, message) }
+    }
+
+    /// A limit that would be exceeded: a client may tell it from a failure by its data (G12).
+    pub(crate) fn limit(code: i32, message: impl Into<String>, limit: u64) -> Self {
+        let data = format!(r#"{{"reason":"limit","limit":{limit}}}"#);
+        Self { data: Some(data), is_limit: true, ..Self::new(code, message) }
     }
 }
 

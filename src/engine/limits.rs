@@ -1,0 +1,115 @@
+//! The limits on what a client, or a host for it, can make the engine hold. Each is a key of the
+//! configuration, is checked before anything changes, and refuses with a text that names the key,
+//! what it allows and what there is.
+//!
+//! Invariants: `held` of a session is the count of its listens and of the URIs that its own
+//! subscription holds, and that of a principal the sum over its sessions.
+
+use std::fmt::Display;
+
+use crate::engine::Core;
+use crate::engine::pool::NONE;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::code;
+use crate::protocol::id::Id;
+use crate::protocol::message::Fault;
+
+/// A limit that would be exceeded. No caller has changed anything when it finds one.
+#[derive(Debug)]
+pub(crate) struct Excess {
+    code: i32,
+    text: String,
+    limit: u64,
+}
+
+impl Excess {
+    /// There is no more room for one more of something that would be fine with fewer.
+    fn full(what: &str, there_is: impl Display, key: &str, limit: impl Into<u64>) -> Self {
+        let limit = limit.into();
+        // The code and the beginning are what the SDKs answer and know (G12).
+        let text = format!("{what} limit reached: {there_is}; {key} allows {limit}");
+        Self { code: code::INTERNAL_ERROR, text, limit }
+    }
+
+    /// The error that answers a request which would exceed it.
+    pub(crate) fn fault(self, id: &Id) -> Fault {
+        Fault { id: Some(id.clone()), ..Fault::limit(self.code, self.text, self.limit) }
+    }
+
+    /// The error of a call that would exceed it.
+    pub(crate) fn error(self) -> Error {
+        Error::new(ErrorKind::Limit, self.text)
+    }
+}
+
+impl Core {
+    /// Counts a call of the host that was refused for a limit. Messages are counted where they
+    /// are refused.
+    pub(crate) fn count_limited(&mut self, error: &Error) {
+        if error.kind() == ErrorKind::Limit {
+            self.counters.limited += 1;
+        }
+    }
+
+    pub(crate) fn check_session_limit(&self) -> Result<(), Excess> {
+        let (held, limit) = (self.sessions.len() as u64, self.config.max_sessions);
+        if held < u64::from(limit) {
+            return Ok(());
+        }
+        let there_is = format_args!("the engine has {held} sessions");
+        Err(Excess::full("Session", there_is, "engine.max_sessions", limit))
+    }
+
+    pub(crate) fn check_stream_limit(&self, ix: u32) -> Result<(), Excess> {
+        let (held, limit) = (self.sessions[ix].stream_count, self.config.max_streams);
+        if held < limit {
+            return Ok(());
+        }
+        let there_is = format_args!("the session has {held} streams");
+        Err(Excess::full("Stream", there_is, "session.max_streams", limit))
+    }
+
+    /// Whether a session may hold one more listen, or one more URI.
+    pub(crate) fn check_subscription_limits(&self, ix: u32) -> Result<(), Excess> {
+        let config = &self.config;
+        let (session, principal) = (&self.sessions[ix], self.sessions[ix].principal);
+        let full = |who: &str, held: u64, key: &str, limit: u64| {
+            let there_is = format_args!("the {who} holds {held} subscriptions");
+            Err(Excess::full("Subscription", there_is, key, limit))
+        };
+        let (held, limit) = (session.held, config.session_max_subscriptions);
+        if held >= limit {
+            return full("session", held.into(), "session.max_subscriptions", limit.into());
+        }
+        if principal != NONE && config.principal_max_subscriptions != 0 {
+            let limit = u64::from(config.principal_max_subscriptions);
+            let held = self.principals.held(principal);
+            if held >= limit {
+                return full("principal", held, "principal.max_subscriptions", limit);
+            }
+        }
+        let (held, limit) = (self.subs.held(), config.engine_max_subscriptions);
+        if held >= limit {
+            return full("engine", held, "engine.max_subscriptions", limit);
+        }
+        Ok(())
+    }
+
+    /// A session holds one more listen, or one more URI.
+    pub(crate) fn count_held(&mut self, ix: u32) {
+        let session = &mut self.sessions[ix];
+        session.held += 1;
+        if session.principal != NONE {
+            *self.principals.held_mut(session.principal) += 1;
+        }
+    }
+
+    /// A session holds so many fewer.
+    pub(crate) fn uncount_held(&mut self, ix: u32, count: u32) {
+        let session = &mut self.sessions[ix];
+        session.held -= count;
+        if session.principal != NONE {
+            *self.principals.held_mut(session.principal) -= u64::from(count);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The limits on what a client, or a host for it, can make the engine hold: each has a key, a text
+//! that names the key, the limit and the size, and changes nothing when it refuses (promises 4
+//! and 6).
+
+mod common;
+
+use common::*;
+use fanfare::{
+    EndReason, Engine, Error, ErrorKind, Framing, Profile, Raise, Revision, SessionId,
+    SessionParams, StreamKind,
+};
+
+/// The error of a call that a limit refused; its text has all of those parts.
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T, Error>, parts: &[&str]) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    for part in parts {
+        assert!(error.detail().contains(part), "{error} lacks {part:?}");
+    }
+}
+
+/// What answers a request that a limit refused.
+fn limit_error(id: &str, code: i32, text: &str, limit: u64) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{text}","data":{{"reason":"limit","limit":{limit}}}}}}}"#
+    )
+}
+
+fn of(engine: &Engine, principal: &str, profile: Profile) -> SessionId {
+    let params = SessionParams::new(profile).framing(Framing::Json).principal(principal);
+    engine.open(params).unwrap()
+}
+
+const TOOLS: &str = r#"{"toolsListChanged":true}"#;
+
+#[test]
+fn sessions_are_limited_and_one_that_leaves_makes_room() {
+    let engine = engine(&[("engine.max_sessions", "2")]);
+    let first = open(&engine, Profile::Open);
+    let second = open(&engine, Profile::Modern);
+    let third = engine.open(SessionParams::new(Profile::Open));
+    refused(third, &["Session limit reached", "2 sessions", "engine.max_sessions allows 2"]);
+    assert_eq!((engine.stats().sessions, engine.stats().limited), (2, 1));
+    engine.close(first).unwrap();
+    let third = open(&engine, Profile::Open);
+    // One that is ending still takes its room, until its last frame is out.
+    engine.listen(second, None, "1", TOOLS).unwrap();
+    engine.end(second, EndReason::Graceful).unwrap();
+    refused(engine.open(SessionParams::new(Profile::Open)), &["engine.max_sessions"]);
+    assert_eq!(frames(&engine, second).len(), 2);
+    open(&engine, Profile::Open);
+    assert_eq!(engine.notify("x", None, &to(third)), Ok(1));
+}
+
+#[test]
+fn streams_of_a_session_are_limited_and_a_closed_one_makes_room() {
+    let engine = engine(&[("session.max_streams", "3")]);
+    let session = open(&engine, legacy(Revision::V2025_06_18));
+    let home = engine.open_stream(session, StreamKind::Standalone).unwrap();
+    let one = engine.open_stream(session, StreamKind::Request).unwrap();
+    let two = engine.open_stream(session, StreamKind::Request).unwrap();
+    let parts = ["Stream limit reached", "3 streams", "session.max_streams allows 3"];
+    refused(engine.open_stream(session, StreamKind::Request), &parts);
+    assert_eq!((engine.stats().streams, engine.stats().limited), (3, 1));
+    // Another session has its own.
+    let other = open(&engine, legacy(Revision::V2025_06_18));
+    engine.open_stream(other, StreamKind::Request).unwrap();
+    // By its connection, or because its last response has been drained.
+    engine.close_stream(one).unwrap();
+    let one = engine.open_stream(session, StreamKind::Request).unwrap();
+    engine.receive(session, Some(two), request("1", "ping", "").as_bytes()).unwrap();
+    assert_eq!(frames_of(&engine, two), [empty("1")]);
+    engine.open_stream(session, StreamKind::Request).unwrap();
+    refused(engine.open_stream(session, StreamKind::Request), &parts);
+    // The standalone one comes and goes without another place.
+    engine.close_stream(home).unwrap();
+    engine.open_stream(session, StreamKind::Standalone).unwrap();
+    engine.close_stream(one).unwrap();
+}
+
+#[test]
+fn a_listen_too_many_is_refused_before_any_acknowledgment_and_the_others_go_on() {
+    let engine = engine(&[("session.max_subscriptions", "2")]);
+    let session = open(&engine, Profile::Modern);
+    for id in ["1", "2"] {
+        assert_eq!(asked(&engine, session, &listen(id, TOOLS)), [ack(id, TOOLS)]);
+    }
+    let text = "Subscription limit reached: the session holds 2 subscriptions; session.max_subscriptions allows 2";
+    let answer = limit_error("3", -32603, text, 2);
+    assert_eq!(asked(&engine, session, &listen("3", TOOLS)), [answer]);
+    refused(engine.listen(session, None, "3", TOOLS), &[text]);
+    let stats = engine.stats();
+    assert_eq!((stats.subscriptions, stats.links, stats.rejected), (2, 2, 1));
+    assert_eq!(stats.limited, 2);
+    assert_eq!(engine.session_stats(session).unwrap().subscriptions, 2);
+    // The refused id is free, and the first two hear of the change.
+    assert_eq!(engine.notify_tool_list_changed(&Raise::ALL), Ok(2));
+    assert_eq!(frames(&engine, session).len(), 2);
+    // Each way in which a listen ends makes room for one.
+    asked(&engine, session, &cancelled("1"));
+    assert_eq!(asked(&engine, session, &listen("3", TOOLS)), [ack("3", TOOLS)]);
+    let third = engine.subscription(session, "3").unwrap();
+    engine.end_subscription(third, EndReason::Graceful).unwrap();
+    assert_eq!(frames(&engine, session), [complete("3")]);
+    // One of which nothing is honoured has ended at once.
+    for id in ["4", "5", "6"] {
+        assert_eq!(asked(&engine, session, &listen(id, "{}")), [ack(id, "{}"), complete(id)]);
+    }
+    assert_eq!(asked(&engine, session, &listen("3", TOOLS)), [ack("3", TOOLS)]);
+    assert_eq!(asked(&engine, session, &listen("4", TOOLS)).len(), 1);
+    assert_eq!(engine.session_stats(session).unwrap().subscriptions, 2);
+}
+
+#[test]
+fn a_stream_that_goes_gives_its_listens_back() {
+    let engine = engine(&[("session.max_subscriptions", "1")]);
+    let session = open(&engine, Profile::Modern);
+    for id in ["1", "2", "3"] {
+        let stream = engine.open_stream(session, StreamKind::Listen).unwrap();
+        engine.receive(session, Some(stream), listen(id, TOOLS).as_bytes()).unwrap();
+        assert_eq!(frames_of(&engine, stream), [ack(id, TOOLS)]);
+        engine.close_stream(stream).unwrap();
+        assert_eq!(engine.session_stats(session).unwrap().subscriptions, 0);
+    }
+}
+
+#[test]
+fn a_uri_too_many_is_refused_and_one_that_is_held_never_is() {
+    let engine = engine(&[("session.max_subscriptions", "2")]);
+    for profile in [Profile::Open, legacy(Revision::V2025_11_25)] {
+        let session = open(&engine, profile);
+        // Those of an open session may be queued already when it asks for them.
+        engine.notify_resource_updated("b:", &Raise::ALL).unwrap();
+        for uri in ["a:", "b:", "a:"] {
+            engine.receive(session, None, subscribe("1", uri).as_bytes()).unwrap();
+        }
+        frames(&engine, session);
+        engine.subscribe(session, "b:").unwrap();
+        let topics = engine.stats().topics;
+        let text = "Subscription limit reached: the session holds 2 subscriptions; session.max_subscriptions allows 2";
+        let answer = limit_error("1", -32603, text, 2);
+        assert_eq!(asked(&engine, session, &subscribe("1", "c:")), [answer]);
+        refused(engine.subscribe(session, "c:"), &[text]);
+        assert_eq!(engine.stats().topics, topics, "a topic of a refused subscription stays");
+        assert_eq!(engine.subscriber_count("c:"), 0);
+        assert_eq!(engine.notify_resource_updated("a:", &Raise::ALL), Ok(1));
+        assert_eq!(frames(&engine, session), [updated("a:")]);
+        engine.unsubscribe(session, "a:").unwrap();
+        assert_eq!(asked(&engine, session, &subscribe("1", "c:")), [empty("1")]);
+        assert_eq!(engine.session_stats(session).unwrap().subscriptions, 2);
+        engine.close(session).unwrap();
+    }
+    assert_eq!(engine.stats().subscriptions, 0);
+}
+
+#[test]
+fn the_sessions_of_a_principal_share_its_limit() {
+    let engine = engine(&[("principal.max_subscriptions", "3")]);
+    let [a, b] = [of(&engine, "alice", Profile::Modern), of(&engine, "alice", Profile::Open)];
+    let bob = of(&engine, "bob", Profile::Open);
+    asked(&engine, a, &listen("1", TOOLS));
+    asked(&engine, a, &listen("2", TOOLS));
+    engine.subscribe(b, "a:").unwrap();
+    let text = "Subscription limit reached: the principal holds 3 subscriptions; principal.max_subscriptions allows 3";
+    let answer = limit_error("1", -32603, text, 3);
+    assert_eq!(asked(&engine, b, &subscribe("1", "b:")), [answer]);
+    refused(engine.listen(a, None, "3", TOOLS), &[text]);
+    // Neither another principal nor a session of none is touched.
+    for session in [bob, open(&engine, Profile::Open)] {
+        for uri in ["a:", "b:", "c:"] {
+            engine.subscribe(session, uri).unwrap();
+        }
+    }
+    refused(engine.subscribe(bob, "d:"), &[text]);
+    // Every way out gives back: an end, a close, an unsubscription.
+    engine.end(a, EndReason::Revoked).unwrap();
+    engine.subscribe(b, "b:").unwrap();
+    engine.unsubscribe(b, "b:").unwrap();
+    engine.subscribe(b, "b:").unwrap();
+    engine.subscribe(b, "c:").unwrap();
+    refused(engine.subscribe(b, "d:"), &[text]);
+    engine.close(b).unwrap();
+    frames(&engine, a);
+    assert_eq!(engine.stats().sessions, 2);
+    // Nobody of that name is left, and the next one begins anew.
+    let again = of(&engine, "alice", Profile::Open);
+    for uri in ["a:", "b:", "c:"] {
+        engine.subscribe(again, uri).unwrap();
+    }
+    refused(engine.subscribe(again, "d:"), &[text]);
+}
+
+#[test]
+fn a_principal_without_a_limit_of_its_own_has_that_of_its_sessions() {
+    let settings = [("principal.max_subscriptions", "0"), ("session.max_subscriptions", "2")];
+    let engine = engine(&settings);
+    for _ in 0..3 {
+        let session = of(&engine, "alice", Profile::Open);
+        engine.subscribe(session, "a:").unwrap();
+        engine.subscribe(session, "b:").unwrap();
+        refused(engine.subscribe(session, "c:"), &["session.max_subscriptions"]);
+    }
+    assert_eq!(engine.stats().subscriptions, 6);
+}
+
+#[test]
+fn the_subscriptions_of_an_engine_are_limited() {
+    let engine = engine(&[("engine.max_subscriptions", "2")]);
+    let [modern, open] = [open(&engine, Profile::Modern), open(&engine, Profile::Open)];
+    engine.subscribe(open, "a:").unwrap();
+    asked(&engine, modern, &listen("1", TOOLS));
+    let text = "Subscription limit reached: the engine holds 2 subscriptions; engine.max_subscriptions allows 2";
+    let answer = limit_error("2", -32603, text, 2);
+    assert_eq!(asked(&engine, modern, &listen("2", TOOLS)), [answer]);
+    refused(engine.subscribe(open, "b:"), &[text]);
+    engine.close(modern).unwrap();
+    engine.subscribe(open, "b:").unwrap();
+    assert_eq!(engine.stats().limited, 2);
+}
+
+#[test]
+fn the_limited_are_counted_in_both_texts() {
+    let engine = engine(&[("engine.max_sessions", "1"), ("params.max_bytes", "256")]);
+    let session = open(&engine, Profile::Open);
+    refused(engine.open(SessionParams::new(Profile::Open)), &[]);
+    let heavy = format!(r#"{{"x":"{}"}}"#, "y".repeat(300));
+    refused(engine.notify("x", Some(&heavy), &to(session)), &["params.max_bytes"]);
+    let stats = engine.stats();
+    assert!(stats.to_json().contains(r#""limited":2"#), "{}", stats.to_json());
+    assert!(stats.to_prometheus().contains("\nfanfare_limited_total 2\n"));
+}
