@@ -220,6 +220,63 @@ fn the_subscriptions_of_an_engine_are_limited() {
 }
 
 #[test]
+fn a_filter_too_large_is_a_fault_of_the_params_and_takes_no_id() {
+    let settings = [("filter.max_uris", "3"), ("filter.max_bytes", "256"), ("uri.max_bytes", "64")];
+    let engine = engine(&settings);
+    let session = open(&engine, Profile::Modern);
+    let of = |uris: &[&str]| format!(r#"{{"resourceSubscriptions":["{}"]}}"#, uris.join("\",\""));
+    let (longest, too_long) = ("x".repeat(64), "x".repeat(65));
+    // JSON text of 256 and 257 bytes: what is not known takes room too.
+    let padded =
+        |size: usize| format!(r#"{{"toolsListChanged":true,"x":"{}"}}"#, "y".repeat(size - 32));
+    let refusals = [
+        (of(&["a:", "b:", "c:", "d:"]), "the filter has 4 URIs; filter.max_uris allows 3", 3),
+        (padded(257), "the filter is 257 bytes; filter.max_bytes allows 256", 256),
+        (of(&["a:", &too_long]), "the URI is 65 bytes; uri.max_bytes allows 64", 64),
+    ];
+    for (filter, text, limit) in &refusals {
+        let answer = limit_error("1", -32602, text, *limit);
+        assert_eq!(asked(&engine, session, &listen("1", filter)), [answer]);
+        refused(engine.listen(session, None, "1", filter), &[text]);
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.limited, stats.rejected, stats.subscriptions), (6, 3, 0));
+    assert_eq!((stats.links, stats.topics), (0, 0));
+    // What just fits is honoured; names that stand twice count once (G3).
+    let fits = of(&["a:", "b:", "a:", &longest]);
+    let honoured = of(&["a:", "b:", &longest]);
+    assert_eq!(asked(&engine, session, &listen("1", &fits)), [ack("1", &honoured)]);
+    assert_eq!(asked(&engine, session, &listen("2", &padded(256))), [ack("2", TOOLS)]);
+    assert_eq!(engine.notify_resource_updated(&longest, &Raise::ALL), Ok(1));
+}
+
+#[test]
+fn a_uri_too_long_is_neither_subscribed_to_nor_raised() {
+    let engine = engine(&[("uri.max_bytes", "64")]);
+    let (longest, too_long) = ("x".repeat(64), "x".repeat(65));
+    let text = "the URI is 65 bytes; uri.max_bytes allows 64";
+    let session = open(&engine, legacy(Revision::V2025_06_18));
+    let witness = open(&engine, Profile::Open);
+    let answer = limit_error("1", -32602, text, 64);
+    assert_eq!(asked(&engine, session, &subscribe("1", &too_long)), [answer]);
+    refused(engine.subscribe(session, &too_long), &[text]);
+    refused(engine.notify_resource_updated(&too_long, &Raise::ALL), &[text]);
+    let params = format!(r#"{{"uri":"{too_long}"}}"#);
+    let updated_method = "notifications/resources/updated";
+    refused(engine.notify(updated_method, Some(&params), &Raise::ALL), &[text]);
+    assert_eq!(engine.stats().limited, 4);
+    assert_eq!(frames(&engine, witness), [""; 0]);
+    // Nobody holds it, so it can be given up by anybody.
+    assert_eq!(
+        asked(&engine, session, &request("2", "resources/unsubscribe", &params)),
+        [empty("2")]
+    );
+    assert_eq!(asked(&engine, session, &subscribe("3", &longest)), [empty("3")]);
+    assert_eq!(engine.notify_resource_updated(&longest, &Raise::ALL), Ok(2));
+    assert_eq!(frames(&engine, session), [updated(&longest)]);
+}
+
+#[test]
 fn the_limited_are_counted_in_both_texts() {
     let engine = engine(&[("engine.max_sessions", "1"), ("params.max_bytes", "256")]);
     let session = open(&engine, Profile::Open);

@@ -281,7 +281,7 @@ impl Engine {
 
     /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
     /// twice is subscribing once (G9). [`ErrorKind::Limit`] beyond `session.max_subscriptions`,
-    /// `principal.max_subscriptions` or `engine.max_subscriptions`.
+    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`.
     pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
         self.with_limits(|core| core.subscribe(session, uri))
     }
@@ -294,7 +294,8 @@ impl Engine {
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
     /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
-    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe).
+    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe), and beyond `filter.max_uris` or
+    /// `filter.max_bytes`.
     pub fn listen(
         &self,
         session: SessionId,
@@ -357,7 +358,8 @@ impl Engine {
         self.raise(NoticeKind::ResourceList, "", raise)
     }
 
-    /// A resource has changed. URIs are compared byte by byte (G3).
+    /// A resource has changed. URIs are compared byte by byte (G3). [`ErrorKind::Limit`] beyond
+    /// `uri.max_bytes`, which no subscription can have either.
     pub fn notify_resource_updated(&self, uri: &str, raise: &Raise<'_>) -> Result<usize> {
         if uri.is_empty() {
             return Err(Error::invalid("uri must not be empty"));

@@ -11,6 +11,7 @@ use crate::engine::Core;
 use crate::engine::pool::NONE;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::code;
+use crate::protocol::filter::Filter;
 use crate::protocol::id::Id;
 use crate::protocol::message::Fault;
 
@@ -29,6 +30,12 @@ impl Excess {
         // The code and the beginning are what the SDKs answer and know (G12).
         let text = format!("{what} limit reached: {there_is}; {key} allows {limit}");
         Self { code: code::INTERNAL_ERROR, text, limit }
+    }
+
+    /// Something is larger than it may be, whatever else there is: a fault of the params.
+    fn large(what: impl Display, key: &str, limit: impl Into<u64>) -> Self {
+        let limit = limit.into();
+        Self { code: code::INVALID_PARAMS, text: format!("{what}; {key} allows {limit}"), limit }
     }
 
     /// The error that answers a request which would exceed it.
@@ -93,6 +100,34 @@ impl Core {
             return full("engine", held, "engine.max_subscriptions", limit);
         }
         Ok(())
+    }
+
+    /// Whether the JSON text of a filter may be read at all.
+    pub(crate) fn check_filter_text(&self, text: &str) -> Result<(), Excess> {
+        let (size, limit) = (text.len(), self.config.filter_max_bytes);
+        if size <= limit as usize {
+            return Ok(());
+        }
+        let what = format_args!("the filter is {size} bytes");
+        Err(Excess::large(what, "filter.max_bytes", limit))
+    }
+
+    /// How many names a filter lists, each counted once (G3), and how long they are.
+    pub(crate) fn check_filter(&self, filter: &Filter) -> Result<(), Excess> {
+        let (count, limit) = (filter.names().count(), self.config.filter_max_uris);
+        if count > limit as usize {
+            let what = format_args!("the filter has {count} URIs");
+            return Err(Excess::large(what, "filter.max_uris", limit));
+        }
+        filter.names().try_for_each(|uri| self.check_uri(uri))
+    }
+
+    pub(crate) fn check_uri(&self, uri: &str) -> Result<(), Excess> {
+        let (size, limit) = (uri.len(), self.config.uri_max_bytes);
+        if size <= limit as usize {
+            return Ok(());
+        }
+        Err(Excess::large(format_args!("the URI is {size} bytes"), "uri.max_bytes", limit))
     }
 
     /// A session holds one more listen, or one more URI.

@@ -426,25 +426,29 @@ impl Core {
             #[serde(borrow)]
             notifications: Option<&'a RawValue>,
         }
-        let filter = params
+        let text = params
             .and_then(|params| serde_json::from_str::<Params<'_>>(params).ok())
             .and_then(|params| params.notifications)
-            .map_or(Err("notifications must be an object".to_owned()), |raw| {
-                Filter::parse(raw.get())
-            });
-        match filter {
-            Ok(filter) => {
-                match self.start_listen(via.session, via.stream, id.clone(), filter) {
-                    Ok(_) => Disposition::Handled,
-                    // G12: before any acknowledgment.
-                    Err(excess) => self.refuse(via, excess.fault(&id)),
-                }
-            }
+            .map(RawValue::get);
+        if let Some(Err(excess)) = text.map(|text| self.check_filter_text(text)) {
+            return self.refuse(via, excess.fault(&id));
+        }
+        let filter = match text.map_or(Err("notifications must be an object".into()), Filter::parse)
+        {
+            Ok(filter) => filter,
             // R51.
             Err(why) => {
                 let fault = Fault::of(&id, code::INVALID_PARAMS, format!("params.{why}"));
-                self.refuse(via, fault)
+                return self.refuse(via, fault);
             }
+        };
+        let started = self
+            .check_filter(&filter)
+            .and_then(|()| self.start_listen(via.session, via.stream, id.clone(), filter));
+        match started {
+            Ok(_) => Disposition::Handled,
+            // G12: before any acknowledgment.
+            Err(excess) => self.refuse(via, excess.fault(&id)),
         }
     }
 
@@ -474,7 +478,10 @@ impl Core {
         };
         if name == method::UNSUBSCRIBE {
             self.unsubscribe_uri(ix, &uri);
-        } else if let Err(excess) = self.subscribe_uri(ix, &uri) {
+            return self.answer_empty(via, id);
+        }
+        let subscribed = self.check_uri(&uri).and_then(|()| self.subscribe_uri(ix, &uri));
+        if let Err(excess) = subscribed {
             return self.refuse(via, excess.fault(id));
         }
         self.answer_empty(via, id)

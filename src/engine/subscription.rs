@@ -187,7 +187,9 @@ impl Core {
         }
         let id = Id::parse(id)
             .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
+        self.check_filter_text(filter).map_err(Excess::error)?;
         let filter = Filter::parse(filter).map_err(|why| Error::new(ErrorKind::Json, why))?;
+        self.check_filter(&filter).map_err(Excess::error)?;
         if self.is_id_in_use(ix, &id) {
             return Err(Error::invalid(format!("id {id} is in use on this session")));
         }
@@ -337,6 +339,7 @@ impl Core {
         if uri.is_empty() {
             return Err(Error::invalid("uri must not be empty"));
         }
+        self.check_uri(uri).map_err(Excess::error)?;
         self.subscribe_uri(ix, uri).map_err(Excess::error)
     }
 
