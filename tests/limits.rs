@@ -32,6 +32,12 @@ fn of(engine: &Engine, principal: &str, profile: Profile) -> SessionId {
     engine.open(params).unwrap()
 }
 
+/// A request that the host has to answer.
+fn call(id: &str, profile: Profile) -> String {
+    let params = if profile == Profile::Modern { modern_params("", "") } else { String::new() };
+    request(id, "tools/call", &params)
+}
+
 const TOOLS: &str = r#"{"toolsListChanged":true}"#;
 
 #[test]
@@ -274,6 +280,70 @@ fn a_uri_too_long_is_neither_subscribed_to_nor_raised() {
     assert_eq!(asked(&engine, session, &subscribe("3", &longest)), [empty("3")]);
     assert_eq!(engine.notify_resource_updated(&longest, &Raise::ALL), Ok(2));
     assert_eq!(frames(&engine, session), [updated(&longest)]);
+}
+
+#[test]
+fn a_request_too_many_is_answered_and_the_host_never_sees_it() {
+    let engine = engine(&[("session.max_requests", "2")]);
+    let text = "Request limit reached: 2 requests of the session are in flight; session.max_requests allows 2";
+    for profile in [Profile::Open, legacy(Revision::V2024_11_05), Profile::Modern] {
+        let session = open(&engine, profile);
+        let call = |id: &str| call(id, profile);
+        passed(&engine, session, &call("1"));
+        passed(&engine, session, &call("2"));
+        let answer = limit_error("3", -32603, text, 2);
+        assert_eq!(asked(&engine, session, &call("3")), [answer]);
+        let stats = engine.session_stats(session).unwrap();
+        assert_eq!((stats.requests, stats.queued_frames), (2, 0));
+        // What the engine answers itself is never in flight, nor is a notification.
+        if profile != Profile::Modern {
+            assert_eq!(asked(&engine, session, &request("3", "ping", "")), [empty("3")]);
+        }
+        passed(&engine, session, r#"{"jsonrpc":"2.0","method":"notifications/x"}"#);
+        // A response makes room, and so does a cancellation.
+        engine.send(session, None, empty("1").as_bytes()).unwrap();
+        assert_eq!(frames(&engine, session), [empty("1")]);
+        passed(&engine, session, &call("3"));
+        passed(&engine, session, &cancelled("2"));
+        passed(&engine, session, &call("2"));
+        assert_eq!(asked(&engine, session, &call("4")).len(), 1);
+        assert_eq!(frames(&engine, session), [""; 0]);
+        // Another session has its own.
+        let other = open(&engine, profile);
+        passed(&engine, other, &call("1"));
+        engine.close(other).unwrap();
+        engine.close(session).unwrap();
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.limited, stats.rejected, stats.requests), (6, 6, 0));
+}
+
+#[test]
+fn a_batch_is_limited_request_by_request() {
+    let engine = engine(&[("session.max_requests", "1")]);
+    let session = open(&engine, legacy(Revision::V2025_03_26));
+    let batch = format!("[{},{}]", request("1", "a", ""), request("2", "b", ""));
+    let mut given = Vec::new();
+    engine
+        .receive_each(session, None, batch.as_bytes(), |text| given.push(text.to_owned()))
+        .unwrap();
+    assert_eq!(given, [request("1", "a", "")]);
+    let got = frames(&engine, session);
+    assert!(got.len() == 1 && got[0].contains(r#""id":2,"error":{"code":-32603"#), "{got:?}");
+}
+
+#[test]
+fn requests_that_outlive_their_stream_are_in_flight_still() {
+    let engine = engine(&[("session.max_requests", "1")]);
+    for (profile, left) in [(legacy(Revision::V2025_11_25), 1), (Profile::Modern, 0)] {
+        let session = open(&engine, profile);
+        let stream = engine.open_stream(session, StreamKind::Request).unwrap();
+        let call = call("1", profile);
+        engine.receive(session, Some(stream), call.as_bytes()).unwrap();
+        assert_eq!(engine.session_stats(session).unwrap().requests, 1);
+        engine.close_stream(stream).unwrap();
+        assert_eq!(engine.session_stats(session).unwrap().requests, left);
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! what it allows and what there is.
 //!
 //! Invariants: `held` of a session is the count of its listens and of the URIs that its own
-//! subscription holds, and that of a principal the sum over its sessions.
+//! subscription holds, and that of a principal the sum over its sessions; `stream_count` and
+//! `in_flight` of a session are the lengths of its chains of streams and requests.
 
 use std::fmt::Display;
 
@@ -74,6 +75,16 @@ impl Core {
         }
         let there_is = format_args!("the session has {held} streams");
         Err(Excess::full("Stream", there_is, "session.max_streams", limit))
+    }
+
+    /// Whether the host may be given one more request of a session to answer.
+    pub(crate) fn check_request_limit(&self, ix: u32) -> Result<(), Excess> {
+        let (in_flight, limit) = (self.sessions[ix].in_flight, self.config.max_requests);
+        if in_flight < limit {
+            return Ok(());
+        }
+        let there_is = format_args!("{in_flight} requests of the session are in flight");
+        Err(Excess::full("Request", there_is, "session.max_requests", limit))
     }
 
     /// Whether a session may hold one more listen, or one more URI.

@@ -177,7 +177,7 @@ impl Core {
     }
 
     /// Answers a message that is refused, if the revision has an answer for it, and counts it.
-    fn refuse(&mut self, via: Via, fault: Fault) -> Disposition {
+    pub(crate) fn refuse(&mut self, via: Via, fault: Fault) -> Disposition {
         self.counters.rejected += 1;
         self.counters.limited += u64::from(fault.is_limit);
         self.log(Level::Warning, TARGET, format!("refused ({}): {}", fault.code, fault.message));
@@ -412,6 +412,9 @@ impl Core {
         request_meta: &RequestMeta<'_>,
         level: Option<Level>,
     ) -> Disposition {
+        if let Err(excess) = self.check_request_limit(via.session) {
+            return self.refuse(via, excess.fault(&id));
+        }
         let token = request_meta.token();
         let new = NewRequest { id, token, level, is_initialize: false };
         self.begin_request(via.session, via.stream, new);

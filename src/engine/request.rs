@@ -201,6 +201,7 @@ impl Core {
         };
         let ix = self.requests.insert(request);
         self.sessions[session].requests = ix;
+        self.sessions[session].in_flight += 1;
         self.expect_answer(stream);
     }
 
@@ -229,6 +230,7 @@ impl Core {
 
     fn remove_request(&mut self, ix: u32) -> u32 {
         let request = self.requests.remove(ix);
+        self.sessions[request.session].in_flight -= 1;
         let head = self.sessions[request.session].requests;
         if head == ix {
             self.sessions[request.session].requests = request.session_next;

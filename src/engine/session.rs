@@ -67,8 +67,9 @@ pub(crate) struct Session {
     pub(crate) home: u32,
     /// Listens, and URIs of its own subscription.
     pub(crate) held: u32,
-    /// How many streams are chained below.
+    /// How many streams and requests are chained below.
     pub(crate) stream_count: u32,
+    pub(crate) in_flight: u32,
     /// Heads of the chains of what it holds.
     pub(crate) streams: u32,
     pub(crate) listens: u32,
@@ -177,6 +178,7 @@ impl Core {
             home: NONE,
             held: 0,
             stream_count: 1,
+            in_flight: 0,
             streams: NONE,
             listens: NONE,
             requests: NONE,
@@ -328,7 +330,7 @@ impl Core {
                 + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
             dropped: rare.map_or(0, |rare| rare.dropped),
             subscriptions: u64::from(session.held),
-            requests: self.requests.of_session(session.requests).count() as u64,
+            requests: u64::from(session.in_flight),
         })
     }
 
