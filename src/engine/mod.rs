@@ -70,8 +70,8 @@ pub(crate) struct Core {
     timers: Timers,
     /// Counters; the gauges among them are filled in when somebody asks.
     counters: Stats,
-    /// Methods that were told to the log hook as heavy.
-    told_heavy: HashSet<String>,
+    /// What the log hook was told once and need not be told again.
+    told: HashSet<String>,
     /// Whether every session is delivered by callback.
     pushes_all: bool,
     /// Sessions that overflowed during the present call and are to end with it.
@@ -99,7 +99,7 @@ impl Core {
             requests: Requests::new(),
             timers: Timers::default(),
             counters: Stats::default(),
-            told_heavy: HashSet::new(),
+            told: HashSet::new(),
             pushes_all: false,
             lagging: Vec::new(),
             news: Vec::new(),

@@ -27,9 +27,7 @@ impl Core {
     /// Applies the overflow policy until an event of that size fits, or says that it may not.
     pub(crate) fn make_room(&mut self, ix: u32, stream: u32, len: usize) -> bool {
         loop {
-            let is_engine_full =
-                self.events.bytes + ENTRY_BYTES > self.config.engine_max_queued_bytes;
-            if !is_engine_full && !self.sessions[ix].is_full(len) {
+            if !self.is_engine_full_for(ix) && !self.sessions[ix].is_full(len) {
                 return true;
             }
             match self.sessions[ix].overflow() {
@@ -52,6 +50,19 @@ impl Core {
             }
             return false;
         }
+    }
+
+    /// Whether the engine's total leaves no room for a session. A quarter of the total is kept for
+    /// sessions that hold little: those who do not read fill the rest, and stand in nobody's way.
+    fn is_engine_full_for(&self, ix: u32) -> bool {
+        let (held, limit) = (self.events.bytes + ENTRY_BYTES, self.config.engine_max_queued_bytes);
+        let reserve = limit / 4;
+        if held <= limit - reserve {
+            return false;
+        }
+        let session = &self.sessions[ix];
+        let of_session = u64::from(session.bytes) + u64::from(session.frames) * ENTRY_BYTES;
+        held > limit || of_session > reserve / self.sessions.len() as u64
     }
 
     pub(crate) fn count_dropped(&mut self, ix: u32) {

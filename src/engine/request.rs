@@ -37,6 +37,7 @@ pub(crate) struct Request {
     first: u32,
     last: u32,
     session_next: u32,
+    session_prev: u32,
 }
 
 /// What a request says of itself.
@@ -198,9 +199,13 @@ impl Core {
             first: NONE,
             last: NONE,
             session_next: self.sessions[session].requests,
+            session_prev: NONE,
         };
         let ix = self.requests.insert(request);
-        self.sessions[session].requests = ix;
+        let next = std::mem::replace(&mut self.sessions[session].requests, ix);
+        if next != NONE {
+            self.requests[next].session_prev = ix;
+        }
         self.expect_answer(stream);
     }
 
@@ -229,15 +234,14 @@ impl Core {
 
     fn remove_request(&mut self, ix: u32) -> u32 {
         let request = self.requests.remove(ix);
-        let head = self.sessions[request.session].requests;
-        if head == ix {
-            self.sessions[request.session].requests = request.session_next;
+        let (next, prev) = (request.session_next, request.session_prev);
+        if prev == NONE {
+            self.sessions[request.session].requests = next;
         } else {
-            let mut at = head;
-            while self.requests[at].session_next != ix {
-                at = self.requests[at].session_next;
-            }
-            self.requests[at].session_next = request.session_next;
+            self.requests[prev].session_next = next;
+        }
+        if next != NONE {
+            self.requests[next].session_prev = prev;
         }
         if request.stream != NONE {
             self.out.streams[request.stream].open_requests -= 1;

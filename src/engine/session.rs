@@ -325,9 +325,9 @@ impl Core {
         })
     }
 
-    /// Says goodbye. Graceful: what is queued goes out, then the result of each listen (R48). Any
-    /// other reason: what is queued is dropped, and each listen gets an error, so that the end
-    /// never looks like a graceful one.
+    /// Says goodbye. What is queued goes out, unless the reason is that nobody takes it; then each
+    /// listen gets its result (R48), or an error if the end is not a graceful one and must not
+    /// look like one.
     pub(crate) fn end(&mut self, handle: SessionId, reason: EndReason) -> Result<()> {
         let ix = self.session(handle)?;
         self.end_session(ix, reason);
@@ -338,7 +338,7 @@ impl Core {
         self.sessions[ix].ending = Some(reason);
         self.leave_audience(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
-        if reason.is_graceful() {
+        if reason.keeps_queue() {
             // The oldest first: of what was held back too, the last value is never lost.
             for &request in requests.iter().rev() {
                 self.flush_held_progress(request);
@@ -354,7 +354,7 @@ impl Core {
         }
         for (stream, id) in self.drop_subscriptions(ix) {
             if let Some(body) = closing_frame(&id, reason) {
-                let lane = if reason.is_graceful() { Lane::Main } else { Lane::Control };
+                let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
                 self.push_reply(stream, body, Owner::Session, lane);
             }
         }
