@@ -8,6 +8,7 @@
 //! change); the way out is `drain`. What lies between is the topics with their links, and the
 //! outboxes.
 
+mod container;
 mod drain;
 mod event;
 mod handshake;
