@@ -95,6 +95,12 @@ impl Session {
         self.rare()?.types.as_ref()
     }
 
+    pub(crate) fn forget_types(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.types = None;
+        }
+    }
+
     pub(crate) fn rare(&self) -> Option<&Rare> {
         self.rare.as_deref()
     }
