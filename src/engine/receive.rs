@@ -43,6 +43,7 @@ impl Core {
         let via = Via { session: ix, stream: self.stream_of(ix, stream)? };
         if bytes.len() > self.config.max_message_bytes as usize {
             self.refuse_length(via, bytes.len());
+            self.settle_lagging();
             return Ok(Disposition::Handled);
         }
         self.counters.received += 1;

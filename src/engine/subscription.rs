@@ -206,6 +206,7 @@ impl Core {
     ) -> Result<()> {
         let sub = self.subs.subs.resolve(handle.0).ok_or_else(|| Error::gone("subscription"))?;
         self.end_subscription_ix(sub, reason);
+        self.settle_lagging();
         Ok(())
     }
 
