@@ -122,7 +122,7 @@ impl Slot {
         }
     }
 
-    fn lane(&self) -> Lane {
+    pub(crate) fn lane(&self) -> Lane {
         if self.is(CONTROL) { Lane::Control } else { Lane::Main }
     }
 }
@@ -309,6 +309,21 @@ impl Outboxes {
         if is_empty {
             self.refresh(stream_ix);
         }
+    }
+
+    /// Takes a slot to the end of a lane. What a callback has in hand it goes on having in hand.
+    pub(crate) fn requeue(&mut self, slot_ix: u32, lane: Lane) {
+        let in_hand = self.slots[slot_ix].flags & (IN_HAND | AGAIN);
+        self.unlink(slot_ix);
+        self.push(slot_ix, lane);
+        self.slots[slot_ix].flags |= in_hand;
+    }
+
+    /// Those slots in the order in which they have to go out: what was raised again while in hand
+    /// comes last, since what is in hand does not cover it.
+    pub(crate) fn in_order(&self, mut slots: Vec<u32>) -> Vec<u32> {
+        slots.sort_by_key(|&slot| self.slots[slot].is(AGAIN));
+        slots
     }
 
     /// Turns a queued link into an event entry where it stands.

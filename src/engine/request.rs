@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::engine::Core;
-use crate::engine::outbox::{Body, Lane, Owner};
+use crate::engine::outbox::{Body, EventEntry, Lane, Owner};
 use crate::engine::pool::{NONE, Pool};
 use crate::engine::progress::Gate;
 use crate::engine::timer::RequestRef;
@@ -208,10 +208,9 @@ impl Core {
     /// nothing comes after it (R18). Yields the stream for the response, if it is still there.
     pub(crate) fn complete_request(&mut self, ix: u32) -> u32 {
         self.flush_held_progress(ix);
-        for slot in self.chain(ix) {
-            self.out.unlink(slot);
+        for slot in self.out.in_order(self.chain(ix)) {
             self.own_by_session(slot);
-            self.out.push(slot, Lane::Control);
+            self.out.requeue(slot, Lane::Control);
         }
         self.remove_request(ix)
     }
@@ -288,7 +287,22 @@ impl Core {
         }
     }
 
-    /// What is queued outlives its request.
+    /// An event has gone to the end of its lane, and goes to the end of its request's chain.
+    pub(crate) fn chain_to_end(&mut self, slot: u32) {
+        let Some(EventEntry { owner: Owner::Request(ix), .. }) = self.out.slots[slot].event()
+        else {
+            return;
+        };
+        let queued = self.requests[ix].gate.queued;
+        self.chain_remove(slot);
+        if let Body::Event(entry) = &mut self.out.slots[slot].body {
+            entry.owner_next = NONE;
+        }
+        self.chain_push(ix, slot);
+        self.requests[ix].gate.queued = queued;
+    }
+
+    /// What is queued outlives what it belongs to.
     pub(crate) fn own_by_session(&mut self, slot: u32) {
         self.chain_remove(slot);
         if let Body::Event(entry) = &mut self.out.slots[slot].body {

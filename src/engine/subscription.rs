@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 
 use crate::engine::Core;
 use crate::engine::outbox::{
-    Body, CONTEXT, EventEntry, Lane, Link, MUTED, Owner, PASSING, QUEUED, Slot,
+    AGAIN, Body, CONTEXT, EventEntry, Lane, Link, MUTED, Owner, PASSING, QUEUED, Slot,
 };
 use crate::engine::pool::{HandleKind, NONE, Slab};
 use crate::engine::session::{Rules, Session, closing_frame};
@@ -217,12 +217,9 @@ impl Core {
         let ix = self.subs[sub].session;
         if reason.is_graceful() {
             // Its waiting notices move behind its acknowledgment, in their order.
-            for slot in self.out.lane(stream, Lane::Main) {
-                if matches!(&self.out.slots[slot].body, Body::Link(link) if link.sub == sub) {
-                    self.materialise(slot);
-                    self.out.unlink(slot);
-                    self.out.push(slot, Lane::Control);
-                }
+            for slot in self.out.in_order(self.queued_links(sub)) {
+                self.materialise(slot);
+                self.out.requeue(slot, Lane::Control);
             }
             for slot in self.out.lane(stream, Lane::Control) {
                 if let Body::Event(entry) = &mut self.out.slots[slot].body
@@ -457,6 +454,20 @@ impl Core {
         found
     }
 
+    /// The links of a subscription that are queued, in the order of the outbox. The lane is looked
+    /// through only if there is an order to be found.
+    fn queued_links(&self, sub: u32) -> Vec<u32> {
+        let mut queued = self.links_of(sub);
+        queued.retain(|&slot| self.out.slots[slot].is(QUEUED));
+        if queued.len() > 1 {
+            queued = self.out.lane(self.subs[sub].stream, Lane::Main);
+            queued.retain(
+                |&slot| matches!(&self.out.slots[slot].body, Body::Link(link) if link.sub == sub),
+            );
+        }
+        queued
+    }
+
     pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u8) -> u32 {
         let topic_record = &mut self.topics[topic];
         let first = self.subs.subs[sub].links;
@@ -559,6 +570,9 @@ impl Core {
                     match &self.out.slots[slot].body {
                         Body::Link(_) => self.materialise(slot),
                         Body::Event(_) => self.own_by_session(slot),
+                    }
+                    if self.out.slots[slot].is(AGAIN) {
+                        self.out.requeue(slot, lane);
                     }
                 }
             }
