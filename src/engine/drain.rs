@@ -1,7 +1,10 @@
 //! The way out: frames of a stream, of a session, or of whoever has some.
 
+use std::collections::HashSet;
+
 use crate::engine::Core;
 use crate::engine::outbox::{AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, Lane, PASSING};
+use crate::engine::pool::NONE;
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::{self, Pieces};
@@ -100,17 +103,17 @@ impl Core {
 
     /// The sessions that have output, longest waiting first, each once.
     pub(crate) fn ready_sessions(&self, max: usize, found: &mut Vec<SessionId>) {
-        let mut last = None;
+        let mut several = HashSet::new();
         for stream in self.out.ready() {
             if found.len() == max {
                 break;
             }
             let session = self.out.streams[stream].session;
-            let handle = SessionId(self.sessions.handle(session));
-            if last != Some(session) && !found.contains(&handle) {
-                found.push(handle);
+            // Only who has several streams can come twice.
+            let has_one = self.out.streams[self.sessions[session].streams].session_next == NONE;
+            if has_one || several.insert(session) {
+                found.push(SessionId(self.sessions.handle(session)));
             }
-            last = Some(session);
         }
     }
 

@@ -10,8 +10,8 @@
 //! * a stream is in a ready list if and only if it may be drained and a lane that may be drained
 //!   is not empty ([`Outboxes::refresh`] restores this after every change); which of the two
 //!   lists depends on whether a callback or a pull delivers it;
-//! * `first_event` of a stream is the first event entry of its main lane, so that dropping the
-//!   oldest never walks over notices twice.
+//! * `first_droppable` of a stream is the first slot of its main lane that an overflow policy may
+//!   drop, so that dropping the oldest never walks over the others twice.
 
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
 use crate::framing::Framing;
@@ -142,11 +142,11 @@ impl Queue {
 pub(crate) struct Stream {
     pub(crate) session: u32,
     pub(crate) session_next: u32,
-    control: Queue,
-    main: Queue,
-    first_event: u32,
-    ready_next: u32,
-    ready_prev: u32,
+    pub(super) control: Queue,
+    pub(super) main: Queue,
+    pub(super) first_droppable: u32,
+    pub(super) ready_next: u32,
+    pub(super) ready_prev: u32,
     /// Frames drained, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
@@ -183,7 +183,7 @@ impl Stream {
             session_next: NONE,
             control: Queue::EMPTY,
             main: Queue::EMPTY,
-            first_event: NONE,
+            first_droppable: NONE,
             ready_next: NONE,
             ready_prev: NONE,
             delivered: 0,
@@ -252,11 +252,11 @@ impl Outboxes {
         } else {
             slot.flags &= !CONTROL;
         }
-        let is_event = matches!(slot.body, Body::Event(_));
+        let is_droppable = slot.is(DROPPABLE);
         let stream_ix = slot.stream;
         let stream = &mut self.streams[stream_ix];
-        if is_event && lane == Lane::Main && stream.first_event == NONE {
-            stream.first_event = slot_ix;
+        if is_droppable && lane == Lane::Main && stream.first_droppable == NONE {
+            stream.first_droppable = slot_ix;
         }
         stream.queued += 1;
         self.queued += 1;
@@ -288,7 +288,7 @@ impl Outboxes {
             self.slots[prev].next = next;
         }
         let stream = &mut self.streams[stream_ix];
-        let was_first_event = stream.first_event == slot_ix;
+        let was_first_droppable = stream.first_droppable == slot_ix;
         stream.queued -= 1;
         self.queued -= 1;
         let queue = stream.queue(lane);
@@ -299,12 +299,12 @@ impl Outboxes {
             queue.tail = prev;
         }
         let is_empty = queue.head == NONE;
-        if was_first_event {
+        if was_first_droppable {
             let mut at = next;
-            while at != NONE && matches!(self.slots[at].body, Body::Link(_)) {
+            while at != NONE && !self.slots[at].is(DROPPABLE) {
                 at = self.slots[at].next;
             }
-            self.streams[stream_ix].first_event = at;
+            self.streams[stream_ix].first_droppable = at;
         }
         if is_empty {
             self.refresh(stream_ix);
@@ -332,15 +332,6 @@ impl Outboxes {
         debug_assert!(slot.is(QUEUED));
         slot.body = Body::Event(entry);
         slot.flags &= !(PASSING | CONTEXT | MUTED);
-        let (stream, lane) = (slot.stream, slot.lane());
-        if lane == Lane::Main {
-            // The first event may now be an earlier one: look for it from the front.
-            let mut at = self.streams[stream].main.head;
-            while at != NONE && matches!(self.slots[at].body, Body::Link(_)) {
-                at = self.slots[at].next;
-            }
-            self.streams[stream].first_event = at;
-        }
     }
 
     /// The oldest event of a stream that its overflow policy may drop; if there is none, the
@@ -358,7 +349,7 @@ impl Outboxes {
             None
         };
         let stream = &self.streams[stream];
-        from(stream.first_event, DROPPABLE).or_else(|| from(stream.main.head, PASSING))
+        from(stream.first_droppable, DROPPABLE).or_else(|| from(stream.main.head, PASSING))
     }
 
     /// The queued slots of a lane, front to back.

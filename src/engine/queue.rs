@@ -39,7 +39,9 @@ impl Core {
                 }
                 Overflow::DropOldest => {
                     self.count_dropped(ix);
-                    if let Some(oldest) = self.out.oldest_droppable(stream) {
+                    if self.sessions[ix].frames != 0
+                        && let Some(oldest) = self.out.oldest_droppable(stream)
+                    {
                         self.discard(oldest);
                         continue;
                     }
@@ -154,8 +156,10 @@ impl Core {
                 } else {
                     session.reply_bytes -= len;
                 }
-                if entry.owner == Owner::OpenProgress {
-                    session.rare_mut().open_progress.retain(|_, queued| *queued != slot);
+                match entry.owner {
+                    Owner::OpenProgress => session.rare_mut().forget_open_progress(slot),
+                    Owner::Subscription(sub) => self.subs.forget_ack(sub),
+                    Owner::Session | Owner::Request(_) => {}
                 }
                 self.events.release(entry.event);
                 self.out.slots.remove(slot);

@@ -84,10 +84,28 @@ pub(crate) struct Rare {
     pub(crate) types: Option<Types>,
     /// Open sessions: the queued progress event of each token.
     pub(crate) open_progress: HashMap<Id, u32>,
+    /// The tokens of those events.
+    pub(super) open_tokens: HashMap<u32, Id>,
     /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
     pub(crate) dropped: u64,
+}
+
+impl Rare {
+    pub(crate) fn note_open_progress(&mut self, token: &Id, slot: u32) {
+        self.open_progress.insert(token.clone(), slot);
+        self.open_tokens.insert(slot, token.clone());
+    }
+
+    /// A progress event has left the outbox. A later one of its token may be queued.
+    pub(crate) fn forget_open_progress(&mut self, slot: u32) {
+        if let Some(token) = self.open_tokens.remove(&slot)
+            && self.open_progress.get(&token) == Some(&slot)
+        {
+            self.open_progress.remove(&token);
+        }
+    }
 }
 
 impl Session {

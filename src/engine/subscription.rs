@@ -33,9 +33,12 @@ pub(crate) struct Subscription {
     pub(crate) stream: u32,
     links: u32,
     /// Links to URIs among them, passing ones not counted.
-    uris: u32,
-    session_next: u32,
-    ears_pos: u32,
+    pub(super) uris: u32,
+    pub(super) session_next: u32,
+    pub(super) session_prev: u32,
+    pub(super) ears_pos: u32,
+    /// Its acknowledgment, while that is queued.
+    pub(super) ack: u32,
     /// The id of the listen.
     pub(crate) id: Option<Id>,
 }
@@ -107,6 +110,11 @@ impl Subscriptions {
         self.listens.find(hash, is_it).copied()
     }
 
+    /// The acknowledgment of a listen has left the outbox, or outlives the listen.
+    pub(crate) fn forget_ack(&mut self, sub: u32) {
+        self.subs[sub].ack = NONE;
+    }
+
     fn hash(&self, key: impl Hash) -> u64 {
         self.hasher.hash_one(key)
     }
@@ -140,10 +148,15 @@ impl Core {
             links: NONE,
             uris: 0,
             session_next: self.sessions[ix].listens,
+            session_prev: NONE,
             ears_pos: NONE,
+            ack: NONE,
             id: Some(id.clone()),
         });
-        self.sessions[ix].listens = sub;
+        let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);
+        if newer_than != NONE {
+            self.subs.subs[newer_than].session_prev = sub;
+        }
         self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
@@ -153,7 +166,8 @@ impl Core {
             hasher.hash_one((record.session, id.as_json()))
         });
         let ack = encode::acknowledged(&id, &honoured.to_json());
-        self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
+        let ack = self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
+        self.subs.subs[sub].ack = ack;
         let handle = self.subs.subs.handle(sub);
         let is_empty = honoured.topics.is_empty();
         for (kind, name) in &honoured.topics {
@@ -221,12 +235,9 @@ impl Core {
                 self.materialise(slot);
                 self.out.requeue(slot, Lane::Control);
             }
-            for slot in self.out.lane(stream, Lane::Control) {
-                if let Body::Event(entry) = &mut self.out.slots[slot].body
-                    && entry.owner == Owner::Subscription(sub)
-                {
-                    entry.owner = Owner::Session;
-                }
+            let ack = self.subs[sub].ack;
+            if ack != NONE {
+                self.own_by_session(ack);
             }
         }
         self.remove_subscription(sub);
@@ -250,7 +261,9 @@ impl Core {
             links: NONE,
             uris: 0,
             session_next: NONE,
+            session_prev: NONE,
             ears_pos: NONE,
+            ack: NONE,
             id: None,
         });
         self.sessions[ix].own_sub = sub;
@@ -412,28 +425,24 @@ impl Core {
             self.subs.subs.remove(sub);
             return;
         };
-        for slot in self.out.lane(stream, Lane::Control) {
-            let owner = self.out.slots[slot].event().map(|entry| entry.owner);
-            if owner == Some(Owner::Subscription(sub)) {
-                self.discard(slot);
-            }
+        let ack = self.subs[sub].ack;
+        if ack != NONE {
+            self.discard(ack);
         }
         let hash = self.subs.hash((ix, id.as_json()));
         if let Ok(entry) = self.subs.listens.find_entry(hash, |&other| other == sub) {
             entry.remove();
         }
         self.out.streams[stream].open_requests -= 1;
-        let next = self.subs[sub].session_next;
-        let mut at = self.sessions[ix].listens;
-        if at == sub {
-            self.sessions[ix].listens = next;
+        let Subscription { session_next, session_prev, .. } = self.subs.subs.remove(sub);
+        if session_prev == NONE {
+            self.sessions[ix].listens = session_next;
         } else {
-            while self.subs[at].session_next != sub {
-                at = self.subs[at].session_next;
-            }
-            self.subs.subs[at].session_next = next;
+            self.subs.subs[session_prev].session_next = session_next;
         }
-        self.subs.subs.remove(sub);
+        if session_next != NONE {
+            self.subs.subs[session_next].session_prev = session_prev;
+        }
     }
 
     // ---- links ----
