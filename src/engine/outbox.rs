@@ -29,8 +29,8 @@ pub(crate) enum Lane {
 /// An entry of an outbox.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    next: u32,
-    prev: u32,
+    pub(super) next: u32,
+    pub(super) prev: u32,
     pub(crate) stream: u32,
     pub(crate) flags: u8,
     pub(crate) body: Body,
@@ -78,7 +78,7 @@ pub(crate) enum Owner {
 /// In a lane.
 pub(crate) const QUEUED: u8 = 1;
 /// The lane is [`Lane::Control`].
-const CONTROL: u8 = 1 << 1;
+pub(super) const CONTROL: u8 = 1 << 1;
 /// A link that is not raised: its session's types exclude it.
 pub(crate) const MUTED: u8 = 1 << 2;
 /// A link made by a raising for an open session that hears of every URI; it goes when drained.
@@ -128,9 +128,9 @@ impl Slot {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Queue {
-    head: u32,
-    tail: u32,
+pub(super) struct Queue {
+    pub(super) head: u32,
+    pub(super) tail: u32,
 }
 
 impl Queue {
@@ -168,7 +168,7 @@ pub(crate) const PAUSED: u8 = 1 << 2;
 /// A frame callback is at work on its session.
 pub(crate) const BUSY: u8 = 1 << 3;
 /// In the ready list.
-const READY: u8 = 1 << 4;
+pub(super) const READY: u8 = 1 << 4;
 /// What is queued is all there will ever be.
 pub(crate) const FINISHED: u8 = 1 << 5;
 /// Opened by the host by name, not with its session.
@@ -208,7 +208,7 @@ impl Stream {
         (self.main.head != NONE && !self.is(HELD)).then_some(self.main.head)
     }
 
-    fn is_drainable(&self) -> bool {
+    pub(super) fn is_drainable(&self) -> bool {
         !self.is(DETACHED | PAUSED | BUSY) && self.front().is_some()
     }
 
@@ -226,7 +226,7 @@ pub(crate) struct Outboxes {
     pub(crate) slots: Pool<Slot>,
     pub(crate) streams: Slab<Stream>,
     /// Streams that can be drained: by pull, and by callback.
-    ready: [Queue; 2],
+    pub(super) ready: [Queue; 2],
     /// Slots queued on all streams.
     pub(crate) queued: u64,
 }

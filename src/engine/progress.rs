@@ -23,11 +23,11 @@ use crate::protocol::kind::method;
 pub(crate) struct Gate {
     last: Option<Amount>,
     /// The progress event that is queued, to be replaced by the next one.
-    queued: u32,
+    pub(super) queued: u32,
     /// When the last one was queued.
     queued_ms: Option<u64>,
     /// One that came too soon, and waits for its time.
-    held: Option<String>,
+    pub(super) held: Option<String>,
 }
 
 impl Default for Gate {

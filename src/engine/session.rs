@@ -70,9 +70,9 @@ pub(crate) struct Session {
     pub(crate) requests: u32,
     /// The subscription that holds its lists and URIs (open and legacy).
     pub(crate) own_sub: u32,
-    principal: u32,
-    principal_pos: u32,
-    audience_pos: u32,
+    pub(super) principal: u32,
+    pub(super) principal_pos: u32,
+    pub(super) audience_pos: u32,
     user_data: u64,
     rare: Option<Box<Rare>>,
 }
@@ -491,8 +491,8 @@ pub(crate) fn closing_frame(id: &Id, reason: EndReason) -> Option<String> {
 /// session is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Principals {
-    names: HashMap<Box<str>, u32>,
-    members: Vec<(Box<str>, Vec<u32>)>,
+    pub(super) names: HashMap<Box<str>, u32>,
+    pub(super) members: Vec<(Box<str>, Vec<u32>)>,
     free: Vec<u32>,
 }
 

@@ -31,7 +31,7 @@ use crate::protocol::kind::NoticeKind;
 pub(crate) struct Subscription {
     pub(crate) session: u32,
     pub(crate) stream: u32,
-    links: u32,
+    pub(super) links: u32,
     /// Links to URIs among them, passing ones not counted.
     pub(super) uris: u32,
     pub(super) session_next: u32,
@@ -45,16 +45,16 @@ pub(crate) struct Subscription {
 
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
-    subs: Slab<Subscription>,
+    pub(super) subs: Slab<Subscription>,
     /// Links by (subscription, topic).
-    pairs: HashTable<u32>,
+    pub(super) pairs: HashTable<u32>,
     /// Listens by (session, id).
-    listens: HashTable<u32>,
+    pub(super) listens: HashTable<u32>,
     /// Own subscriptions that hear of every URI.
     pub(crate) ears: Vec<u32>,
     hasher: RandomState,
     /// URIs that own subscriptions hold.
-    uris: u64,
+    pub(super) uris: u64,
 }
 
 impl Subscriptions {

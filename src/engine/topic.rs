@@ -26,8 +26,8 @@ pub(crate) struct Topic {
 
 #[derive(Debug)]
 pub(crate) struct Topics {
-    topics: Pool<Topic>,
-    names: HashTable<u32>,
+    pub(super) topics: Pool<Topic>,
+    pub(super) names: HashTable<u32>,
     hasher: RandomState,
 }
 
@@ -92,7 +92,7 @@ impl Topics {
 
 impl Topic {
     /// The URI of a topic that has one.
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         encode::uri_of_tail(&self.tail)
     }
 
