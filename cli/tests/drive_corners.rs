@@ -216,11 +216,62 @@ fn the_ends_of_listens_come_in_their_order() {
         drive.ok(json!({"op": "notify", "method": "notifications/tools/list_changed"}));
         drive.ok(json!({"op": "end", "session": "m", "reason": reason}));
         let frames = drive.drained();
-        // Revoked: what is queued does not go out any more, and the end is an error.
-        let (queued, end) = if reason == "shutdown" { (3, "result") } else { (0, "error") };
-        let ends = &frames[queued..];
+        let end = if reason == "shutdown" { "result" } else { "error" };
+        let ends = &frames[3..];
         assert!(ends.iter().all(|(_, frame)| frame.get(end).is_some()), "{frames:?}");
         let ids: Vec<_> = ends.iter().map(|(_, frame)| frame["id"].as_u64()).collect();
         assert_eq!(ids, [Some(5), Some(3), Some(9)]);
     }
+}
+
+/// R44: where the engine answers `server/discover`, a listen is honoured as far as that answer goes.
+#[test]
+fn what_discover_does_not_advertise_is_not_acknowledged() {
+    let capabilities = r#"server.capabilities={"tools":{"listChanged":true}}"#;
+    let mut drive = Drive::start(&["--set", "initialize.answer=engine", "--set", capabilities]);
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let filter = json!({"toolsListChanged": true, "promptsListChanged": true, "resourceSubscriptions": ["a:"]});
+    let params = json!({"_meta": meta, "notifications": filter});
+    for profile in ["modern", "auto"] {
+        drive.ok(json!({"op": "open", "session": profile, "profile": profile}));
+        let listen =
+            json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params});
+        drive.ok(json!({"op": "receive", "session": profile, "message": listen}));
+        let frames = drive.drained();
+        let honoured = &frames[0].1["params"]["notifications"];
+        assert_eq!(*honoured, json!({"toolsListChanged": true}), "{profile}");
+    }
+}
+
+/// Progress that replaces what is queued of its token keeps to the bound in bytes all the same.
+#[test]
+fn progress_that_grows_in_place_keeps_to_the_bound() {
+    let raise = |text: String| {
+        let params = json!({"progressToken": 1, "progress": 2, "message": text});
+        json!({"op": "notify", "method": "notifications/progress", "params": params})
+    };
+    for (policy, values) in [("drop_oldest", vec![900]), ("drop_newest", vec![0, 500])] {
+        let mut drive = Drive::start(&[]);
+        let open = json!({"op": "open", "session": "o", "profile": "open", "overflow": policy, "max_queued_bytes": 1024});
+        drive.ok(open);
+        drive.ok(json!({"op": "notify", "method": "notifications/n", "params": {"message": ""}}));
+        drive.ok(raise("x".repeat(500)));
+        // Too much beside the first event, and then too much for any queue.
+        drive.ok(raise("x".repeat(900)));
+        assert_eq!(drive.ok(raise("x".repeat(2000)))["matched"], 0, "{policy}");
+        assert_eq!(drive.ok(json!({"op": "stats"}))["dropped"], 2, "{policy}");
+        let frames = drive.drained();
+        let length = |frame: &Value| frame["params"]["message"].as_str().unwrap().len();
+        let lengths: Vec<_> = frames.iter().map(|(_, frame)| length(frame)).collect();
+        assert_eq!(lengths, values, "{policy}");
+    }
+    let mut drive = Drive::start(&[]);
+    let open = json!({"op": "open", "session": "o", "profile": "open", "overflow": "close", "max_queued_bytes": 1024});
+    drive.ok(open);
+    drive.ok(raise("x".repeat(500)));
+    drive.ok(raise("x".repeat(2000)));
+    drive.refused("GONE", json!({"op": "drain", "session": "o"}));
 }

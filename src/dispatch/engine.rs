@@ -15,7 +15,7 @@ use crate::dispatch::callbacks::Callbacks;
 use crate::dispatch::hooks::Hooks;
 use crate::dispatch::ready::Ready;
 use crate::dispatch::sinks::{Flat, Packed};
-use crate::engine::{Core, News, SessionStats, Stats};
+use crate::engine::{Core, Incoming, News, Outgoing, SessionStats, Stats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{
     Disposition, EndReason, Progress, Raise, SessionId, SessionParams, StreamId, StreamKind,
@@ -48,6 +48,7 @@ pub struct Engine {
     pub(crate) put_down: Condvar,
     hooks: Hooks,
     clock: Clock,
+    max_message_bytes: usize,
 }
 
 /// Where the time comes from.
@@ -75,6 +76,7 @@ impl Engine {
         } else {
             Clock::Manual
         };
+        let max_message_bytes = config.max_message_bytes as usize;
         Self {
             core: Mutex::new(Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed))),
             ready: Ready::new(),
@@ -82,6 +84,7 @@ impl Engine {
             put_down: Condvar::new(),
             hooks,
             clock,
+            max_message_bytes,
         }
     }
 
@@ -159,9 +162,10 @@ impl Engine {
         self.lock().default_stream(session).map(StreamId)
     }
 
-    /// Says goodbye to a client. With a graceful reason, what is queued and the closing frames of
-    /// its listens can still be drained; with any other, what is queued is dropped and its
-    /// listens end with an error. When the last frame is out the session is gone, and
+    /// Says goodbye to a client: what is queued and the closing frames of its listens can still be
+    /// drained. Those are results if the reason is a graceful one, and errors that name the
+    /// reason if not. For [`EndReason::Cancelled`], [`EndReason::Disconnected`] and
+    /// [`EndReason::Lagged`] what is queued is dropped. When the last frame is out the session is gone, and
     /// [`Hooks::on_session_end`] is called.
     pub fn end(&self, session: SessionId, reason: EndReason) -> Result<()> {
         self.with(|core| core.end(session, reason))
@@ -222,14 +226,15 @@ impl Engine {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> Result<Disposition> {
+        let incoming = Incoming::read(message, self.max_message_bytes);
         self.with(|core| {
-            if core.is_mixed_batch(session, message)? {
+            if core.is_mixed_batch(session, &incoming)? {
                 return Err(Error::new(
                     ErrorKind::State,
                     "the batch has messages for the engine and for the host: use receive_each",
                 ));
             }
-            core.receive(session, stream, message, &mut |_| {})
+            core.receive(session, stream, incoming, &mut |_| {})
         })
     }
 
@@ -243,8 +248,9 @@ impl Engine {
         mut pass: impl FnMut(&str),
     ) -> Result<Disposition> {
         let mut passed = Vec::new();
+        let incoming = Incoming::read(message, self.max_message_bytes);
         let disposition = self.with(|core| {
-            core.receive(session, stream, message, &mut |text| passed.push(text.to_owned()))
+            core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()))
         })?;
         passed.iter().for_each(|text| pass(text));
         Ok(disposition)
@@ -257,7 +263,8 @@ impl Engine {
         session: SessionId,
         stream: Option<StreamId>,
     ) -> Result<Disposition> {
-        self.with(|core| core.receive_too_long(session, stream))
+        let incoming = Incoming::TooLong(self.max_message_bytes + 1);
+        self.with(|core| core.receive(session, stream, incoming, &mut |_| {}))
     }
 
     /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
@@ -266,7 +273,8 @@ impl Engine {
     /// cancelled for example. A notification is admitted as if it had been raised for this
     /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
     pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
-        self.with(|core| core.send(session, stream, message))
+        let outgoing = Outgoing::read(message);
+        self.with(|core| core.send(session, stream, outgoing))
     }
 
     // ---- subscriptions without a message ----
@@ -305,9 +313,10 @@ impl Engine {
         self.lock().subscription(session, id).map(SubscriptionId)
     }
 
-    /// Ends a listen. With a graceful reason what is queued of it goes out, then its result
-    /// (R48); with [`EndReason::Cancelled`] or [`EndReason::Disconnected`] nothing more does; with
-    /// any other an error that names the reason.
+    /// Ends a listen. What is queued of it goes out, then its result if the reason is a graceful
+    /// one (R48), and an error that names the reason if not. With [`EndReason::Cancelled`] or
+    /// [`EndReason::Disconnected`] nothing more does, and with [`EndReason::Lagged`] the error
+    /// only.
     pub fn end_subscription(&self, subscription: SubscriptionId, reason: EndReason) -> Result<()> {
         self.with(|core| core.end_subscription(subscription, reason))
     }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use crate::engine::Core;
 use crate::engine::outbox::{AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, Lane, PASSING};
-use crate::engine::pool::NONE;
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::{self, Pieces};
@@ -103,16 +102,14 @@ impl Core {
 
     /// The sessions that have output, longest waiting first, each once.
     pub(crate) fn ready_sessions(&self, max: usize, found: &mut Vec<SessionId>) {
-        let mut several = HashSet::new();
+        let mut seen = HashSet::new();
         for stream in self.out.ready() {
             if found.len() == max {
                 break;
             }
-            let session = self.out.streams[stream].session;
-            // Only who has several streams can come twice.
-            let has_one = self.out.streams[self.sessions[session].streams].session_next == NONE;
-            if has_one || several.insert(session) {
-                found.push(SessionId(self.sessions.handle(session)));
+            let handle = self.out.streams[stream].session_handle;
+            if seen.insert(handle) {
+                found.push(SessionId(handle));
             }
         }
     }
@@ -202,7 +199,7 @@ impl Core {
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let record = &self.out.streams[stream];
         Output {
-            session: SessionId(self.sessions.handle(record.session)),
+            session: SessionId(record.session_handle),
             stream: StreamId(self.out.streams.handle(stream)),
             framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,

@@ -12,6 +12,7 @@
 mod check;
 mod drain;
 mod event;
+mod handshake;
 mod news;
 mod notify;
 mod outbox;
@@ -35,6 +36,8 @@ use std::collections::{HashMap, HashSet};
 pub(crate) use drain::{Hand, Output, Sink};
 pub(crate) use news::News;
 pub use news::{LogRecord, SessionEnd};
+pub(crate) use receive::Incoming;
+pub(crate) use send::Outgoing;
 pub use stats::{SessionStats, Stats};
 
 use crate::config::Config;
@@ -46,12 +49,14 @@ use crate::engine::session::{Principals, Session};
 use crate::engine::subscription::Subscriptions;
 use crate::engine::timer::Timers;
 use crate::engine::topic::Topics;
-use crate::protocol::Level;
+use crate::protocol::{Capabilities, Level};
 
 /// Everything the engine knows.
 #[derive(Debug)]
 pub(crate) struct Core {
     config: Config,
+    /// What the engine itself advertises where it answers for the host.
+    advertised: Option<Capabilities>,
     now_ms: u64,
     sessions: Slab<Session>,
     /// Sessions that may hear of events raised to everyone: open and legacy ones.
@@ -67,8 +72,8 @@ pub(crate) struct Core {
     timers: Timers,
     /// Counters; the gauges among them are filled in when somebody asks.
     counters: Stats,
-    /// Methods that were told to the log hook as heavy.
-    told_heavy: HashSet<String>,
+    /// What the log hook was told once and need not be told again.
+    told: HashSet<String>,
     /// Whether every session is delivered by callback.
     pushes_all: bool,
     /// Sessions that overflowed during the present call and are to end with it.
@@ -79,8 +84,11 @@ pub(crate) struct Core {
 impl Core {
     /// `engine` marks its handles apart from those of other engines of the process.
     pub(crate) fn new(config: Config, engine: u32) -> Self {
+        let is_ours = config.answer_initialize;
+        let advertised = is_ours.then(|| Capabilities::from_json(&config.capabilities).ok());
         Self {
             config,
+            advertised: advertised.flatten(),
             now_ms: 0,
             sessions: Slab::new(HandleKind::Session, engine),
             audience: Vec::new(),
@@ -93,7 +101,7 @@ impl Core {
             requests: Requests::new(),
             timers: Timers::default(),
             counters: Stats::default(),
-            told_heavy: HashSet::new(),
+            told: HashSet::new(),
             pushes_all: false,
             lagging: Vec::new(),
             news: Vec::new(),

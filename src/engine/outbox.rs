@@ -141,6 +141,8 @@ impl Queue {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) session: u32,
+    /// The session's handle, so that draining need not look at the session.
+    pub(crate) session_handle: u64,
     pub(crate) session_next: u32,
     pub(super) control: Queue,
     pub(super) main: Queue,
@@ -177,9 +179,16 @@ pub(crate) const NAMED: u8 = 1 << 6;
 pub(crate) const PUSHED: u8 = 1 << 7;
 
 impl Stream {
-    pub(crate) fn new(session: u32, kind: StreamKind, framing: Framing, flags: u8) -> Self {
+    pub(crate) fn new(
+        session: u32,
+        session_handle: u64,
+        kind: StreamKind,
+        framing: Framing,
+        flags: u8,
+    ) -> Self {
         Self {
             session,
+            session_handle,
             session_next: NONE,
             control: Queue::EMPTY,
             main: Queue::EMPTY,

@@ -13,7 +13,7 @@ use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::engine::timer::RequestRef;
 use crate::error::{Error, ErrorKind, Result};
-use crate::params::{Raise, Target};
+use crate::params::{Overflow, Raise, Target};
 use crate::protocol::encode;
 use crate::protocol::id::Id;
 use crate::protocol::kind::method;
@@ -275,15 +275,34 @@ impl Core {
                 continue;
             }
             let queued = self.sessions[ix].rare().map(|rare| &rare.open_progress);
-            match queued.and_then(|queued| queued.get(&report.token)).copied() {
-                Some(slot) if !self.out.slots[slot].is(IN_HAND) => {
+            let queued = queued.and_then(|queued| queued.get(&report.token)).copied();
+            let mut queued = queued.filter(|&slot| !self.out.slots[slot].is(IN_HAND));
+            if let Some(slot) = queued
+                && !self.fits_in_place(slot, event)
+            {
+                // It has grown beyond the session's bound: the policy decides, as for a new one.
+                let session = &self.sessions[ix];
+                let is_hopeless = !session.fits_empty(self.events.body(event).len());
+                match session.overflow() {
+                    Overflow::DropOldest if !is_hopeless => {}
+                    Overflow::Close => {}
+                    Overflow::DropOldest | Overflow::DropNewest => {
+                        self.count_dropped(ix);
+                        continue;
+                    }
+                }
+                self.discard(slot);
+                queued = None;
+            }
+            match queued {
+                Some(slot) => {
                     self.events.hold(event);
                     self.replace_event(slot, event);
                     self.counters.merged += 1;
                     self.sessions[ix].rare_mut().merged += 1;
                     reached += 1;
                 }
-                _ => {
+                None => {
                     let home = self.sessions[ix].home;
                     if let Some(slot) = self.offer(home, event, Owner::OpenProgress) {
                         self.sessions[ix].rare_mut().note_open_progress(&report.token, slot);

@@ -27,9 +27,7 @@ impl Core {
     /// Applies the overflow policy until an event of that size fits, or says that it may not.
     pub(crate) fn make_room(&mut self, ix: u32, stream: u32, len: usize) -> bool {
         loop {
-            let is_engine_full =
-                self.events.bytes + ENTRY_BYTES > self.config.engine_max_queued_bytes;
-            if !is_engine_full && !self.sessions[ix].is_full(len) {
+            if !self.is_engine_full_for(ix) && !self.sessions[ix].is_full(len) {
                 return true;
             }
             match self.sessions[ix].overflow() {
@@ -56,7 +54,20 @@ impl Core {
         }
     }
 
-    fn count_dropped(&mut self, ix: u32) {
+    /// Whether the engine's total leaves no room for a session. A quarter of the total is kept for
+    /// sessions that hold little: those who do not read fill the rest, and stand in nobody's way.
+    fn is_engine_full_for(&self, ix: u32) -> bool {
+        let (held, limit) = (self.events.bytes + ENTRY_BYTES, self.config.engine_max_queued_bytes);
+        let reserve = limit / 4;
+        if held <= limit - reserve {
+            return false;
+        }
+        let session = &self.sessions[ix];
+        let of_session = u64::from(session.bytes) + u64::from(session.frames) * ENTRY_BYTES;
+        held > limit || of_session > reserve / self.sessions.len() as u64
+    }
+
+    pub(crate) fn count_dropped(&mut self, ix: u32) {
         self.counters.dropped += 1;
         self.sessions[ix].rare_mut().dropped += 1;
     }
@@ -119,6 +130,14 @@ impl Core {
             self.chain_push(request, slot);
         }
         slot
+    }
+
+    /// Whether a queued event can be replaced by another one within its session's bound in bytes.
+    pub(crate) fn fits_in_place(&self, slot: u32, event: u32) -> bool {
+        let record = &self.out.slots[slot];
+        let held = record.event().map_or(0, |entry| self.events.body(entry.event).len());
+        let growth = self.events.body(event).len().saturating_sub(held);
+        self.sessions[self.out.streams[record.stream].session].fits_beside(growth)
     }
 
     /// Puts another event, which the caller holds and hands over, in the place of a queued one.

@@ -1,10 +1,12 @@
 //! Raising a notice: walk the topic's links, skip those already queued, queue the others.
 
 use crate::engine::Core;
+use crate::engine::event::ENTRY_BYTES;
 use crate::engine::notify::check_request_id;
 use crate::engine::outbox::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
 use crate::error::Result;
 use crate::params::{Raise, SessionId, Target};
+use crate::protocol::Level;
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::meta;
 
@@ -61,7 +63,7 @@ impl Core {
             None => self.topics.intern(kind, uri),
         };
         let context = context
-            .filter(|members| !members.is_empty())
+            .filter(|members| !members.is_empty() && self.has_room_for_context(members.len()))
             .map(|members| self.events.insert(members.into()));
         let mut reached = match (audience, context) {
             (Audience::All, None) => self.raise_to_all(topic),
@@ -77,6 +79,20 @@ impl Core {
         self.counters.matched += reached.matched as u64;
         self.counters.merged += reached.merged as u64;
         Ok(reached.matched)
+    }
+
+    /// A notice is worth more than its context: where the engine's total leaves no room, it goes
+    /// without.
+    fn has_room_for_context(&mut self, len: usize) -> bool {
+        let limit = self.config.engine_max_queued_bytes;
+        let has_room = self.events.bytes + len as u64 + ENTRY_BYTES <= limit;
+        if !has_room && self.told.insert(String::from("context")) {
+            let text = format!(
+                "engine.max_queued_bytes ({limit}) is used up: notices go out without their context"
+            );
+            self.log(Level::Warning, "fanfare::notify", text);
+        }
+        has_room
     }
 
     /// The common case, in one pass over the topic's links.

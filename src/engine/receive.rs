@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
-use crate::engine::outbox::{HELD, Lane, Owner};
+use crate::engine::handshake::requested_version;
+use crate::engine::outbox::{Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::request::NewRequest;
 use crate::engine::session::{Phase, Rules};
@@ -18,15 +19,44 @@ use crate::protocol::id::Id;
 use crate::protocol::kind::{self, method};
 use crate::protocol::message::{self, Fault, Message};
 use crate::protocol::meta::{self, RequestMeta};
-use crate::protocol::{Capabilities, Level, Revision, code, encode};
+use crate::protocol::{Level, Revision, code, encode};
 
 const TARGET: &str = "fanfare::receive";
 
 /// Where a message came in.
 #[derive(Clone, Copy)]
-struct Via {
-    session: u32,
-    stream: u32,
+pub(crate) struct Via {
+    pub(crate) session: u32,
+    pub(crate) stream: u32,
+}
+
+/// A client's message as far as it reads without knowing whose it is. Reading takes time in
+/// proportion to its size, so it is done before the engine is asked.
+pub(crate) enum Incoming<'a> {
+    One {
+        text: &'a str,
+        message: std::result::Result<Message<'a>, Fault>,
+    },
+    Batch(&'a str),
+    NotText(Fault),
+    /// Longer than the limit: its size, or the least that it can have.
+    TooLong(usize),
+}
+
+impl<'a> Incoming<'a> {
+    pub(crate) fn read(bytes: &'a [u8], max_bytes: usize) -> Self {
+        if bytes.len() > max_bytes {
+            return Self::TooLong(bytes.len());
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.trim_ascii_start().starts_with('[') => Self::Batch(text),
+            Ok(text) => Self::One { text, message: Message::parse(text) },
+            Err(e) => {
+                let text = format!("not UTF-8 at byte {}", e.valid_up_to());
+                Self::NotText(Fault::new(code::PARSE_ERROR, text))
+            }
+        }
+    }
 }
 
 impl Core {
@@ -36,61 +66,39 @@ impl Core {
         &mut self,
         handle: SessionId,
         stream: Option<StreamId>,
-        bytes: &[u8],
+        incoming: Incoming<'_>,
         pass: &mut dyn FnMut(&str),
     ) -> Result<Disposition> {
         let ix = self.session(handle)?;
         let via = Via { session: ix, stream: self.stream_of(ix, stream)? };
-        if bytes.len() > self.config.max_message_bytes as usize {
-            self.refuse_length(via, bytes.len());
-            self.settle_lagging();
-            return Ok(Disposition::Handled);
-        }
         self.counters.received += 1;
-        let disposition = match std::str::from_utf8(bytes) {
-            Ok(text) if text.trim_ascii_start().starts_with('[') => {
-                self.receive_batch(via, text, pass)
-            }
-            Ok(text) => self.receive_one(via, text, pass),
-            Err(e) => {
-                let at = e.valid_up_to();
-                let fault = Fault::new(code::PARSE_ERROR, format!("not UTF-8 at byte {at}"));
-                self.refuse(via, fault)
+        let disposition = match incoming {
+            Incoming::One { text, message } => self.receive_one(via, text, message, pass),
+            Incoming::Batch(text) => self.receive_batch(via, text, pass),
+            Incoming::NotText(fault) => self.refuse(via, fault),
+            Incoming::TooLong(at_least) => {
+                let limit = self.config.max_message_bytes;
+                let text = format!(
+                    "message is {at_least} bytes or more; message.max_bytes allows {limit}"
+                );
+                self.refuse(via, Fault::new(code::INVALID_REQUEST, text))
             }
         };
         self.settle_lagging();
         Ok(disposition)
     }
 
-    /// Refuses a message that the transport found too long and skipped.
-    pub(crate) fn receive_too_long(
-        &mut self,
-        handle: SessionId,
-        stream: Option<StreamId>,
-    ) -> Result<Disposition> {
-        let ix = self.session(handle)?;
-        let via = Via { session: ix, stream: self.stream_of(ix, stream)? };
-        self.refuse_length(via, self.config.max_message_bytes as usize + 1);
-        self.settle_lagging();
-        Ok(Disposition::Handled)
-    }
-
-    fn refuse_length(&mut self, via: Via, at_least: usize) {
-        self.counters.received += 1;
-        let text = format!(
-            "message is {at_least} bytes or more; message.max_bytes allows {}",
-            self.config.max_message_bytes
-        );
-        self.refuse(via, Fault::new(code::INVALID_REQUEST, text));
-    }
-
     /// Whether `receive` would leave elements of that batch to the host, but not all of them.
-    pub(crate) fn is_mixed_batch(&self, handle: SessionId, bytes: &[u8]) -> Result<bool> {
+    pub(crate) fn is_mixed_batch(
+        &self,
+        handle: SessionId,
+        incoming: &Incoming<'_>,
+    ) -> Result<bool> {
         let ix = self.session(handle)?;
-        if !self.takes_batches(ix) || !bytes.trim_ascii_start().starts_with(b"[") {
+        let Incoming::Batch(text) = incoming else { return Ok(false) };
+        if !self.takes_batches(ix) {
             return Ok(false);
         }
-        let Ok(text) = std::str::from_utf8(bytes) else { return Ok(false) };
         let Ok(elements) = message::batch(text) else { return Ok(false) };
         let passing = elements.iter().filter(|element| match Message::parse(element) {
             Ok(Message::Request { method, .. }) => !is_answered(&method),
@@ -118,22 +126,29 @@ impl Core {
         };
         let mut disposition = Disposition::Handled;
         for element in elements {
-            if let Ok(Message::Request { id, method: name, .. }) = Message::parse(element)
+            let message = Message::parse(element);
+            if let Ok(Message::Request { id, method: name, .. }) = &message
                 && name == method::INITIALIZE
             {
                 let text = "initialize must not be part of a batch";
-                self.refuse(via, Fault::of(&id, code::INVALID_REQUEST, text));
+                self.refuse(via, Fault::of(id, code::INVALID_REQUEST, text));
                 continue;
             }
-            if self.receive_one(via, element, pass) == Disposition::Pass {
+            if self.receive_one(via, element, message, pass) == Disposition::Pass {
                 disposition = Disposition::Pass;
             }
         }
         disposition
     }
 
-    fn receive_one(&mut self, via: Via, text: &str, pass: &mut dyn FnMut(&str)) -> Disposition {
-        let disposition = match Message::parse(text) {
+    fn receive_one(
+        &mut self,
+        via: Via,
+        text: &str,
+        message: std::result::Result<Message<'_>, Fault>,
+        pass: &mut dyn FnMut(&str),
+    ) -> Disposition {
+        let disposition = match message {
             Err(fault) => self.refuse(via, fault),
             Ok(Message::Response { .. }) => Disposition::Pass,
             Ok(Message::Notification { method, params }) => {
@@ -151,7 +166,7 @@ impl Core {
 
     // ---- answers ----
 
-    fn answer(&mut self, via: Via, body: String) -> Disposition {
+    pub(crate) fn answer(&mut self, via: Via, body: String) -> Disposition {
         self.push_reply(via.stream, body, Owner::Session, Lane::Control);
         self.finish_if_answered(via.stream);
         Disposition::Handled
@@ -487,70 +502,6 @@ impl Core {
         self.sessions[via.session].level = level;
         self.answer_empty(via, id)
     }
-
-    // ---- the handshake ----
-
-    fn receive_initialize(&mut self, via: Via, id: Id, params: Option<&str>) -> Disposition {
-        if !self.config.answer_initialize {
-            let new = NewRequest { id, token: None, level: None, is_initialize: true };
-            self.begin_request(via.session, via.stream, new);
-            return Disposition::Pass;
-        }
-        let revision = requested_version(params)
-            .and_then(|text| Revision::parse(&text))
-            .filter(|revision| revision.is_legacy())
-            .unwrap_or(Revision::LATEST_LEGACY);
-        let config = &self.config;
-        let result = format!(
-            r#"{{"protocolVersion":"{revision}","capabilities":{},"serverInfo":{}{}}}"#,
-            config.capabilities,
-            config.server_info,
-            instructions_member(&config.instructions)
-        );
-        self.answer(via, encode::result(&id, &result));
-        self.adopt_handshake(via.session, &result);
-        Disposition::Handled
-    }
-
-    /// The result of `initialize` is on its way: it says what the session may be sent.
-    pub(crate) fn adopt_handshake(&mut self, ix: u32, result: &str) {
-        let Rules::Legacy { revision, phase: Phase::Greeting } = self.sessions[ix].rules else {
-            return;
-        };
-        #[derive(Deserialize)]
-        struct Result<'a> {
-            #[serde(rename = "protocolVersion")]
-            version: Option<String>,
-            #[serde(borrow)]
-            capabilities: Option<&'a RawValue>,
-        }
-        let Ok(read) = serde_json::from_str::<Result<'_>>(result) else { return };
-        let revision = read
-            .version
-            .and_then(|text| Revision::parse(&text))
-            .filter(|revision| revision.is_legacy())
-            .unwrap_or(revision);
-        let capabilities =
-            read.capabilities.and_then(|raw| Capabilities::from_json(raw.get()).ok());
-        let session = &mut self.sessions[ix];
-        if let Some(capabilities) = capabilities {
-            session.capabilities = capabilities;
-        }
-        session.rules = Rules::Legacy { revision, phase: Phase::Answered };
-        self.follow_rules(ix);
-        debug_assert!(self.out.streams[self.sessions[ix].home].is(HELD));
-    }
-
-    fn discovery(&self) -> String {
-        let config = &self.config;
-        format!(
-            r#"{{"resultType":"complete","supportedVersions":["{}"],"capabilities":{}{},"ttlMs":0,"cacheScope":"public","_meta":{{"io.modelcontextprotocol/serverInfo":{}}}}}"#,
-            Revision::MODERN,
-            config.capabilities,
-            instructions_member(&config.instructions),
-            config.server_info
-        )
-    }
 }
 
 /// Requests that the engine answers itself in an era with batches.
@@ -569,21 +520,4 @@ fn is_answered(name: &str) -> bool {
 
 fn is_own_notification(name: &str) -> bool {
     matches!(name, method::TYPES_SUBSCRIBE | method::TYPES_UNSUBSCRIBE)
-}
-
-fn instructions_member(instructions: &str) -> String {
-    if instructions.is_empty() {
-        return String::new();
-    }
-    format!(r#","instructions":{}"#, encode::string(instructions))
-}
-
-/// The version that an `initialize` asks for.
-fn requested_version(params: Option<&str>) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Params {
-        #[serde(rename = "protocolVersion")]
-        version: String,
-    }
-    serde_json::from_str::<Params>(params?).ok().map(|params| params.version)
 }

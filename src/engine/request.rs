@@ -295,13 +295,14 @@ impl Core {
 
     fn remove_request(&mut self, ix: u32) -> u32 {
         let request = self.requests.remove(ix);
-        if request.session_prev == NONE {
-            self.sessions[request.session].requests = request.session_next;
+        let (next, prev) = (request.session_next, request.session_prev);
+        if prev == NONE {
+            self.sessions[request.session].requests = next;
         } else {
-            self.requests[request.session_prev].session_next = request.session_next;
+            self.requests[prev].session_next = next;
         }
-        if request.session_next != NONE {
-            self.requests[request.session_next].session_prev = request.session_prev;
+        if next != NONE {
+            self.requests[next].session_prev = prev;
         }
         if request.stream != NONE {
             self.out.streams[request.stream].open_requests -= 1;

@@ -1,6 +1,8 @@
 //! The host's own messages, so that they keep their order among the engine's: a response comes
 //! after everything of its request, and a notification is admitted by the session's rules.
 
+use std::borrow::Cow;
+
 use crate::engine::Core;
 use crate::engine::outbox::{Lane, Owner};
 use crate::engine::pool::NONE;
@@ -13,18 +15,32 @@ use crate::protocol::kind::{Route, method};
 use crate::protocol::message::Message;
 use crate::protocol::meta::one_line;
 
+/// A message of the host's own that has been read. Reading takes time in proportion to its size
+/// and needs nothing of the engine, so it is done before the engine is asked.
+pub(crate) struct Outgoing<'a> {
+    message: Message<'a>,
+    text: Cow<'a, str>,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|e| Error::new(ErrorKind::Utf8, format!("message: {e}")))?;
+        let message = Message::parse(text)
+            .map_err(|fault| Error::new(ErrorKind::Json, format!("message: {}", fault.message)))?;
+        Ok(Self { message, text: one_line(text.trim_ascii()) })
+    }
+}
+
 impl Core {
     pub(crate) fn send(
         &mut self,
         handle: SessionId,
         stream: Option<StreamId>,
-        bytes: &[u8],
+        outgoing: Result<Outgoing<'_>>,
     ) -> Result<()> {
         let ix = self.session(handle)?;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| Error::new(ErrorKind::Utf8, format!("message: {e}")))?;
-        let message = Message::parse(text)
-            .map_err(|fault| Error::new(ErrorKind::Json, format!("message: {}", fault.message)))?;
+        let Outgoing { message, text } = outgoing?;
         let total = self.events.bytes + text.len() as u64;
         if total > self.config.engine_max_queued_bytes {
             return Err(Error::new(
@@ -35,9 +51,10 @@ impl Core {
                 ),
             ));
         }
-        let text = one_line(text.trim_ascii());
         match message {
-            Message::Response { id: Some(id), result } => self.respond(ix, &id, result, &text)?,
+            Message::Response { id: Some(id), result } => {
+                self.respond(ix, &id, result, text.into_owned())?;
+            }
             // An error that answers a message without an id belongs to nothing.
             Message::Response { id: None, .. } => {
                 let stream = self.stream_of(ix, stream)?;
@@ -55,6 +72,7 @@ impl Core {
                     Some(_) => self.stream_of(ix, stream)?,
                     None => self.sessions[ix].home,
                 };
+                self.check_unread(ix)?;
                 let event = self.events.insert(text.into_owned());
                 self.push_undroppable(stream, event, Owner::Session, Lane::Main);
             }
@@ -67,7 +85,19 @@ impl Core {
         Ok(())
     }
 
-    fn respond(&mut self, ix: u32, id: &Id, result: Option<&str>, text: &str) -> Result<()> {
+    /// Whether a client that does not read may be sent one more message that is never dropped.
+    fn check_unread(&self, ix: u32) -> Result<()> {
+        let (unread, limit) = (self.sessions[ix].reply_bytes, self.config.max_reply_bytes);
+        if unread > limit {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("{unread} bytes are unread; session.max_reply_bytes allows {limit}"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn respond(&mut self, ix: u32, id: &Id, result: Option<&str>, text: String) -> Result<()> {
         let Some(request) = self.requests.find(ix, id) else {
             return Err(Error::new(
                 ErrorKind::State,
@@ -81,7 +111,7 @@ impl Core {
             return Err(Error::gone("stream of the request"));
         }
         let stream = self.complete_request(request);
-        self.push_reply(stream, text.to_owned(), Owner::Session, Lane::Control);
+        self.push_reply(stream, text, Owner::Session, Lane::Control);
         self.finish_if_answered(stream);
         if let (true, Some(result)) = (is_initialize, result) {
             self.adopt_handshake(ix, result);
@@ -99,6 +129,7 @@ impl Core {
     ) -> Result<()> {
         if name == method::CANCELLED && self.sessions[ix].rules != Rules::Modern {
             // It names a request of the host's own (R79), which went out on the same lane.
+            self.check_unread(ix)?;
             let home = self.sessions[ix].home;
             let event = self.events.insert(text.to_owned());
             self.push_undroppable(home, event, Owner::Session, Lane::Main);

@@ -146,8 +146,12 @@ impl Session {
 
     /// Whether an event of that size would exceed its bounds.
     pub(crate) fn is_full(&self, bytes: usize) -> bool {
-        self.frames >= self.max_frames
-            || u64::from(self.bytes) + bytes as u64 > u64::from(self.max_bytes)
+        self.frames >= self.max_frames || !self.fits_beside(bytes)
+    }
+
+    /// Whether so many bytes more fit beside what is queued.
+    pub(crate) fn fits_beside(&self, bytes: usize) -> bool {
+        u64::from(self.bytes) + bytes as u64 <= u64::from(self.max_bytes)
     }
 
     /// Whether an event of that size would fit if nothing else were queued.
@@ -199,8 +203,7 @@ impl Core {
             user_data: params.user_data,
             rare: None,
         });
-        let flags = self.stream_flags(ix);
-        let home = Stream::new(ix, StreamKind::Duplex, params.framing, flags);
+        let home = self.new_stream(ix, StreamKind::Duplex, 0);
         let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
@@ -217,6 +220,10 @@ impl Core {
     /// Gives a session what its rules entitle it to without asking. Called whenever they change.
     pub(crate) fn follow_rules(&mut self, ix: u32) {
         let session = &mut self.sessions[ix];
+        if let (Rules::Modern, Some(advertised)) = (session.rules, self.advertised) {
+            // There is no handshake: what `server/discover` says holds from the first request on.
+            session.capabilities = session.capabilities.and(advertised);
+        }
         let hears_events = match session.rules {
             Rules::Open => true,
             Rules::Legacy { phase, .. } => phase > Phase::Greeting,
@@ -278,15 +285,16 @@ impl Core {
         }
     }
 
-    /// The flags that a stream of the session begins with.
-    pub(crate) fn stream_flags(&self, ix: u32) -> u8 {
+    /// A stream of the session, with the flags that it shares with the others.
+    pub(crate) fn new_stream(&self, ix: u32, kind: StreamKind, flags: u8) -> Stream {
         let session = &self.sessions[ix];
         let paused = if session.is_paused { PAUSED } else { 0 };
         let pushed = if session.is_pushed { PUSHED } else { 0 };
         // A callback is at work on all streams of a session, or on none.
         let first = session.streams;
         let busy = if first == NONE { 0 } else { self.out.streams[first].flags & BUSY };
-        paused | pushed | busy
+        let handle = self.sessions.handle(ix);
+        Stream::new(ix, handle, kind, session.framing, flags | paused | pushed | busy)
     }
 
     /// From now on a session, or every one, is delivered by callback.
@@ -341,9 +349,9 @@ impl Core {
         })
     }
 
-    /// Says goodbye. Graceful: what is queued goes out, then the result of each listen (R48). Any
-    /// other reason: what is queued is dropped, and each listen gets an error, so that the end
-    /// never looks like a graceful one.
+    /// Says goodbye. What is queued goes out, unless the reason is that nobody takes it; then each
+    /// listen gets its result (R48), or an error if the end is not a graceful one and must not
+    /// look like one.
     pub(crate) fn end(&mut self, handle: SessionId, reason: EndReason) -> Result<()> {
         let ix = self.session(handle)?;
         self.end_session(ix, reason);
@@ -354,7 +362,7 @@ impl Core {
         self.sessions[ix].ending = Some(reason);
         self.leave_audience(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
-        if reason.is_graceful() {
+        if reason.keeps_queue() {
             // The oldest first: of what was held back too, the last value is never lost.
             for &request in requests.iter().rev() {
                 self.flush_held_progress(request);
@@ -370,7 +378,7 @@ impl Core {
         }
         for (stream, id) in self.drop_subscriptions(ix) {
             if let Some(body) = closing_frame(&id, reason) {
-                let lane = if reason.is_graceful() { Lane::Main } else { Lane::Control };
+                let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
                 self.push_reply(stream, body, Owner::Session, lane);
             }
         }

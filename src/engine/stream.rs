@@ -1,7 +1,7 @@
 //! The streams of a session: which one a message goes out on, and what happens when one goes.
 
 use crate::engine::Core;
-use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED, Stream};
+use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,8 +38,7 @@ impl Core {
                 if !is_named {
                     self.out.set_flags(home, DETACHED, 0);
                 }
-                let mut stream =
-                    Stream::new(ix, kind, self.sessions[ix].framing, self.stream_flags(ix) | NAMED);
+                let mut stream = self.new_stream(ix, kind, NAMED);
                 stream.session_next = self.sessions[ix].streams;
                 let stream = self.out.streams.insert(stream);
                 self.sessions[ix].streams = stream;

@@ -224,12 +224,12 @@ impl Core {
         Ok(())
     }
 
-    /// Ends a listen. Graceful: what is queued of it goes out first, then the result (R48). Any
-    /// other reason drops what is queued, so that nothing follows the end (R47).
+    /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
+    /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
     pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
         let (stream, id) = (self.subs[sub].stream, self.subs[sub].id.clone());
         let ix = self.subs[sub].session;
-        if reason.is_graceful() {
+        if reason.keeps_queue() {
             // Its waiting notices move behind its acknowledgment, in their order.
             for slot in self.out.in_order(self.queued_links(sub)) {
                 self.materialise(slot);
@@ -562,7 +562,10 @@ impl Core {
     /// Turns a queued notice into an event with the same text, so that it can outlive its link.
     fn materialise(&mut self, slot: u32) {
         let text = self.pieces(slot).to_text();
-        let stream = self.out.slots[slot].stream;
+        let record = &self.out.slots[slot];
+        let (stream, link) = (record.stream, record.link());
+        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
+        self.out.streams[stream].merged += u64::from(merged);
         self.drop_context(slot);
         self.detach_link(slot);
         let session = self.out.streams[stream].session;

@@ -42,6 +42,17 @@ impl Capabilities {
         }
     }
 
+    /// What both advertise.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            logging: self.logging && other.logging,
+            tools_list_changed: self.tools_list_changed && other.tools_list_changed,
+            prompts_list_changed: self.prompts_list_changed && other.prompts_list_changed,
+            resources_list_changed: self.resources_list_changed && other.resources_list_changed,
+            resources_subscribe: self.resources_subscribe && other.resources_subscribe,
+        }
+    }
+
     /// Reads a `ServerCapabilities` object, as in the result of `initialize` or
     /// `server/discover`. What it does not mention is not advertised.
     pub fn from_json(text: &str) -> Result<Self> {

@@ -95,9 +95,27 @@ impl Route {
             | method::ACKNOWLEDGED
             | method::TYPES_SUBSCRIBE
             | method::TYPES_UNSUBSCRIBE => Self::Reserved,
+            name if is_request(name) => Self::Reserved,
             _ => Self::Event(Admission::Any),
         }
     }
+}
+
+/// Whether a method is a request of the protocol's, which must not go out as a notification (R3).
+pub(crate) fn is_request(name: &str) -> bool {
+    const OTHERS: [&str; 4] = [method::INITIALIZE, method::PING, method::DISCOVER, method::LISTEN];
+    const PREFIXES: [&str; 9] = [
+        "tools/",
+        "resources/",
+        "prompts/",
+        "logging/",
+        "completion/",
+        "sampling/",
+        "roots/",
+        "elicitation/",
+        "tasks/",
+    ];
+    OTHERS.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Requests of older revisions that 2026-07-28 took away (R61).

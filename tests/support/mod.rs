@@ -82,6 +82,8 @@ impl Workshop {
             Under::Valgrind if lacks("valgrind") => Command::new(program),
             Under::Valgrind => {
                 let mut command = Command::new("valgrind");
+                // Threads take turns: one that waits for another's flag must not starve it.
+                command.arg("--fair-sched=yes");
                 command
                     .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
                     .args(["--show-leak-kinds=definite,indirect,possible"])

@@ -12,6 +12,10 @@ const SHARED: &str = "file:///srv/data/shared.json";
 /// Of how many sessions one is stalled.
 const STALLED_ONE_IN: u32 = 10;
 
+/// How many events wait for a stalled session before the oldest is dropped: few, so that all
+/// queues are full for most of the run.
+const STALLED_FRAMES: u32 = 64;
+
 /// Who listens, and what is raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
@@ -86,7 +90,10 @@ impl<'e> Crowd<'e> {
                 (profile, SHARED.to_owned())
             }
         };
-        let params = SessionParams::new(profile).overflow(Overflow::DropOldest);
+        let mut params = SessionParams::new(profile).overflow(Overflow::DropOldest);
+        if self.scenario == Scenario::Stalled {
+            params = params.max_queued_frames(STALLED_FRAMES);
+        }
         let session = self.engine.open(params)?;
         match profile {
             Profile::Modern => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::config::Config;
 use crate::engine::drain::{Hand, Output, Sink};
 use crate::engine::outbox::DETACHED;
-use crate::engine::{Core, News};
+use crate::engine::{Core, Incoming, News, Outgoing};
 use crate::framing::Framing;
 use crate::params::{
     EndReason, Overflow, Profile, Raise, SessionId, SessionParams, StreamId, StreamKind,
@@ -313,12 +313,13 @@ impl World {
         match self.random.below(60) {
             0 => bytes.truncate(bytes.len() / 2),
             1 => bytes[0] = 0xff,
-            2 => bytes = vec![b' '; 5 << 20],
+            2 => bytes = vec![b' '; 2 << 20],
             _ => {}
         }
         let mut passed = Vec::new();
+        let incoming = Incoming::read(&bytes, 1 << 20);
         let _ =
-            self.core.receive(session, stream, &bytes, &mut |text| passed.push(text.to_owned()));
+            self.core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()));
         for text in passed {
             let message: Value = serde_json::from_str(&text).unwrap();
             if let (Some(id), Some(_)) = (message.get("id"), message.get("method")) {
@@ -459,7 +460,7 @@ impl World {
                 r#"{{"jsonrpc":"2.0","id":{id},"result":{{"protocolVersion":"{version}","capabilities":{{"tools":{{"listChanged":true}},"resources":{{"subscribe":true}}}}}}}}"#
             ),
         };
-        let _ = self.core.send(session, stream, text.as_bytes());
+        let _ = self.core.send(session, stream, Outgoing::read(text.as_bytes()));
         self.note_gone(session);
         self.check_cancelled(session);
     }
