@@ -44,11 +44,8 @@ fn a_session_that_lagged_is_not_mistaken_for_the_one_in_its_place() {
 }
 
 #[test]
-fn requests_of_the_host_and_progress_do_not_pile_up_for_ever() {
+fn progress_of_many_requests_does_not_pile_up_for_ever() {
     let engine = engine(&[REPLIES]);
-    let silent = open(&engine, legacy(Revision::V2025_11_25));
-    is_ended(|n| engine.send(silent, None, request(&n.to_string(), "ping", "").as_bytes()));
-
     let caller = open(&engine, legacy(Revision::V2025_11_25));
     is_ended(|n| {
         let params = format!(r#"{{"_meta":{{"progressToken":{n}}}}}"#);
@@ -57,7 +54,7 @@ fn requests_of_the_host_and_progress_do_not_pile_up_for_ever() {
         let progress = Progress { token: &token, progress: 1.0, total: None, message: None };
         engine.notify_progress(&progress, &to(caller)).map(drop)
     });
-    assert_eq!(engine.stats().lagged, 2);
+    assert_eq!(engine.stats().lagged, 1);
 }
 
 /// What an undecided session chose says nothing about a session of 2026-07-28 (R57).
