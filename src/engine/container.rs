@@ -10,7 +10,7 @@ use crate::engine::Core;
 use crate::engine::outbox::{MUTED, PASSING};
 use crate::engine::raise::{Audience, Reached};
 use crate::protocol::kind::NoticeKind;
-use crate::protocol::uri;
+use crate::protocol::{encode, uri};
 
 impl Core {
     /// The topics that contain a URI and are held, the nearest first.
@@ -55,6 +55,8 @@ impl Core {
         if !self.config.match_segments {
             return;
         }
+        // As topics have it.
+        let uri = &*encode::escaped(uri);
         for slot in self.links_of(sub) {
             let record = &self.out.slots[slot];
             if !record.is(PASSING) {

@@ -8,6 +8,8 @@
 //! change); the way out is `drain`. What lies between is the topics with their links, and the
 //! outboxes.
 
+#[cfg(test)]
+mod check;
 mod container;
 mod drain;
 mod event;

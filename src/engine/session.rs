@@ -70,9 +70,9 @@ pub(crate) struct Session {
     pub(crate) requests: u32,
     /// The subscription that holds its lists and URIs (open and legacy).
     pub(crate) own_sub: u32,
-    principal: u32,
-    principal_pos: u32,
-    audience_pos: u32,
+    pub(super) principal: u32,
+    pub(super) principal_pos: u32,
+    pub(super) audience_pos: u32,
     user_data: u64,
     rare: Option<Box<Rare>>,
 }
@@ -84,15 +84,39 @@ pub(crate) struct Rare {
     pub(crate) types: Option<Types>,
     /// Open sessions: the queued progress event of each token.
     pub(crate) open_progress: HashMap<Id, u32>,
+    /// The tokens of those events.
+    pub(super) open_tokens: HashMap<u32, Id>,
     /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
     pub(crate) dropped: u64,
 }
 
+impl Rare {
+    pub(crate) fn note_open_progress(&mut self, token: &Id, slot: u32) {
+        self.open_progress.insert(token.clone(), slot);
+        self.open_tokens.insert(slot, token.clone());
+    }
+
+    /// A progress event has left the outbox. A later one of its token may be queued.
+    pub(crate) fn forget_open_progress(&mut self, slot: u32) {
+        if let Some(token) = self.open_tokens.remove(&slot)
+            && self.open_progress.get(&token) == Some(&slot)
+        {
+            self.open_progress.remove(&token);
+        }
+    }
+}
+
 impl Session {
     pub(crate) fn types(&self) -> Option<&Types> {
         self.rare()?.types.as_ref()
+    }
+
+    pub(crate) fn forget_types(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.types = None;
+        }
     }
 
     pub(crate) fn rare(&self) -> Option<&Rare> {
@@ -475,8 +499,8 @@ pub(crate) fn closing_frame(id: &Id, reason: EndReason) -> Option<String> {
 /// session is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Principals {
-    names: HashMap<Box<str>, u32>,
-    members: Vec<(Box<str>, Vec<u32>)>,
+    pub(super) names: HashMap<Box<str>, u32>,
+    pub(super) members: Vec<(Box<str>, Vec<u32>)>,
     free: Vec<u32>,
 }
 

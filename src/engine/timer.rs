@@ -14,7 +14,7 @@ pub(crate) struct RequestRef {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Timers(BinaryHeap<Reverse<(u64, RequestRef)>>);
+pub(crate) struct Timers(pub(super) BinaryHeap<Reverse<(u64, RequestRef)>>);
 
 impl Timers {
     pub(crate) fn set(&mut self, due_ms: u64, request: RequestRef) {

@@ -26,8 +26,8 @@ pub(crate) struct Topic {
 
 #[derive(Debug)]
 pub(crate) struct Topics {
-    topics: Pool<Topic>,
-    names: HashTable<u32>,
+    pub(super) topics: Pool<Topic>,
+    pub(super) names: HashTable<u32>,
     hasher: RandomState,
 }
 
