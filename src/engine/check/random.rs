@@ -43,7 +43,8 @@ impl Random {
     }
 }
 
-const URIS: [&str; 4] = ["a:", "b:", "c:\"\\", "d:\u{e9}"];
+const URIS: [&str; 7] =
+    ["a:", "b:", "c:\"\\", "d:\u{e9}", "f:///p\"", "f:///p\"/q", "f:///p\"/q/r"];
 const EVENTS: [&str; 2] = ["notifications/x", "notifications/tasks/status"];
 const LISTS: [&str; 3] = [
     "notifications/tools/list_changed",
@@ -137,6 +138,7 @@ impl World {
             max_reply_bytes: random.of(&[500, 5000, 64 << 20]),
             engine_max_queued_bytes: random.of(&[2000, 20_000, 256 << 20, 256 << 20]),
             overflow: random.of(&Overflow::ALL),
+            match_segments: random.one_in(3),
             progress_min_interval_ms: random.of(&[0, 0, 50]),
             answer_initialize: random.one_in(2),
             hold_empty_listen: random.one_in(2),
