@@ -316,7 +316,13 @@ impl Core {
         self.sessions[ix].rules = if request_meta.is_modern() || name == method::DISCOVER {
             // A version that is not served is refused; the client may yet choose an older era.
             let is_served = request_meta.version().is_none_or(|version| version == served.as_str());
-            if is_served { Rules::Modern } else { Rules::Undecided }
+            if is_served {
+                // R57: nor does what was said before count for them.
+                self.sessions[ix].forget_types();
+                Rules::Modern
+            } else {
+                Rules::Undecided
+            }
         } else {
             Rules::Legacy { revision: Revision::LATEST_LEGACY, phase: Phase::Greeting }
         };
