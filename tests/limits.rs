@@ -347,6 +347,50 @@ fn requests_that_outlive_their_stream_are_in_flight_still() {
 }
 
 #[test]
+fn a_message_too_deep_is_refused_before_it_does_anything() {
+    let engine = engine(&[("message.max_depth", "16")]);
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let text = "message is 17 levels deep; message.max_depth allows 16";
+    for profile in [Profile::Open, legacy(Revision::V2024_11_05), Profile::Modern] {
+        let session = open(&engine, profile);
+        let deep = |depth: usize| {
+            let params = match profile {
+                Profile::Modern => modern_params("", &format!(r#","a":{}"#, nested(depth - 2))),
+                _ => format!(r#"{{"a":{}}}"#, nested(depth - 2)),
+            };
+            request("1", "tools/call", &params)
+        };
+        assert_eq!(asked(&engine, session, &deep(17)), [limit_error("1", -32600, text, 16)]);
+        assert_eq!(engine.session_stats(session).unwrap().requests, 0);
+        passed(&engine, session, &deep(16));
+        // What is never answered is not answered now.
+        let note = format!(r#"{{"jsonrpc":"2.0","method":"x","params":{{"a":{}}}}}"#, nested(15));
+        assert_eq!(asked(&engine, session, &note), [""; 0]);
+        let response = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"a":{}}}}}"#, nested(15));
+        assert_eq!(asked(&engine, session, &response), [""; 0]);
+        assert_eq!(engine.session_stats(session).unwrap().requests, 1);
+    }
+    assert_eq!((engine.stats().limited, engine.stats().rejected), (9, 9));
+    // An element of a batch counts for itself.
+    let session = open(&engine, legacy(Revision::V2025_03_26));
+    let ping =
+        |id: &str, depth: usize| request(id, "ping", &format!(r#"{{"a":{}}}"#, nested(depth)));
+    let batch = format!("[{},{}]", ping("1", 14), ping("2", 15));
+    let answers = [empty("1"), limit_error("2", -32600, text, 16)];
+    assert_eq!(asked(&engine, session, &batch), answers);
+}
+
+#[test]
+fn a_message_too_large_is_limited_too() {
+    let engine = engine(&[("message.max_bytes", "1024")]);
+    let session = open(&engine, Profile::Modern);
+    let answers = asked(&engine, session, &"x".repeat(1025));
+    assert_eq!(answers.len(), 1);
+    assert!(answers[0].ends_with(r#""data":{"reason":"limit","limit":1024}}}"#), "{answers:?}");
+    assert_eq!(engine.stats().limited, 1);
+}
+
+#[test]
 fn the_limited_are_counted_in_both_texts() {
     let engine = engine(&[("engine.max_sessions", "1"), ("params.max_bytes", "256")]);
     let session = open(&engine, Profile::Open);

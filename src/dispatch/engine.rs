@@ -49,6 +49,7 @@ pub struct Engine {
     hooks: Hooks,
     clock: Clock,
     max_message_bytes: usize,
+    max_depth: u32,
 }
 
 /// Where the time comes from.
@@ -77,6 +78,7 @@ impl Engine {
             Clock::Manual
         };
         let max_message_bytes = config.max_message_bytes as usize;
+        let max_depth = config.max_depth;
         Self {
             core: Mutex::new(Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed))),
             ready: Ready::new(),
@@ -85,6 +87,7 @@ impl Engine {
             hooks,
             clock,
             max_message_bytes,
+            max_depth,
         }
     }
 
@@ -227,7 +230,7 @@ impl Engine {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> Result<Disposition> {
-        let incoming = Incoming::read(message, self.max_message_bytes);
+        let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
         self.with(|core| {
             if core.is_mixed_batch(session, &incoming)? {
                 return Err(Error::new(
@@ -249,7 +252,7 @@ impl Engine {
         mut pass: impl FnMut(&str),
     ) -> Result<Disposition> {
         let mut passed = Vec::new();
-        let incoming = Incoming::read(message, self.max_message_bytes);
+        let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
         let disposition = self.with(|core| {
             core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()))
         })?;

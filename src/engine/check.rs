@@ -229,6 +229,19 @@ impl Core {
             }
         }
         assert_eq!(self.principals.held, of_principals);
+        let config = &self.config;
+        assert!(self.sessions.len() <= config.max_sessions as usize);
+        assert!(self.subs.held() <= config.engine_max_subscriptions);
+        for ix in self.sessions.indices() {
+            let session = &self.sessions[ix];
+            assert!(session.stream_count <= config.max_streams);
+            assert!(session.held <= config.session_max_subscriptions);
+            assert!(session.in_flight <= config.max_requests);
+        }
+        if config.principal_max_subscriptions != 0 {
+            let limit = u64::from(config.principal_max_subscriptions);
+            assert!(of_principals.iter().all(|&held| held <= limit));
+        }
     }
 
     fn check_topics(&self) {

@@ -44,13 +44,13 @@ pub(crate) enum Incoming<'a> {
 }
 
 impl<'a> Incoming<'a> {
-    pub(crate) fn read(bytes: &'a [u8], max_bytes: usize) -> Self {
+    pub(crate) fn read(bytes: &'a [u8], max_bytes: usize, max_depth: u32) -> Self {
         if bytes.len() > max_bytes {
             return Self::TooLong(bytes.len());
         }
         match std::str::from_utf8(bytes) {
             Ok(text) if text.trim_ascii_start().starts_with('[') => Self::Batch(text),
-            Ok(text) => Self::One { text, message: Message::parse(text) },
+            Ok(text) => Self::One { text, message: Message::parse_within(text, max_depth) },
             Err(e) => {
                 let text = format!("not UTF-8 at byte {}", e.valid_up_to());
                 Self::NotText(Fault::new(code::PARSE_ERROR, text))
@@ -100,11 +100,13 @@ impl Core {
             return Ok(false);
         }
         let Ok(elements) = message::batch(text) else { return Ok(false) };
-        let passing = elements.iter().filter(|element| match Message::parse(element) {
-            Ok(Message::Request { method, .. }) => !is_answered(&method),
-            Ok(Message::Notification { method, .. }) => !is_own_notification(&method),
-            Ok(Message::Response { .. }) => true,
-            Err(_) => false,
+        let passing = elements.iter().filter(|element| {
+            match Message::parse_within(element, self.config.max_depth) {
+                Ok(Message::Request { method, .. }) => !is_answered(&method),
+                Ok(Message::Notification { method, .. }) => !is_own_notification(&method),
+                Ok(Message::Response { .. }) => true,
+                Err(_) => false,
+            }
         });
         let passing = passing.count();
         Ok(passing != 0 && passing != elements.len())
@@ -126,7 +128,7 @@ impl Core {
         };
         let mut disposition = Disposition::Handled;
         for element in elements {
-            let message = Message::parse(element);
+            let message = Message::parse_within(element, self.config.max_depth);
             if let Ok(Message::Request { id, method: name, .. }) = &message
                 && name == method::INITIALIZE
             {

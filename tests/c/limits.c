@@ -63,8 +63,52 @@ static void subscriptions(void) {
     OK(fanfare_engine_free(e));
 }
 
+/* What a client sends is answered, and the host's call is fine. */
+static void messages(void) {
+    static const char call[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\"}";
+    static const char more[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\"}";
+    static const char deep[] = "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\",\"params\":{\"a\":"
+                               "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}}";
+    static const char lists[] = "{\"resourceSubscriptions\":[\"a:\",\"b:\"]}";
+    static const char *const data = "\"data\":{\"reason\":\"limit\",\"limit\":";
+    char uri[128];
+    fanfare_engine *e = with("session.max_requests", "1");
+    fanfare_session s = open_session(e, FANFARE_PROFILE_OPEN);
+    fanfare_subscription sub = 77;
+    const char *text;
+    CHECK(receive(e, s, call) == FANFARE_PASS && receive(e, s, more) == FANFARE_HANDLED);
+    text = read_all(e, s);
+    CHECK(strstr(text, "session.max_requests allows 1") != NULL && strstr(text, data) != NULL);
+    OK(fanfare_engine_free(e));
+
+    e = with("message.max_depth", "16");
+    s = open_session(e, FANFARE_PROFILE_OPEN);
+    CHECK(receive(e, s, deep) == FANFARE_HANDLED && counters(e).limited == 1);
+    text = read_all(e, s);
+    CHECK(strstr(text, "message.max_depth allows 16") != NULL && strstr(text, data) != NULL);
+    OK(fanfare_engine_free(e));
+
+    e = with("filter.max_uris", "1");
+    s = open_session(e, FANFARE_PROFILE_MODERN);
+    FAILS(FANFARE_E_LIMIT, "filter.max_uris allows 1",
+          fanfare_listen(e, s, 0, "1", 1, lists, sizeof lists - 1, &sub));
+    CHECK(sub == 77 && counters(e).subscriptions == 0);
+    OK(fanfare_engine_free(e));
+
+    e = with("uri.max_bytes", "64");
+    s = open_session(e, FANFARE_PROFILE_OPEN);
+    memset(uri, 'x', sizeof uri);
+    OK(fanfare_subscribe(e, s, uri, 64));
+    FAILS(FANFARE_E_LIMIT, "uri.max_bytes allows 64", fanfare_subscribe(e, s, uri, 65));
+    FAILS(FANFARE_E_LIMIT, "uri.max_bytes allows 64",
+          fanfare_notify_resource_updated(e, uri, 65, NULL, NULL));
+    CHECK(read_all(e, s)[0] == '\0');
+    OK(fanfare_engine_free(e));
+}
+
 int main(void) {
     sessions_and_streams();
     subscriptions();
+    messages();
     return 0;
 }
