@@ -33,6 +33,7 @@ pub struct Config {
     pub(crate) capabilities: String,
     pub(crate) instructions: String,
     pub(crate) hold_empty_listen: bool,
+    pub(crate) match_segments: bool,
     pub(crate) monotonic_clock: bool,
 }
 
@@ -59,6 +60,7 @@ impl Default for Config {
             capabilities: "{}".to_owned(),
             instructions: String::new(),
             hold_empty_listen: false,
+            match_segments: false,
             monotonic_clock: true,
         }
     }
@@ -238,6 +240,9 @@ static KEYS: &[Key] = &[
     word!("listen.empty", hold_empty_listen, "`end` or `hold`",
         "What becomes of a listen of which nothing can be honoured: acknowledged and ended at once, or held open (G11).",
         "end" => false, "hold" => true),
+    word!("resources.match", match_segments, "`exact` or `segments`",
+        "Whether a subscription to a URI hears of that URI only, or of the resources in it by path segments too (G2).",
+        "exact" => false, "segments" => true),
     word!("clock", monotonic_clock, "`monotonic` or `manual`",
         "Where the time comes from: the machine's monotonic clock, or only what the host passes to `advance`.",
         "monotonic" => true, "manual" => false),

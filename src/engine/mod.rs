@@ -10,6 +10,7 @@
 
 #[cfg(test)]
 mod check;
+mod container;
 mod drain;
 mod event;
 mod handshake;

@@ -21,9 +21,9 @@ pub(crate) enum Audience<'a> {
 
 /// How many links a raising reached, and how many of them were queued already.
 #[derive(Clone, Copy, Debug, Default)]
-struct Reached {
-    matched: usize,
-    merged: usize,
+pub(crate) struct Reached {
+    pub(crate) matched: usize,
+    pub(crate) merged: usize,
 }
 
 impl Core {
@@ -56,10 +56,11 @@ impl Core {
             None => None,
         };
         self.counters.raised += 1;
+        let containers = self.containers_held(uri);
         let topic = match self.topics.find(kind, uri) {
             Some(topic) => topic,
-            None if self.subs.ears.is_empty() => return Ok(0),
-            // Only open sessions that hear of every URI can want it.
+            None if self.subs.ears.is_empty() && containers.is_empty() => return Ok(0),
+            // Only who hears of every URI, or of what contains this one, can want it.
             None => self.topics.intern(kind, uri),
         };
         let context = context
@@ -71,6 +72,7 @@ impl Core {
         };
         if kind == NoticeKind::Resource {
             self.raise_to_ears(topic, audience, context, &mut reached);
+            self.raise_to_containers(topic, &containers, audience, context, &mut reached);
         }
         if let Some(context) = context {
             self.events.release(context);
@@ -155,7 +157,9 @@ impl Core {
         context: Option<u32>,
         reached: &mut Reached,
     ) {
-        if self.topics[topic].passing as usize == self.subs.ears.len() {
+        let is_covered = self.topics[topic].passing as usize == self.subs.ears.len();
+        // Passing links of containers count too, where there are such.
+        if self.subs.ears.is_empty() || is_covered && !self.config.match_segments {
             return;
         }
         let own_sub = |ix: u32| self.sessions[ix].own_sub;
@@ -178,7 +182,7 @@ impl Core {
 
     /// The links of a topic that an audience leaves: found from the sessions where those are
     /// named, so that the cost does not grow with the topic.
-    fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
+    pub(crate) fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
         let of_session = |ix: u32| {
             let subs = self.subs.of_session(&self.sessions[ix]).into_iter();
             subs.filter_map(|sub| self.find_link(sub, topic))
@@ -200,7 +204,7 @@ impl Core {
         self.out.streams[self.out.slots[slot].stream].session
     }
 
-    fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
+    pub(crate) fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
         let record = &mut self.out.slots[slot];
         if record.is(MUTED) {
             return;

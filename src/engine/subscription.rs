@@ -400,16 +400,19 @@ impl Core {
         self.subs.subs[sub].uris -= 1;
         self.subs.uris -= 1;
         self.remove_link(slot);
+        self.retract_contained(sub, uri);
         self.follow_ears(ix);
         true
     }
 
     pub(crate) fn subscriber_count(&self, uri: &str) -> usize {
-        let named = self.topics.find(NoticeKind::Resource, uri).map_or(0, |topic| {
+        let exact = self.topics.find(NoticeKind::Resource, uri);
+        let topics = exact.into_iter().chain(self.containers_held(uri));
+        let named = topics.map(|topic| {
             let topic = &self.topics[topic];
             topic.links.len() - topic.passing as usize
         });
-        named + self.subs.ears.len()
+        named.sum::<usize>() + self.subs.ears.len()
     }
 
     /// Forgets a subscription with its links and whatever is queued of it.
