@@ -93,3 +93,18 @@ fn what_is_queued_of_a_container_goes_with_its_subscription() {
     assert_eq!(asked(&engine, session, &unsubscribe), [empty("2"), updated("file:///a/b/y")]);
     assert_eq!(engine.notify_resource_updated("file:///a/x", &Raise::ALL), Ok(0));
 }
+
+/// An open session that makes room drops the notice of the container, with which the container
+/// itself is no longer held by anybody.
+#[test]
+fn making_room_for_what_is_contained_may_drop_the_container() {
+    let engine = engine(&[
+        ("resources.match", "segments"),
+        ("overflow", "drop_oldest"),
+        ("session.max_queued_frames", "1"),
+    ]);
+    let session = open(&engine, Profile::Open);
+    assert_eq!(engine.notify_resource_updated("e:/f", &Raise::ALL), Ok(1));
+    assert_eq!(engine.notify_resource_updated("e:/f/g", &Raise::ALL), Ok(1));
+    assert_eq!(frames(&engine, session), [updated("e:/f/g")]);
+}

@@ -71,8 +71,9 @@ impl Core {
             (audience, context) => self.raise_to_some(topic, audience, context),
         };
         if kind == NoticeKind::Resource {
-            self.raise_to_ears(topic, audience, context, &mut reached);
             self.raise_to_containers(topic, &containers, audience, context, &mut reached);
+            // Last, since making room may drop the last link of a container.
+            self.raise_to_ears(topic, audience, context, &mut reached);
         }
         if let Some(context) = context {
             self.events.release(context);

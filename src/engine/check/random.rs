@@ -43,7 +43,7 @@ impl Random {
     }
 }
 
-const URIS: [&str; 4] = ["a:", "b:", "c:\"\\", "d:\u{e9}"];
+const URIS: [&str; 6] = ["a:", "b:", "c:\"\\", "d:\u{e9}", "e:/f", "e:/f/g"];
 const EVENTS: [&str; 2] = ["notifications/x", "notifications/tasks/status"];
 const LISTS: [&str; 3] = [
     "notifications/tools/list_changed",
@@ -140,6 +140,7 @@ impl World {
             progress_min_interval_ms: random.of(&[0, 0, 50]),
             answer_initialize: random.one_in(2),
             hold_empty_listen: random.one_in(2),
+            match_segments: random.one_in(3),
             monotonic_clock: false,
             ..Config::default()
         };
@@ -426,6 +427,8 @@ impl World {
             "[]",
             r#"{"toolsListChanged":true}"#,
             r#"{"resourceSubscriptions":["a:","b:","a:"]}"#,
+            r#"{"resourceSubscriptions":["e:/f"]}"#,
+            r#"{"resourceSubscriptions":["e:/f","e:/f/g"]}"#,
             r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["a:","b:","c:\"\\"]}"#,
         ])
     }
