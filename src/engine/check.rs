@@ -183,8 +183,11 @@ impl Core {
                     let is_muted =
                         is_own && session.types().is_some_and(|t| !t.admit_notice(topic.kind));
                     assert_eq!(record.is(MUTED), is_muted);
-                    let is_contained = self.config.match_segments;
-                    assert!(!record.is(PASSING) || sub.ears_pos != NONE || is_contained);
+                    assert!(
+                        !record.is(PASSING)
+                            || sub.ears_pos != NONE
+                            || self.is_contained(ix, link.topic)
+                    );
                     before = slot;
                 }
                 assert_eq!(sub.uris, own_uris);

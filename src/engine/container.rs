@@ -59,22 +59,23 @@ impl Core {
         let uri = &*encode::escaped(uri);
         for slot in self.links_of(sub) {
             let record = &self.out.slots[slot];
-            if !record.is(PASSING) {
-                continue;
-            }
-            let name = self.topics[record.link().topic].name();
-            if !uri::contains(uri, name) {
-                continue;
-            }
-            let is_covered = self.subs.is_ear(sub)
-                || uri::containers(name).any(|container| {
-                    let topic = self.topics.find_escaped(container);
-                    let link = topic.and_then(|topic| self.find_link(sub, topic));
-                    link.is_some_and(|link| !self.out.slots[link].is(PASSING))
-                });
-            if !is_covered {
+            let topic = record.link().topic;
+            if record.is(PASSING)
+                && uri::contains(uri, self.topics[topic].name())
+                && !self.is_contained(sub, topic)
+            {
                 self.remove_link(slot);
             }
         }
+    }
+
+    /// Whether a subscription holds a container of that topic.
+    pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
+        self.config.match_segments
+            && uri::containers(self.topics[topic].name()).any(|container| {
+                let topic = self.topics.find_escaped(container);
+                let link = topic.and_then(|topic| self.find_link(sub, topic));
+                link.is_some_and(|link| !self.out.slots[link].is(PASSING))
+            })
     }
 }

@@ -56,10 +56,10 @@ impl Core {
             None => None,
         };
         self.counters.raised += 1;
-        let containers = self.containers_held(uri);
+        let is_contained = !self.containers_held(uri).is_empty();
         let topic = match self.topics.find(kind, uri) {
             Some(topic) => topic,
-            None if self.subs.ears.is_empty() && containers.is_empty() => return Ok(0),
+            None if self.subs.ears.is_empty() && !is_contained => return Ok(0),
             // Only who hears of every URI, or of what contains this one, can want it.
             None => self.topics.intern(kind, uri),
         };
@@ -71,9 +71,10 @@ impl Core {
             (audience, context) => self.raise_to_some(topic, audience, context),
         };
         if kind == NoticeKind::Resource {
-            self.raise_to_containers(topic, &containers, audience, context, &mut reached);
-            // Last, since making room may drop the last link of a container.
             self.raise_to_ears(topic, audience, context, &mut reached);
+            // Only now: making room above may have let a topic go.
+            let containers = self.containers_held(uri);
+            self.raise_to_containers(topic, &containers, audience, context, &mut reached);
         }
         if let Some(context) = context {
             self.events.release(context);

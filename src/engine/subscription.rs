@@ -313,7 +313,8 @@ impl Core {
         } else if !hears_all && pos != NONE {
             self.forget_ear(sub);
             for slot in self.links_of(sub) {
-                if self.out.slots[slot].is(PASSING) {
+                let record = &self.out.slots[slot];
+                if record.is(PASSING) && !self.is_contained(sub, record.link().topic) {
                     self.remove_link(slot);
                 }
             }
