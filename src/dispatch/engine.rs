@@ -71,7 +71,7 @@ impl Engine {
     /// An engine that tells the host what happens.
     pub fn with_hooks(config: Config, hooks: Hooks) -> Self {
         let clock = if config.monotonic_clock {
-            let is_needed = config.progress_min_interval_ms != 0;
+            let is_needed = config.needs_time();
             Clock::Monotonic { since: Instant::now(), is_needed }
         } else {
             Clock::Manual

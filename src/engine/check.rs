@@ -288,8 +288,8 @@ impl Core {
                 assert!(gate.queued == NONE || chain.contains(&gate.queued));
                 if gate.held.is_some() {
                     let reference = self.requests.reference(ix);
-                    let mut timers = self.timers.0.iter();
-                    assert!(timers.any(|std::cmp::Reverse((_, it))| *it == reference));
+                    let due = Due::Progress(reference);
+                    assert!(self.timers.iter().any(|it| *it == due));
                 }
             }
         }

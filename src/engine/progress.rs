@@ -11,7 +11,7 @@ use crate::engine::Core;
 use crate::engine::outbox::{AGAIN, IN_HAND, Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
-use crate::engine::timer::RequestRef;
+use crate::engine::timer::{Due, RequestRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Overflow, Raise, Target};
 use crate::protocol::encode;
@@ -215,7 +215,7 @@ impl Core {
                 self.count_merged(ix);
             } else {
                 let request = self.requests.reference(ix);
-                self.timers.set(due_ms, request);
+                self.timers.set(due_ms, Due::Progress(request));
             }
         } else {
             self.queue_progress(ix, body);

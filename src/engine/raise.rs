@@ -1,5 +1,7 @@
 //! Raising a notice: walk the topic's links, skip those already queued, queue the others.
 
+use std::collections::HashSet;
+
 use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::notify::check_request_id;
@@ -57,12 +59,28 @@ impl Core {
         };
         self.counters.raised += 1;
         let is_contained = !self.containers_held(uri).is_empty();
-        let topic = match self.topics.find(kind, uri) {
-            Some(topic) => topic,
-            None if self.subs.ears.is_empty() && !is_contained => return Ok(0),
-            // Only who hears of every URI, or of what contains this one, can want it.
-            None => self.topics.intern(kind, uri),
-        };
+        let is_heard =
+            is_contained || !self.subs.ears.is_empty() || self.topics.find(kind, uri).is_some();
+        if !is_heard {
+            return Ok(0);
+        }
+        if self.debounce(kind, uri, raise.target, &context) {
+            let reached = self.would_reach(kind, uri, audience);
+            self.counters.matched += reached as u64;
+            return Ok(reached);
+        }
+        Ok(self.raise_now(kind, uri, audience, context))
+    }
+
+    /// Raises a notice that need not wait, with the members of its context.
+    pub(crate) fn raise_now(
+        &mut self,
+        kind: NoticeKind,
+        uri: &str,
+        audience: Audience<'_>,
+        context: Option<Box<str>>,
+    ) -> usize {
+        let topic = self.topics.intern(kind, uri);
         let context = context
             .filter(|members| !members.is_empty() && self.has_room_for_context(members.len()))
             .map(|members| self.events.insert(members.into()));
@@ -82,7 +100,24 @@ impl Core {
         self.topics.release(topic);
         self.counters.matched += reached.matched as u64;
         self.counters.merged += reached.merged as u64;
-        Ok(reached.matched)
+        reached.matched
+    }
+
+    /// How many subscriptions a raising would reach.
+    fn would_reach(&self, kind: NoticeKind, uri: &str, audience: Audience<'_>) -> usize {
+        let exact = self.topics.find(kind, uri);
+        let mut subs = HashSet::new();
+        for topic in exact.into_iter().chain(self.containers_held(uri)) {
+            // What passes by a container does not make it one.
+            let unwanted = if Some(topic) == exact { MUTED } else { MUTED | PASSING };
+            let links = self.links_reached(topic, audience).into_iter();
+            let links = links.map(|slot| &self.out.slots[slot]).filter(|it| !it.is(unwanted));
+            subs.extend(links.map(|it| it.link().sub));
+        }
+        if kind == NoticeKind::Resource {
+            subs.extend(self.ears_reached(audience));
+        }
+        subs.len()
     }
 
     /// A notice is worth more than its context: where the engine's total leaves no room, it goes
@@ -164,6 +199,15 @@ impl Core {
         if self.subs.ears.is_empty() || is_covered && !self.config.match_segments {
             return;
         }
+        for sub in self.ears_reached(audience) {
+            if self.find_link(sub, topic).is_none() {
+                self.raise_passing(sub, topic, context, reached);
+            }
+        }
+    }
+
+    /// The ears of an audience.
+    fn ears_reached(&self, audience: Audience<'_>) -> Vec<u32> {
         let own_sub = |ix: u32| self.sessions[ix].own_sub;
         let subs: Vec<u32> = match audience {
             Audience::All => self.subs.ears.clone(),
@@ -175,11 +219,7 @@ impl Core {
                 self.principals.sessions(name).iter().map(|&ix| own_sub(ix)).collect()
             }
         };
-        for sub in subs {
-            if self.subs.is_ear(sub) && self.find_link(sub, topic).is_none() {
-                self.raise_passing(sub, topic, context, reached);
-            }
-        }
+        subs.into_iter().filter(|&sub| self.subs.is_ear(sub)).collect()
     }
 
     /// The links of a topic that an audience leaves: found from the sessions where those are

@@ -3,7 +3,7 @@
 use crate::protocol::Revision;
 
 /// A kind of notice: something that can change, told without content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum NoticeKind {
     ToolList,

@@ -139,6 +139,8 @@ impl World {
             engine_max_queued_bytes: random.of(&[2000, 20_000, 256 << 20, 256 << 20]),
             overflow: random.of(&Overflow::ALL),
             match_segments: random.one_in(3),
+            debounce_resource_ms: random.of(&[0, 0, 30]),
+            debounce_tool_list_ms: random.of(&[0, 0, 100]),
             progress_min_interval_ms: random.of(&[0, 0, 50]),
             answer_initialize: random.one_in(2),
             hold_empty_listen: random.one_in(2),
