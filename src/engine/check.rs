@@ -12,6 +12,7 @@ use crate::engine::outbox::{
 };
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
+use crate::engine::timer::Due;
 use crate::protocol::kind::NoticeKind;
 
 impl Core {
