@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use fanfare::{Engine, Framing, Profile, Raise, Revision, SessionId, SessionParams};
+use fanfare::{Engine, Framing, Level, Profile, Raise, Revision, SessionId, SessionParams, Target};
 
 fn segments() -> Engine {
     engine(&[("resources.match", "segments")])
@@ -92,4 +92,37 @@ fn what_is_queued_of_a_container_goes_with_its_subscription() {
     // The one that the other container covers stays.
     assert_eq!(asked(&engine, session, &unsubscribe), [empty("2"), updated("file:///a/b/y")]);
     assert_eq!(engine.notify_resource_updated("file:///a/x", &Raise::ALL), Ok(0));
+}
+
+/// An open session that makes room drops the notice of the container, with which the container
+/// itself is no longer held by anybody.
+#[test]
+fn making_room_for_what_is_contained_may_drop_the_container() {
+    let engine = engine(&[
+        ("resources.match", "segments"),
+        ("overflow", "drop_oldest"),
+        ("session.max_queued_frames", "1"),
+    ]);
+    let session = open(&engine, Profile::Open);
+    assert_eq!(engine.notify_resource_updated("e:/f", &Raise::ALL), Ok(1));
+    assert_eq!(engine.notify_resource_updated("e:/f/g", &Raise::ALL), Ok(1));
+    assert_eq!(frames(&engine, session), [updated("e:/f/g")]);
+}
+
+/// Only events overflow: they make no room at the cost of a notice that was subscribed to.
+#[test]
+fn an_event_does_not_displace_the_notice_of_what_is_contained() {
+    let engine = engine(&[
+        ("resources.match", "segments"),
+        ("overflow", "drop_oldest"),
+        ("session.max_queued_frames", "1"),
+    ]);
+    let session = listening(&engine, r#"{"resourceSubscriptions":["e:/f"]}"#);
+    let level = r#","io.modelcontextprotocol/logLevel":"debug""#;
+    passed(&engine, session, &request("2", "tools/call", &modern_params(level, "")));
+    assert_eq!(engine.notify_resource_updated("e:/f/g", &Raise::ALL), Ok(1));
+    let its = Raise::to(Target::Request(session, "2"));
+    assert_eq!(engine.notify_logging_message(Level::Error, None, "1", &its), Ok(0));
+    assert_eq!(engine.session_stats(session).unwrap().dropped, 1);
+    assert_eq!(frames(&engine, session), [tagged("1", "e:/f/g")]);
 }

@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
@@ -24,6 +23,7 @@ use crate::params::{
 use crate::protocol::id::Id;
 use crate::protocol::kind::{NoticeKind, method};
 use crate::protocol::{Level, Revision, encode};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A notification engine. Every method may be called from any thread.
 ///

@@ -343,9 +343,9 @@ impl Outboxes {
         slot.flags &= !(PASSING | CONTEXT | MUTED);
     }
 
-    /// The oldest event of a stream that its overflow policy may drop; if there is none, the
-    /// oldest passing link.
-    pub(crate) fn oldest_droppable(&self, stream: u32) -> Option<u32> {
+    /// The oldest event of a stream that its overflow policy may drop; if there is none, and such
+    /// may be dropped, the oldest passing link.
+    pub(crate) fn oldest_droppable(&self, stream: u32, or_passing: bool) -> Option<u32> {
         let from = |first: u32, flag: u8| {
             let mut at = first;
             while at != NONE {
@@ -358,7 +358,8 @@ impl Outboxes {
             None
         };
         let stream = &self.streams[stream];
-        from(stream.first_droppable, DROPPABLE).or_else(|| from(stream.main.head, PASSING))
+        let event = from(stream.first_droppable, DROPPABLE);
+        event.or_else(|| or_passing.then(|| from(stream.main.head, PASSING)).flatten())
     }
 
     /// The queued slots of a lane, front to back.

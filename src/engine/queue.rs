@@ -37,8 +37,10 @@ impl Core {
                 }
                 Overflow::DropOldest => {
                     self.count_dropped(ix);
+                    // What passes to an ear was not asked for one by one; to a container it was.
+                    let or_passing = self.subs.is_ear(self.sessions[ix].own_sub);
                     if self.sessions[ix].frames != 0
-                        && let Some(oldest) = self.out.oldest_droppable(stream)
+                        && let Some(oldest) = self.out.oldest_droppable(stream, or_passing)
                     {
                         self.discard(oldest);
                         continue;

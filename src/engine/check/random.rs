@@ -17,7 +17,7 @@ use crate::params::{
 };
 use crate::protocol::{Capabilities, Revision};
 
-const SEEDS: u64 = 1200;
+const SEEDS: u64 = 1000;
 const STEPS: usize = 150;
 
 /// xorshift64*.
