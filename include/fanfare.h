@@ -379,6 +379,29 @@ typedef void (*fanfare_wake_fn)(void *ctx);
 /// stale one is an error (FANFARE_E_GONE), never somebody else's session.
 typedef uint64_t fanfare_session;
 
+/// A session that does not keep up. Later versions may append fields.
+typedef struct {
+    /// Whose client does not read.
+    fanfare_session session;
+    /// What the session was opened with.
+    void *user_data;
+    /// Frames that were queued on all its streams just then, notices included.
+    uint64_t queued_frames;
+    /// Bytes of its queued events and replies just then.
+    uint64_t queued_bytes;
+    /// One of FANFARE_OVERFLOW_..., but never FANFARE_OVERFLOW_DEFAULT: events are dropped, or the
+    /// session ends.
+    uint32_t policy;
+    /// 0.
+    uint32_t reserved;
+} fanfare_lag;
+
+/// Called when a session's queue overflows: with the first event that is dropped, and not again
+/// before its queue of events has been empty; if the session ends for it, before the
+/// fanfare_session_end_fn, and then its handle may be stale. On the thread whose call caused it,
+/// with no lock held. The struct is valid during the call.
+typedef void (*fanfare_lag_fn)(void *ctx, const fanfare_lag *lag);
+
 /// Called once for each session that ended by anything but the host's own fanfare_session_close:
 /// its last frame was drained after fanfare_session_end, it lagged, its callback said "gone". The
 /// handle is stale by then. reason is one of FANFARE_END_..., user_data what the session was
@@ -651,6 +674,16 @@ fanfare_status fanfare_config_set_wake(fanfare_config *config,
                                        fanfare_wake_fn fn,
                                        void *ctx,
                                        fanfare_drop_fn drop);
+
+/// Sets who is told of sessions that do not keep up. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+FANFARE_API
+fanfare_status fanfare_config_set_lag(fanfare_config *config,
+                                      fanfare_lag_fn fn,
+                                      void *ctx,
+                                      fanfare_drop_fn drop);
 
 /// Sets who is told of sessions that ended. Replaces what was set before.
 ///

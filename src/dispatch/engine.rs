@@ -583,6 +583,11 @@ impl Engine {
                     log(record);
                 }
             }
+            News::Lag(lag) => {
+                if let Some(hook) = &self.hooks.lag {
+                    hook(lag);
+                }
+            }
             News::End(end) => {
                 self.callbacks.forget(end.session);
                 if let Some(session_end) = &self.hooks.session_end {

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     ending: Option<EndReason>,
     /// To be ended with the present call.
     pub(crate) is_lagging: bool,
+    /// Told to the host as lagging since its queue of events was empty.
+    pub(crate) is_behind: bool,
     pub(crate) is_paused: bool,
     /// Resumed since its latest frame was handed to a callback.
     pub(crate) is_resumed_in_hand: bool,
@@ -79,7 +81,7 @@ pub(crate) struct Session {
     pub(super) principal: u32,
     pub(super) principal_pos: u32,
     pub(super) audience_pos: u32,
-    user_data: u64,
+    pub(crate) user_data: u64,
     rare: Option<Box<Rare>>,
 }
 
@@ -165,6 +167,12 @@ impl Session {
         bytes as u64 <= u64::from(self.max_bytes)
     }
 
+    /// An event, or a passing link, is queued no more.
+    pub(crate) fn uncount_frame(&mut self) {
+        self.frames -= 1;
+        self.is_behind &= self.frames != 0;
+    }
+
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
     }
@@ -191,6 +199,7 @@ impl Core {
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
             is_lagging: false,
+            is_behind: false,
             is_paused: false,
             is_resumed_in_hand: false,
             is_pushed: self.pushes_all,

@@ -390,7 +390,7 @@ impl Core {
             // What was passing stays.
             self.out.slots[slot].flags &= !PASSING;
             self.topics[topic].passing -= 1;
-            self.sessions[ix].frames -= 1;
+            self.sessions[ix].uncount_frame();
         } else {
             let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
             self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
@@ -545,7 +545,7 @@ impl Core {
         topic_record.links.swap_remove(topic_pos as usize);
         if is_passing {
             topic_record.passing -= 1;
-            self.sessions[self.subs.subs[sub].session].frames -= 1;
+            self.sessions[self.subs.subs[sub].session].uncount_frame();
         }
         if let Some(&moved) = topic_record.links.get(topic_pos as usize) {
             self.out.slots[moved].link_mut().topic_pos = topic_pos;

@@ -82,7 +82,7 @@ const FRAMINGS: [(u32, Framing); 3] = [
     (FANFARE_FRAMING_SSE, Framing::Sse),
 ];
 
-const OVERFLOWS: [(u32, Option<Overflow>); 4] = [
+pub(super) const OVERFLOWS: [(u32, Option<Overflow>); 4] = [
     (FANFARE_OVERFLOW_DEFAULT, None),
     (FANFARE_OVERFLOW_DROP_OLDEST, Some(Overflow::DropOldest)),
     (FANFARE_OVERFLOW_DROP_NEWEST, Some(Overflow::DropNewest)),
