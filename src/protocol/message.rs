@@ -130,6 +130,17 @@ impl<'a> Wire<'a> {
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
+/// The request that the params of a `notifications/cancelled` name, if they name one.
+pub(crate) fn cancelled_id(params: Option<&str>) -> Option<Id> {
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow, rename = "requestId")]
+        id: &'a RawValue,
+    }
+    let params: Params<'_> = serde_json::from_str(params?).ok()?;
+    Id::parse(params.id.get())
+}
+
 /// The elements of a batch.
 pub(crate) fn batch(text: &str) -> Result<Vec<&str>, Fault> {
     let elements: Vec<&RawValue> = serde_json::from_str(text)

@@ -178,6 +178,34 @@ fn r36_an_ended_session_is_gone_with_what_it_held() {
 }
 
 #[test]
+fn r79_a_server_cancels_only_what_it_asked_and_nobody_answered() {
+    for revision in legacy_revisions() {
+        let engine = engine(&[]);
+        let [session, other] = [0, 1].map(|_| open(&engine, legacy(revision)));
+        let cancel = |session, id: &str| {
+            engine.send(session, None, cancelled(id).as_bytes()).map_err(|error| error.kind())
+        };
+        passed(&engine, session, &request("1", "tools/call", ""));
+        assert_eq!(cancel(session, "1"), Err(ErrorKind::State), "the client's own request");
+        for id in ["\"1\"", "2"] {
+            let ask = request(id, "roots/list", "");
+            engine.send(session, None, ask.as_bytes()).unwrap();
+            assert_eq!(frames(&engine, session), [ask]);
+            assert_eq!(cancel(other, id), Err(ErrorKind::State), "asked of somebody else");
+        }
+        assert_eq!(cancel(session, "\"1\""), Ok(()));
+        assert_eq!(frames(&engine, session), [cancelled("\"1\"")]);
+        assert_eq!(cancel(session, "\"1\""), Err(ErrorKind::State), "once is enough");
+        passed(&engine, session, r#"{"jsonrpc":"2.0","id":2,"result":{"roots":[]}}"#);
+        assert_eq!(cancel(session, "2"), Err(ErrorKind::State), "answered");
+        let nothing = notification("notifications/cancelled", "{}");
+        let error = engine.send(session, None, nothing.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Json);
+        assert_eq!(frames(&engine, session), NONE, "{revision}");
+    }
+}
+
+#[test]
 fn r80_initialize_cannot_be_cancelled() {
     for revision in legacy_revisions() {
         let engine = engine(&[]);
