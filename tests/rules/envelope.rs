@@ -161,6 +161,17 @@ fn r03_a_method_that_is_not_a_servers_is_refused() {
 }
 
 #[test]
+fn r68_elicitation_complete_goes_to_the_one_session_named() {
+    let engine = engine(&[]);
+    let [session, other] = [0, 1].map(|_| open(&engine, legacy(Revision::V2025_11_25)));
+    let (method, params) = ("notifications/elicitation/complete", r#"{"elicitationId":"e"}"#);
+    assert_eq!(engine.notify(method, Some(params), &Raise::ALL), Ok(0));
+    assert_eq!(engine.notify(method, Some(params), &to(session)), Ok(1));
+    assert_eq!(frames(&engine, session), [notification(method, params)]);
+    assert_eq!(frames(&engine, other), [""; 0]);
+}
+
+#[test]
 fn r04_one_line_for_one_message() {
     for revision in Revision::ALL {
         let engine = engine(&[]);

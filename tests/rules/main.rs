@@ -4,11 +4,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ambiguities;
 mod envelope;
 mod handshake;
 mod listen;
 mod logging;
 mod modern;
+mod page;
 mod progress;
 mod schema_check;
 mod streams;
+mod table;

@@ -107,6 +107,27 @@ fn r35_a_dropped_connection_cancels_nothing() {
     }
 }
 
+/// What a host answers with 202 and no body.
+#[test]
+fn r82_notifications_and_responses_queue_nothing() {
+    let note = notification("notifications/roots/list_changed", "");
+    let response = r#"{"jsonrpc":"2.0","id":"s","result":{}}"#;
+    for revision in since_2025_03_26() {
+        let mut bodies = vec![note.clone(), response.to_owned(), cancelled("7")];
+        if revision == Revision::V2025_03_26 {
+            bodies.extend([format!("[{note},{note}]"), format!("[{response},{response}]")]);
+        }
+        for body in bodies {
+            let engine = engine(&[]);
+            let session = open(&engine, legacy(revision));
+            let post = engine.open_stream(session, StreamKind::Request).unwrap();
+            receive(&engine, session, post, &body);
+            assert_eq!(frames_of(&engine, post), NONE, "{revision}: {body}");
+            assert_eq!(engine.stats().queued_frames, 0);
+        }
+    }
+}
+
 #[test]
 fn r77_a_change_never_rides_the_stream_of_a_request() {
     let engine = engine(&[]);
