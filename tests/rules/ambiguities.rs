@@ -48,7 +48,7 @@ fn g05_waiting_notices_merge_and_the_last_is_kept() {
             for _ in 0..100 {
                 engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
             }
-            assert_eq!(frames(&engine, session), [notice.clone()], "{revision}");
+            assert_eq!(frames(&engine, session), [notice.as_str()], "{revision}");
         }
     }
 }

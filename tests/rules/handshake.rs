@@ -2,11 +2,11 @@
 //! (R7, R8, R24 to R27, R79, R80).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use fanfare::{Capabilities, ErrorKind, Framing, Level, Profile, Raise, Revision, SessionParams};
 
 use crate::common::*;
+use crate::race::Raiser;
 
 const NONE: [&str; 0] = [];
 
@@ -90,33 +90,19 @@ fn r24_updates_go_to_those_who_subscribed_to_that_uri() {
 fn r25_no_update_follows_the_answer_to_unsubscribe() {
     let engine = Arc::new(engine(&[]));
     let session = open(&engine, legacy(Revision::V2025_11_25));
-    let is_over = Arc::new(AtomicBool::new(false));
-    let raiser = std::thread::spawn({
-        let (engine, is_over) = (engine.clone(), is_over.clone());
-        move || {
-            while !is_over.load(Ordering::SeqCst) {
-                engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
-            }
-        }
+    let raiser = Raiser::start(&engine, |engine| {
+        engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
     });
     let unsubscribe = request("2", "resources/unsubscribe", r#"{"uri":"a:"}"#);
-    let mut heard = 0;
-    let wrong = (0..).find_map(|_| {
+    let wrong = raiser.until(100, |_| {
         let mut got = asked(&engine, session, &subscribe("1", "a:"));
         got.extend(frames(&engine, session));
-        heard += got.len() - 1;
         let last = asked(&engine, session, &unsubscribe);
         let late = frames(&engine, session);
         let is_right = got[0] == empty("1") && last == [empty("2")] && late.is_empty();
-        if !is_right {
-            return Some(Some((got, last, late)));
-        }
-        // Until the two threads have really met.
-        (heard > 100).then_some(None)
+        if is_right { Ok(got.len() - 1) } else { Err((got, last, late)) }
     });
-    is_over.store(true, Ordering::SeqCst);
-    raiser.join().unwrap();
-    assert_eq!(wrong, Some(None));
+    assert_eq!(wrong, None);
 }
 
 #[test]

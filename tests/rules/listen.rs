@@ -1,8 +1,6 @@
 //! `subscriptions/listen` (R41 to R51, R63).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
 use fanfare::{
     Capabilities, EndReason, Engine, ErrorKind, Framing, Profile, Raise, Revision, SessionId,
@@ -10,35 +8,12 @@ use fanfare::{
 };
 
 use crate::common::*;
+use crate::race::Raiser;
 
 const NONE: [&str; 0] = [];
 const TOOLS: &str = r#"{"toolsListChanged":true}"#;
 const IDS: [&str; 7] =
     ["0", "\"\"", "1", "\"1\"", "9007199254740992", "9007199254740993", "\"é\\n\""];
-
-/// A thread that raises without pause until it is told to stop.
-struct Raiser {
-    is_over: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Raiser {
-    fn start(engine: &Arc<Engine>, raise: fn(&Engine)) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let (engine, over) = (engine.clone(), is_over.clone());
-        let thread = std::thread::spawn(move || {
-            while !over.load(Ordering::SeqCst) {
-                raise(&engine);
-            }
-        });
-        Self { is_over, thread }
-    }
-
-    fn stop(self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        self.thread.join().unwrap();
-    }
-}
 
 fn modern(engine: &Engine) -> SessionId {
     open(engine, Profile::Modern)
@@ -60,22 +35,15 @@ fn r41_ack_is_first() {
         engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
     });
     let filter = r#"{"toolsListChanged":true,"resourceSubscriptions":["a:"]}"#;
-    let mut heard = 0;
-    let wrong = (0..).find_map(|n: u32| {
+    let wrong = raiser.until(200, |n| {
         let id = n.to_string();
         let mut got = asked(&engine, session, &listen(&id, filter));
         got.extend(frames(&engine, session));
-        heard += got.len() - 1;
-        let first = got[0] == ack(&id, filter);
         engine.receive(session, None, cancelled(&id).as_bytes()).unwrap();
         frames(&engine, session);
-        match first {
-            false => Some(Some(got)),
-            true => (heard > 200).then_some(None),
-        }
+        if got[0] == ack(&id, filter) { Ok(got.len() - 1) } else { Err(got) }
     });
-    raiser.stop();
-    assert_eq!(wrong, Some(None));
+    assert_eq!(wrong, None);
 }
 
 /// Also where responses overtake: on one pipe, behind a queue of other subscriptions' notices.
@@ -241,20 +209,15 @@ fn r47_silence_after_a_cancellation_under_load() {
     let raiser = Raiser::start(&engine, |engine| {
         engine.notify_tool_list_changed(&Raise::ALL).unwrap();
     });
-    let mut heard = 0;
-    let wrong = (0..).find_map(|n: u32| {
+    let wrong = raiser.until(200, |n| {
         let id = n.to_string();
-        heard += asked(&engine, session, &listen(&id, TOOLS)).len() - 1;
-        heard += frames(&engine, session).len();
+        let heard = asked(&engine, session, &listen(&id, TOOLS)).len() - 1;
+        let heard = heard + frames(&engine, session).len();
         let mut late = asked(&engine, session, &cancelled(&id));
         late.extend(frames(&engine, session));
-        match late.is_empty() {
-            false => Some(Some(late)),
-            true => (heard > 200).then_some(None),
-        }
+        if late.is_empty() { Ok(heard) } else { Err(late) }
     });
-    raiser.stop();
-    assert_eq!(wrong, Some(None));
+    assert_eq!(wrong, None);
     assert_eq!(engine.stats().subscriptions, 0);
 }
 

@@ -12,6 +12,7 @@ mod logging;
 mod modern;
 mod page;
 mod progress;
+mod race;
 mod schema_check;
 mod streams;
 mod table;

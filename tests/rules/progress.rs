@@ -1,11 +1,13 @@
 //! Progress of requests (R16 to R22).
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use fanfare::{Engine, ErrorKind, Hooks, Profile, Progress, Raise, Revision};
 
 use crate::common::*;
+use crate::race::Raiser;
 
 const NONE: [&str; 0] = [];
 
@@ -88,9 +90,9 @@ fn r17_what_is_no_number_is_refused() {
     assert_eq!(frames(&engine, session), NONE);
 }
 
-/// One thread reports progress of whatever request is in flight while another answers it. The
-/// two threads wait for one another just enough that each request has seen a report before its
-/// response and one after.
+/// One thread reports progress of whatever request is in flight while another answers it. Of some
+/// requests the one waits for the other, so that there has been a report before the response, or
+/// after it.
 #[test]
 fn r18_nothing_after_the_response_whoever_is_faster() {
     const ROUNDS: usize = 2000;
@@ -98,31 +100,25 @@ fn r18_nothing_after_the_response_whoever_is_faster() {
     let session = open(&engine, legacy(Revision::V2025_06_18));
     let current = Arc::new(AtomicUsize::new(0));
     let reports = Arc::new(AtomicUsize::new(0));
-    let is_over = Arc::new(AtomicBool::new(false));
-    let reporter = std::thread::spawn({
-        let (engine, current) = (engine.clone(), current.clone());
-        let (reports, is_over) = (reports.clone(), is_over.clone());
-        move || {
-            let mut value = 0u64;
-            while !is_over.load(Ordering::SeqCst) {
-                value += 1;
-                let token = current.load(Ordering::SeqCst).to_string();
-                report(&engine, &token, &value.to_string());
-                reports.fetch_add(1, Ordering::SeqCst);
-            }
-        }
+    let (token, count) = (current.clone(), reports.clone());
+    let reporter = Raiser::start(&engine, move |engine| {
+        let value = count.load(Ordering::SeqCst).to_string();
+        report(engine, &token.load(Ordering::SeqCst).to_string(), &value);
+        count.fetch_add(1, Ordering::SeqCst);
     });
     let two_more_reports = || {
         // Two, because the first may have begun before.
         let seen = reports.load(Ordering::SeqCst);
+        let start = Instant::now();
         while reports.load(Ordering::SeqCst) < seen + 2 {
+            assert!(start.elapsed() < Duration::from_secs(60), "the reporter has stopped");
             std::thread::yield_now();
         }
     };
-    let wrong = (1..=ROUNDS).find_map(|n| {
-        let id = n.to_string();
+    let wrong = reporter.until(ROUNDS, |n| {
+        let id = (n + 1).to_string();
         passed(&engine, session, &call(&id, &id));
-        current.store(n, Ordering::SeqCst);
+        current.store(n + 1, Ordering::SeqCst);
         if n % 10 == 0 {
             two_more_reports();
         }
@@ -136,10 +132,8 @@ fn r18_nothing_after_the_response_whoever_is_faster() {
         let is_right = *last == empty(&id)
             && before.iter().all(|frame| frame.contains(&token))
             && (n % 10 != 0 || before.len() == 1);
-        (!is_right).then_some(got)
+        if is_right { Ok(1) } else { Err(got) }
     });
-    is_over.store(true, Ordering::SeqCst);
-    reporter.join().unwrap();
     assert_eq!(wrong, None);
     assert!(engine.stats().progress_refused > 0, "some came too late");
 }
