@@ -16,12 +16,12 @@ VENVS := $(TARGET)/venv
 RUST  := src cli benches tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test rules lint unsafe-check bench header clean
+.PHONY: help test rust-test sdk-test rules loom lint unsafe-check bench header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test sdk-test ## run every test: Rust, the C, C++ and Python programs, the SDK's clients
+test: rust-test loom sdk-test ## run every test: Rust, the C, C++ and Python programs, the SDK's clients
 	@scripts/missing-tools
 
 rust-test: ## run the Rust tests, which also build and run the examples
@@ -50,6 +50,10 @@ $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
 rules: ## prove the rules of the protocol, and write docs/CONFORMANCE.md
 	FANFARE_BLESS=1 $(CARGO) test --locked --package fanfare --test rules
 	@git --no-pager diff --stat -- docs
+
+loom: ## try the places where threads meet in every interleaving
+	RUSTFLAGS="--cfg fanfare_loom" $(CARGO) test --locked --package fanfare --no-default-features \
+		--lib --release --target-dir $(TARGET)/loom models
 
 lint: unsafe-check ## check format, lints, documentation, and the build without default features
 	$(CARGO) fmt --all --check

@@ -79,11 +79,15 @@ fn main() -> ExitCode {
     let bars = [fan_out(&size), merge(&size), miss(&size), weight(&size)];
     println!("{:<44} {:>10} {:>10}  ", "", "measured", "at most");
     for bar in &bars {
-        let verdict = if bar.measured <= bar.limit { "ok" } else { "MISSED" };
+        let verdict = match bar.measured <= bar.limit {
+            // A debug build with a small crowd says nothing about the bars.
+            _ if !full => "-",
+            true => "ok",
+            false => "MISSED",
+        };
         let Bar { what, measured, unit, limit, note } = bar;
         println!("{what:<44} {measured:>10.2} {limit:>10.0}  {unit:<18} {verdict:<6}  {note}");
     }
-    // A debug build with a small crowd says nothing about the bars.
     let missed = bars.iter().any(|bar| bar.measured > bar.limit);
     if full && missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

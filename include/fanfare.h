@@ -756,10 +756,12 @@ fanfare_status fanfare_session_open(fanfare_engine *engine,
                                     const fanfare_session_params *params,
                                     fanfare_session *out);
 
-/// Says goodbye; reason is one of FANFARE_END_... With FANFARE_END_GRACEFUL and
-/// FANFARE_END_SHUTDOWN, what is queued and the protocol's closing frames can still be drained;
-/// with any other, what is queued is dropped, and the session's listens end with an error. After
-/// its last frame the session is gone.
+/// Says goodbye; reason is one of FANFARE_END_... What is queued and the protocol's closing frames
+/// can still be drained: the results of the session's listens for FANFARE_END_GRACEFUL and
+/// FANFARE_END_SHUTDOWN, errors that name the reason for FANFARE_END_LIMIT and
+/// FANFARE_END_REVOKED. FANFARE_END_LAGGED drops what is queued and leaves the errors;
+/// FANFARE_END_CANCELLED and FANFARE_END_DISCONNECTED leave nothing. After its last frame the
+/// session is gone.
 ///
 /// Any thread, callbacks included.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_INVALID_ARGUMENT: no such reason.
@@ -966,10 +968,10 @@ fanfare_status fanfare_subscription_find(const fanfare_engine *engine,
                                          size_t id_len,
                                          fanfare_subscription *out);
 
-/// Ends a subscription; reason is one of FANFARE_END_... With FANFARE_END_GRACEFUL and
-/// FANFARE_END_SHUTDOWN what is queued of it goes out first, then its result; with
-/// FANFARE_END_CANCELLED and FANFARE_END_DISCONNECTED nothing more does; with any other, an error
-/// that names the reason.
+/// Ends a subscription; reason is one of FANFARE_END_... What is queued of it goes out first, then
+/// its result (FANFARE_END_GRACEFUL, FANFARE_END_SHUTDOWN) or an error that names the reason
+/// (FANFARE_END_LIMIT, FANFARE_END_REVOKED). With FANFARE_END_LAGGED the error only, and with
+/// FANFARE_END_CANCELLED and FANFARE_END_DISCONNECTED nothing more goes out.
 ///
 /// Any thread, callbacks included.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_INVALID_ARGUMENT: no such reason.

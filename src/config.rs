@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use crate::error::{Error, Result};
 use crate::params::Overflow;
 use crate::protocol::Level;
+use crate::protocol::kind::NoticeKind;
 
 /// The configuration of an engine. Every key has a default, so an untouched one is complete.
 ///
@@ -27,12 +28,17 @@ pub struct Config {
     pub(crate) max_params_bytes: u32,
     pub(crate) soft_params_bytes: u32,
     pub(crate) progress_min_interval_ms: u32,
+    pub(crate) debounce_tool_list_ms: u32,
+    pub(crate) debounce_prompt_list_ms: u32,
+    pub(crate) debounce_resource_list_ms: u32,
+    pub(crate) debounce_resource_ms: u32,
     pub(crate) default_level: Level,
     pub(crate) answer_initialize: bool,
     pub(crate) server_info: String,
     pub(crate) capabilities: String,
     pub(crate) instructions: String,
     pub(crate) hold_empty_listen: bool,
+    pub(crate) match_segments: bool,
     pub(crate) monotonic_clock: bool,
 }
 
@@ -48,6 +54,10 @@ impl Default for Config {
             max_params_bytes: 64 << 10,
             soft_params_bytes: 4 << 10,
             progress_min_interval_ms: 0,
+            debounce_tool_list_ms: 0,
+            debounce_prompt_list_ms: 0,
+            debounce_resource_list_ms: 0,
+            debounce_resource_ms: 0,
             default_level: Level::Debug,
             answer_initialize: false,
             server_info: concat!(
@@ -59,6 +69,7 @@ impl Default for Config {
             capabilities: "{}".to_owned(),
             instructions: String::new(),
             hold_empty_listen: false,
+            match_segments: false,
             monotonic_clock: true,
         }
     }
@@ -76,6 +87,23 @@ impl Config {
     /// The value of one key, as [`set`](Self::set) would take it.
     pub fn value(&self, key: &str) -> Result<String> {
         Ok((Key::find(key)?.show)(self))
+    }
+
+    /// The least time between two notices of one topic.
+    pub(crate) fn debounce_ms(&self, kind: NoticeKind) -> u32 {
+        match kind {
+            NoticeKind::ToolList => self.debounce_tool_list_ms,
+            NoticeKind::PromptList => self.debounce_prompt_list_ms,
+            NoticeKind::ResourceList => self.debounce_resource_list_ms,
+            NoticeKind::Resource => self.debounce_resource_ms,
+        }
+    }
+
+    /// Whether the engine has anything to do by the time.
+    pub(crate) fn needs_time(&self) -> bool {
+        let debounced = NoticeKind::LISTS.into_iter().chain([NoticeKind::Resource]);
+        self.progress_min_interval_ms != 0
+            || debounced.into_iter().any(|kind| self.debounce_ms(kind) != 0)
     }
 
     /// Every key with its type, range, default and meaning, as JSON text.
@@ -212,6 +240,14 @@ static KEYS: &[Key] = &[
         "Params above this many bytes are counted, and told to the log hook once per method: notifications should be light."),
     number!("progress.min_interval_ms", progress_min_interval_ms: u32, 0..=3_600_000,
         "The least time between two progress notifications of one token. The last value is never lost."),
+    number!("debounce.tool_list_ms", debounce_tool_list_ms: u32, 0..=3_600_000,
+        "The least time between two notices that the list of tools has changed. The first goes out at once, what comes meanwhile waits for the end of the interval and goes out as one."),
+    number!("debounce.prompt_list_ms", debounce_prompt_list_ms: u32, 0..=3_600_000,
+        "The same for the list of prompts."),
+    number!("debounce.resource_list_ms", debounce_resource_list_ms: u32, 0..=3_600_000,
+        "The same for the list of resources."),
+    number!("debounce.resource_ms", debounce_resource_ms: u32, 0..=3_600_000,
+        "The same for each resource."),
     word!("logging.default_level", default_level, "a logging level",
         "The level of a legacy session before its first `logging/setLevel` (G17).",
         "debug" => Level::Debug, "info" => Level::Info, "notice" => Level::Notice, "warning" => Level::Warning,
@@ -238,6 +274,9 @@ static KEYS: &[Key] = &[
     word!("listen.empty", hold_empty_listen, "`end` or `hold`",
         "What becomes of a listen of which nothing can be honoured: acknowledged and ended at once, or held open (G11).",
         "end" => false, "hold" => true),
+    word!("resources.match", match_segments, "`exact` or `segments`",
+        "Whether a subscription to a URI hears of that URI only, or of the resources in it by path segments too (G2).",
+        "exact" => false, "segments" => true),
     word!("clock", monotonic_clock, "`monotonic` or `manual`",
         "Where the time comes from: the machine's monotonic clock, or only what the host passes to `advance`.",
         "monotonic" => true, "manual" => false),

@@ -8,6 +8,7 @@ mod ffi;
 pub mod framing;
 mod params;
 mod protocol;
+mod sync;
 
 pub use config::Config;
 #[cfg(feature = "dispatch")]

@@ -140,6 +140,12 @@ impl EndReason {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
 
+    /// Whether what is queued still goes out. Not if the client no longer wants it or cannot take
+    /// it.
+    pub(crate) fn keeps_queue(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Disconnected | Self::Lagged)
+    }
+
     /// Whether the protocol's graceful closing frames (R48) may be sent for it. All other ends
     /// must never look like one.
     pub fn is_graceful(self) -> bool {

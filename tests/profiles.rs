@@ -418,10 +418,25 @@ fn a_method_goes_only_where_its_revision_has_it() {
         "notifications/cancelled",
         "notifications/roots/list_changed",
         "notifications/subscriptions/acknowledged",
+        "ping",
+        "tools/call",
+        "subscriptions/listen",
     ] {
         let refused = engine.notify(method, None, &Raise::ALL).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::NotNegotiated, "{method}");
     }
+}
+
+#[test]
+fn the_tag_of_a_listen_is_the_engines_to_write() {
+    let engine = engine(&[]);
+    let session = open(&engine, legacy(Revision::V2025_11_25));
+    let params = r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":1}}"#;
+    let refused = engine.notify("x", Some(params), &Raise::ALL).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    let allowed = r#"{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"}}}"#;
+    assert_eq!(engine.notify("x", Some(allowed), &Raise::ALL), Ok(1));
+    assert_eq!(frames(&engine, session).len(), 1);
 }
 
 #[test]

@@ -134,18 +134,25 @@ fn session_once(engine: &Engine, session: SessionId) -> SessionId {
 #[test]
 fn an_end_that_is_not_graceful_never_looks_graceful() {
     for reason in [EndReason::Revoked, EndReason::Limit, EndReason::Lagged] {
+        let name = reason.as_str();
+        let error = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":-32603,"message":"subscription ended: {name}","data":{{"reason":"{name}"}}}}}}"#
+        );
+        // Who does not read is not given what is queued.
+        let expected = match reason {
+            EndReason::Lagged => vec![error],
+            _ => vec![tagged("1", "a:"), error],
+        };
         let engine = engine(&[]);
         let session = listening(&engine, r#"{"resourceSubscriptions":["a:"]}"#);
         engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
+        engine.end_subscription(engine.subscription(session, "1").unwrap(), reason).unwrap();
+        assert_eq!(frames(&engine, session), expected);
+
+        asked(&engine, session, &listen("1", r#"{"resourceSubscriptions":["a:"]}"#));
+        engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
         engine.end(session, reason).unwrap();
-        let got = frames(&engine, session);
-        let name = reason.as_str();
-        assert_eq!(
-            got,
-            [format!(
-                r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":-32603,"message":"subscription ended: {name}","data":{{"reason":"{name}"}}}}}}"#
-            )]
-        );
+        assert_eq!(frames(&engine, session), expected);
         assert_eq!(engine.stats().sessions, 0);
     }
     for reason in [EndReason::Cancelled, EndReason::Disconnected] {
@@ -300,6 +307,46 @@ fn the_engine_as_a_whole_is_bounded() {
     for session in sessions {
         engine.close(session).unwrap();
     }
+    assert_eq!(engine.stats().queued_bytes, 0);
+}
+
+#[test]
+fn those_who_do_not_read_leave_room_for_those_who_do() {
+    let engine = engine(&[("engine.max_queued_bytes", "65536")]);
+    let idle = (0..4).map(|_| {
+        let params = SessionParams::new(Profile::Open).framing(Framing::Json);
+        engine.open(params.overflow(Overflow::DropNewest)).unwrap()
+    });
+    let idle: Vec<_> = idle.collect();
+    let body = format!(r#"{{"x":"{}"}}"#, "y".repeat(500));
+    for _ in 0..300 {
+        engine.notify("x", Some(&body), &Raise::ALL).unwrap();
+    }
+    assert!(engine.stats().dropped > 0);
+    let late = open(&engine, Profile::Open);
+    for _ in 0..100 {
+        engine.notify("x", Some(&body), &Raise::ALL).unwrap();
+        assert_eq!(frames(&engine, late).len(), 1, "the policy is for the others");
+    }
+    assert!(engine.stats().queued_bytes <= 65536);
+    assert_eq!(engine.stats().lagged, 0);
+    assert!(idle.iter().all(|&session| !frames(&engine, session).is_empty()));
+}
+
+#[test]
+fn a_notice_is_worth_more_than_its_context() {
+    let settings = [("engine.max_queued_bytes", "65536"), ("params.max_bytes", "65536")];
+    let engine = engine(&settings);
+    let uris: Vec<String> = (0..4).map(|n| format!("u:{n}")).collect();
+    let filter = format!(r#"{{"resourceSubscriptions":{}}}"#, serde_json::json!(uris));
+    let session = listening(&engine, &filter);
+    let context = format!(r#"{{"c":"{}"}}"#, "y".repeat(30_000));
+    for uri in &uris {
+        assert_eq!(engine.notify_resource_updated(uri, &Raise::ALL.context(&context)), Ok(1));
+    }
+    assert!(engine.stats().queued_bytes <= 65536);
+    let lens: Vec<bool> = frames(&engine, session).iter().map(|f| f.len() > 30_000).collect();
+    assert_eq!(lens, [true, true, false, false]);
     assert_eq!(engine.stats().queued_bytes, 0);
 }
 

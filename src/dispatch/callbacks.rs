@@ -7,13 +7,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::dispatch::batch::{Batch, Frame};
 use crate::dispatch::engine::Engine;
 use crate::engine::{Core, Hand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{SessionId, Verdict};
+use crate::sync::MutexGuard;
 
 /// A function of the host that takes frames.
 pub type FrameCallback = Box<dyn Fn(&Frame<'_>) -> Verdict + Send + Sync>;

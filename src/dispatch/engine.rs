@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
@@ -24,6 +23,7 @@ use crate::params::{
 use crate::protocol::id::Id;
 use crate::protocol::kind::{NoticeKind, method};
 use crate::protocol::{Level, Revision, encode};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A notification engine. Every method may be called from any thread.
 ///
@@ -71,7 +71,7 @@ impl Engine {
     /// An engine that tells the host what happens.
     pub fn with_hooks(config: Config, hooks: Hooks) -> Self {
         let clock = if config.monotonic_clock {
-            let is_needed = config.progress_min_interval_ms != 0;
+            let is_needed = config.needs_time();
             Clock::Monotonic { since: Instant::now(), is_needed }
         } else {
             Clock::Manual
@@ -162,9 +162,10 @@ impl Engine {
         self.lock().default_stream(session).map(StreamId)
     }
 
-    /// Says goodbye to a client. With a graceful reason, what is queued and the closing frames of
-    /// its listens can still be drained; with any other, what is queued is dropped and its
-    /// listens end with an error. When the last frame is out the session is gone, and
+    /// Says goodbye to a client: what is queued and the closing frames of its listens can still be
+    /// drained. Those are results if the reason is a graceful one, and errors that name the
+    /// reason if not. For [`EndReason::Cancelled`], [`EndReason::Disconnected`] and
+    /// [`EndReason::Lagged`] what is queued is dropped. When the last frame is out the session is gone, and
     /// [`Hooks::on_session_end`] is called.
     pub fn end(&self, session: SessionId, reason: EndReason) -> Result<()> {
         self.with(|core| core.end(session, reason))
@@ -312,9 +313,10 @@ impl Engine {
         self.lock().subscription(session, id).map(SubscriptionId)
     }
 
-    /// Ends a listen. With a graceful reason what is queued of it goes out, then its result
-    /// (R48); with [`EndReason::Cancelled`] or [`EndReason::Disconnected`] nothing more does; with
-    /// any other an error that names the reason.
+    /// Ends a listen. What is queued of it goes out, then its result if the reason is a graceful
+    /// one (R48), and an error that names the reason if not. With [`EndReason::Cancelled`] or
+    /// [`EndReason::Disconnected`] nothing more does, and with [`EndReason::Lagged`] the error
+    /// only.
     pub fn end_subscription(&self, subscription: SubscriptionId, reason: EndReason) -> Result<()> {
         self.with(|core| core.end_subscription(subscription, reason))
     }

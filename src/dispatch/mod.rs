@@ -6,6 +6,8 @@ mod callbacks;
 mod engine;
 mod hooks;
 mod level;
+#[cfg(all(test, fanfare_loom))]
+mod models;
 mod ready;
 mod sinks;
 #[cfg(feature = "dispatch")]

@@ -6,31 +6,41 @@
 //!
 //! Invariant: once every call has settled, what is shown is the truth. A caller writes the truth
 //! and then reads what is shown; whoever changes what is shown writes it and then reads the truth
-//! again. All four are sequentially consistent, so of two that race at least one sees the other.
+//! again. Between the write and the read stands a sequentially consistent fence each time, so of
+//! two that race at least one sees the other. `dispatch/models.rs` tries it in every interleaving.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::dispatch::level::Level;
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, fence};
 
 /// Something true that is shown with a delay.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shown {
     truth: AtomicBool,
     shown: AtomicBool,
 }
 
 impl Shown {
+    fn new() -> Self {
+        Self { truth: AtomicBool::new(false), shown: AtomicBool::new(false) }
+    }
+
+    /// Whether the truth is shown. Asked after each write to one of the two.
     fn is_settled(&self) -> bool {
-        self.truth.load(SeqCst) == self.shown.load(SeqCst)
+        fence(SeqCst);
+        self.truth.load(Acquire) == self.shown.load(Acquire)
     }
 
     /// Shows the truth; yields it if that is news. Only under the lock of [`Outside`].
     fn show(&self) -> Option<bool> {
-        let truth = self.truth.load(SeqCst);
-        (self.shown.swap(truth, SeqCst) != truth).then_some(truth)
+        let truth = self.truth.load(Acquire);
+        let before = self.shown.load(Acquire);
+        self.shown.store(truth, Release);
+        (before != truth).then_some(truth)
     }
 }
 
@@ -50,7 +60,6 @@ struct Outside {
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
-#[derive(Default)]
 pub(crate) struct Ready {
     /// Output of any session.
     any: Shown,
@@ -63,14 +72,20 @@ pub(crate) struct Ready {
 
 impl Ready {
     pub(crate) fn new() -> Self {
-        Self { deadline_ms: AtomicU64::new(NEVER), ..Self::default() }
+        Self {
+            any: Shown::new(),
+            pushed: Shown::new(),
+            deadline_ms: AtomicU64::new(NEVER),
+            outside: Mutex::new(Outside::default()),
+            changed: Condvar::new(),
+        }
     }
 
     /// Notes the truth. Called with the engine's lock held; yields whether a deadline has come
     /// nearer, which those who wait must learn.
     pub(crate) fn note(&self, any: bool, pushed: bool, deadline_ms: Option<u64>) -> bool {
-        self.any.truth.store(any, SeqCst);
-        self.pushed.truth.store(pushed, SeqCst);
+        self.any.truth.store(any, Release);
+        self.pushed.truth.store(pushed, Release);
         let deadline_ms = deadline_ms.unwrap_or(NEVER);
         deadline_ms < self.deadline_ms.swap(deadline_ms, SeqCst)
     }
@@ -78,7 +93,7 @@ impl Ready {
     /// Notes the truth about output for callbacks only: its frames come and go one by one, and
     /// only dispatchers care for each.
     pub(crate) fn note_pushed(&self, pushed: bool) {
-        self.pushed.truth.store(pushed, SeqCst);
+        self.pushed.truth.store(pushed, Release);
     }
 
     /// Brings what is shown in line with the truth. Yields whether the engine, idle before, has
@@ -124,7 +139,7 @@ impl Ready {
             if std::mem::take(&mut outside.is_woken) {
                 return Some(false);
             }
-            if self.any.shown.load(SeqCst) {
+            if self.any.shown.load(Acquire) {
                 return Some(true);
             }
             if self.deadline_ms.load(SeqCst) < known_ms {
@@ -144,6 +159,11 @@ impl Ready {
         }
     }
 
+    #[cfg(all(test, fanfare_loom))]
+    pub(super) fn shows_output(&self) -> bool {
+        self.any.shown.load(Acquire)
+    }
+
     pub(crate) fn wake(&self) {
         self.lock().is_woken = true;
         self.changed.notify_all();
@@ -156,7 +176,7 @@ impl Ready {
             return Ok(level.fd());
         }
         let level = Level::new()?;
-        if self.any.shown.load(SeqCst) {
+        if self.any.shown.load(Acquire) {
             level.raise();
         }
         let fd = level.fd();

@@ -59,19 +59,25 @@ impl Dispatcher {
     }
 
     /// Stops the threads: when it returns, no callback is running on them and none will start.
-    /// What is queued stays queued. Must not be called from a callback that runs on one of them;
-    /// that is [`ErrorKind::Reentrant`], and the threads go on.
+    /// What is queued stays queued. Must not be called from a frame callback, nor from a hook that
+    /// runs on one of them; that is [`ErrorKind::Reentrant`], and the threads go on.
     pub fn stop(mut self) -> Result<()> {
-        if self.shared.engine.callbacks.is_inside(&self.shared.engine) {
-            // Dropping a runtime on one of its own threads is a panic, so this one is left to run.
+        if self.shared.engine.callbacks.is_inside(&self.shared.engine) || self.is_own_thread() {
+            // A thread cannot wait for itself, so they are left to run.
             std::mem::forget(self);
             return Err(Error::new(
                 ErrorKind::Reentrant,
-                "the dispatcher was stopped from inside a frame callback",
+                "the dispatcher was stopped from inside a frame callback or one of its own threads",
             ));
         }
         self.shut_down();
         Ok(())
+    }
+
+    /// Whether this is one of its threads: they also tell the news, and so run hooks.
+    fn is_own_thread(&self) -> bool {
+        let own = self.runtime.as_ref().map(|runtime| runtime.handle().id());
+        Handle::try_current().is_ok_and(|current| Some(current.id()) == own)
     }
 
     fn shut_down(&mut self) {
@@ -81,8 +87,13 @@ impl Dispatcher {
         // Waits for the callbacks that are running: workers never block elsewhere. On a thread of
         // some other runtime (a callback of another engine may be ending this one) tokio refuses
         // to wait, so a thread of its own does.
-        let runtime = self.runtime.take();
-        if Handle::try_current().is_err() {
+        let is_own_thread = self.is_own_thread();
+        let Some(runtime) = self.runtime.take() else { return };
+        if is_own_thread {
+            // Dropped by a hook: the others end when they have seen that they are to, and so does
+            // this one.
+            runtime.shutdown_background();
+        } else if Handle::try_current().is_err() {
             drop(runtime);
         } else if let Ok(thread) = thread::Builder::new().spawn(move || drop(runtime)) {
             let _ = thread.join();
@@ -173,5 +184,31 @@ mod tests {
         assert_eq!(receiver.recv().unwrap(), "broken");
         assert_eq!(one(sound), "sound");
         dispatcher.stop().unwrap();
+    }
+
+    /// The end of a session is told on the thread that took its last frame.
+    #[test]
+    fn a_hook_on_a_thread_of_the_dispatcher_cannot_stop_it() {
+        use std::sync::Mutex;
+
+        use crate::dispatch::Hooks;
+        use crate::params::EndReason;
+
+        let dispatcher: Arc<Mutex<Option<Dispatcher>>> = Arc::default();
+        let (sender, receiver) = mpsc::channel();
+        let stopping = dispatcher.clone();
+        let hooks = Hooks::new().on_session_end(move |_| {
+            let dispatcher = stopping.lock().unwrap().take().unwrap();
+            sender.send(dispatcher.stop().unwrap_err().kind()).unwrap();
+        });
+        let engine = Arc::new(Engine::with_hooks(Config::default(), hooks));
+        let session = engine.open(SessionParams::new(Profile::Open)).unwrap();
+        engine.on_frame(Some(session), Box::new(|_| Verdict::Accepted)).unwrap();
+        engine.pause(session).unwrap();
+        engine.notify("notifications/x", None, &Raise::ALL).unwrap();
+        engine.end(session, EndReason::Graceful).unwrap();
+        *dispatcher.lock().unwrap() = Some(Dispatcher::start(engine.clone(), 1).unwrap());
+        engine.resume(session).unwrap();
+        assert_eq!(receiver.recv().unwrap(), ErrorKind::Reentrant);
     }
 }

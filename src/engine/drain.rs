@@ -137,10 +137,11 @@ impl Core {
     /// The callback is done with the frame. What happened to it meanwhile stands: if it was
     /// withdrawn it is gone, if it was raised again it is queued anew.
     pub(crate) fn put_down(&mut self, hand: Hand, is_accepted: bool, len: usize) {
-        if let Ok(stream) = self.stream_ix(hand.stream) {
-            self.settle_hand(stream, hand.slot, is_accepted, len);
-        }
         let Ok(session) = self.session_even_ending(hand.session) else { return };
+        if is_accepted && let Ok(stream) = self.stream_ix(hand.stream) {
+            self.count_delivered(stream, len);
+        }
+        self.settle_hand(session, hand.slot, is_accepted);
         let mut streams = self.streams_of(session);
         let stream = self.stream_ix(hand.stream).ok();
         // The session's streams line up again behind the one whose turn it was, so that each
@@ -161,24 +162,27 @@ impl Core {
         }
     }
 
-    fn settle_hand(&mut self, stream: u32, slot: u32, is_accepted: bool, len: usize) {
-        let is_there = self
-            .out
-            .slots
-            .get(slot)
-            .is_some_and(|record| record.is(IN_HAND) && record.stream == stream);
-        if is_accepted {
-            self.count_delivered(stream, len);
+    fn settle_hand(&mut self, session: u32, slot: u32, is_accepted: bool) {
+        // A session has one frame in hand, so this is it, or it was withdrawn.
+        let is_there = self.out.slots.get(slot).is_some_and(|record| {
+            record.is(IN_HAND) && self.out.streams[record.stream].session == session
+        });
+        if !is_there {
+            return;
         }
-        if is_there {
-            let is_again = self.out.slots[slot].is(AGAIN);
-            self.out.slots[slot].flags &= !(IN_HAND | AGAIN);
-            if is_accepted && is_again {
-                self.out.unlink(slot);
-                self.out.push(slot, Lane::Main);
-            } else if is_accepted {
-                self.pop(slot);
-            }
+        let record = &mut self.out.slots[slot];
+        let is_again = record.is(AGAIN);
+        record.flags &= !(IN_HAND | AGAIN);
+        if !is_accepted {
+            return;
+        }
+        if !is_again {
+            return self.pop(slot);
+        }
+        // Where a response or an end waits behind it already, it stays before that.
+        if record.lane() == Lane::Main && !self.sessions[session].is_ending() {
+            self.out.requeue(slot, Lane::Main);
+            self.chain_to_end(slot);
         }
     }
 

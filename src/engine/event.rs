@@ -8,7 +8,7 @@ use crate::engine::pool::Pool;
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) body: Box<str>,
-    entries: u32,
+    pub(super) entries: u32,
 }
 
 /// What an entry in an outbox costs beside the body: the slot.
@@ -16,7 +16,7 @@ pub(crate) const ENTRY_BYTES: u64 = size_of::<crate::engine::outbox::Slot>() as 
 
 #[derive(Debug)]
 pub(crate) struct Events {
-    events: Pool<Event>,
+    pub(super) events: Pool<Event>,
     pub(crate) bytes: u64,
 }
 

@@ -8,8 +8,13 @@
 //! change); the way out is `drain`. What lies between is the topics with their links, and the
 //! outboxes.
 
+#[cfg(test)]
+mod check;
+mod container;
+mod debounce;
 mod drain;
 mod event;
+mod handshake;
 mod news;
 mod notify;
 mod outbox;
@@ -38,13 +43,14 @@ pub(crate) use send::Outgoing;
 pub use stats::{SessionStats, Stats};
 
 use crate::config::Config;
+use crate::engine::debounce::Debounce;
 use crate::engine::event::Events;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::{HandleKind, Slab};
 use crate::engine::request::Requests;
 use crate::engine::session::{Principals, Session};
 use crate::engine::subscription::Subscriptions;
-use crate::engine::timer::Timers;
+use crate::engine::timer::{Due, Timers};
 use crate::engine::topic::Topics;
 use crate::protocol::{Capabilities, Level};
 
@@ -67,10 +73,11 @@ pub(crate) struct Core {
     contexts: HashMap<u32, u32>,
     requests: Requests,
     timers: Timers,
+    debounce: Debounce,
     /// Counters; the gauges among them are filled in when somebody asks.
     counters: Stats,
-    /// Methods that were told to the log hook as heavy.
-    told_heavy: HashSet<String>,
+    /// What the log hook was told once and need not be told again.
+    told: HashSet<String>,
     /// Whether every session is delivered by callback.
     pushes_all: bool,
     /// Sessions that overflowed during the present call and are to end with it.
@@ -97,8 +104,9 @@ impl Core {
             contexts: HashMap::new(),
             requests: Requests::new(),
             timers: Timers::default(),
+            debounce: Debounce::default(),
             counters: Stats::default(),
-            told_heavy: HashSet::new(),
+            told: HashSet::new(),
             pushes_all: false,
             lagging: Vec::new(),
             news: Vec::new(),
@@ -113,8 +121,11 @@ impl Core {
     /// earlier one leaves it where it is.
     pub(crate) fn advance(&mut self, now_ms: u64) -> Option<u64> {
         self.now_ms = self.now_ms.max(now_ms);
-        while let Some(request) = self.timers.pop_due(self.now_ms) {
-            self.release_held_progress(request);
+        while let Some(due) = self.timers.pop_due(self.now_ms) {
+            match due {
+                Due::Progress(request) => self.release_held_progress(request),
+                Due::Debounce(key) => self.end_interval(key),
+            }
         }
         self.settle_lagging();
         self.next_deadline_ms()

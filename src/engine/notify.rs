@@ -1,6 +1,9 @@
 //! Raising by method name, and events: notifications whose content matters.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
@@ -119,8 +122,15 @@ impl Core {
         if !params.trim_ascii_start().starts_with('{') {
             return Err(not_an_object("must be a JSON object".to_owned()));
         }
-        serde_json::from_str::<serde::de::IgnoredAny>(params)
-            .map_err(|e| not_an_object(e.to_string()))?;
+        let read: WithMeta<'_> =
+            serde_json::from_str(params).map_err(|e| not_an_object(e.to_string()))?;
+        // R62: only a listen has frames with its tag, and the engine writes it.
+        let tag = meta::SUBSCRIPTION_ID;
+        let members: Option<HashMap<String, IgnoredAny>> =
+            read.meta.and_then(|meta| serde_json::from_str(meta.get()).ok());
+        if members.is_some_and(|members| members.contains_key(tag)) {
+            return Err(Error::invalid(format!("params._meta: the protocol reserves {tag:?}")));
+        }
         Ok(())
     }
 
@@ -130,7 +140,7 @@ impl Core {
             return;
         }
         self.counters.heavy += 1;
-        if self.told_heavy.insert(name.to_owned()) {
+        if self.told.insert(name.to_owned()) {
             self.log(
                 Level::Warning,
                 "fanfare::notify",

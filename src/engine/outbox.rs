@@ -10,8 +10,8 @@
 //! * a stream is in a ready list if and only if it may be drained and a lane that may be drained
 //!   is not empty ([`Outboxes::refresh`] restores this after every change); which of the two
 //!   lists depends on whether a callback or a pull delivers it;
-//! * `first_event` of a stream is the first event entry of its main lane, so that dropping the
-//!   oldest never walks over notices twice.
+//! * `first_droppable` of a stream is the first slot of its main lane that an overflow policy may
+//!   drop, so that dropping the oldest never walks over the others twice.
 
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
 use crate::framing::Framing;
@@ -29,8 +29,8 @@ pub(crate) enum Lane {
 /// An entry of an outbox.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    next: u32,
-    prev: u32,
+    pub(super) next: u32,
+    pub(super) prev: u32,
     pub(crate) stream: u32,
     pub(crate) flags: u8,
     pub(crate) body: Body,
@@ -78,7 +78,7 @@ pub(crate) enum Owner {
 /// In a lane.
 pub(crate) const QUEUED: u8 = 1;
 /// The lane is [`Lane::Control`].
-const CONTROL: u8 = 1 << 1;
+pub(super) const CONTROL: u8 = 1 << 1;
 /// A link that is not raised: its session's types exclude it.
 pub(crate) const MUTED: u8 = 1 << 2;
 /// A link made by a raising for an open session that hears of every URI; it goes when drained.
@@ -122,15 +122,15 @@ impl Slot {
         }
     }
 
-    fn lane(&self) -> Lane {
+    pub(crate) fn lane(&self) -> Lane {
         if self.is(CONTROL) { Lane::Control } else { Lane::Main }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Queue {
-    head: u32,
-    tail: u32,
+pub(super) struct Queue {
+    pub(super) head: u32,
+    pub(super) tail: u32,
 }
 
 impl Queue {
@@ -144,11 +144,11 @@ pub(crate) struct Stream {
     /// The session's handle, so that draining need not look at the session.
     pub(crate) session_handle: u64,
     pub(crate) session_next: u32,
-    control: Queue,
-    main: Queue,
-    first_event: u32,
-    ready_next: u32,
-    ready_prev: u32,
+    pub(super) control: Queue,
+    pub(super) main: Queue,
+    pub(super) first_droppable: u32,
+    pub(super) ready_next: u32,
+    pub(super) ready_prev: u32,
     /// Frames drained, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
@@ -170,7 +170,7 @@ pub(crate) const PAUSED: u8 = 1 << 2;
 /// A frame callback is at work on its session.
 pub(crate) const BUSY: u8 = 1 << 3;
 /// In the ready list.
-const READY: u8 = 1 << 4;
+pub(super) const READY: u8 = 1 << 4;
 /// What is queued is all there will ever be.
 pub(crate) const FINISHED: u8 = 1 << 5;
 /// Opened by the host by name, not with its session.
@@ -192,7 +192,7 @@ impl Stream {
             session_next: NONE,
             control: Queue::EMPTY,
             main: Queue::EMPTY,
-            first_event: NONE,
+            first_droppable: NONE,
             ready_next: NONE,
             ready_prev: NONE,
             delivered: 0,
@@ -217,7 +217,7 @@ impl Stream {
         (self.main.head != NONE && !self.is(HELD)).then_some(self.main.head)
     }
 
-    fn is_drainable(&self) -> bool {
+    pub(super) fn is_drainable(&self) -> bool {
         !self.is(DETACHED | PAUSED | BUSY) && self.front().is_some()
     }
 
@@ -235,7 +235,7 @@ pub(crate) struct Outboxes {
     pub(crate) slots: Pool<Slot>,
     pub(crate) streams: Slab<Stream>,
     /// Streams that can be drained: by pull, and by callback.
-    ready: [Queue; 2],
+    pub(super) ready: [Queue; 2],
     /// Slots queued on all streams.
     pub(crate) queued: u64,
 }
@@ -261,11 +261,11 @@ impl Outboxes {
         } else {
             slot.flags &= !CONTROL;
         }
-        let is_event = matches!(slot.body, Body::Event(_));
+        let is_droppable = slot.is(DROPPABLE);
         let stream_ix = slot.stream;
         let stream = &mut self.streams[stream_ix];
-        if is_event && lane == Lane::Main && stream.first_event == NONE {
-            stream.first_event = slot_ix;
+        if is_droppable && lane == Lane::Main && stream.first_droppable == NONE {
+            stream.first_droppable = slot_ix;
         }
         stream.queued += 1;
         self.queued += 1;
@@ -297,7 +297,7 @@ impl Outboxes {
             self.slots[prev].next = next;
         }
         let stream = &mut self.streams[stream_ix];
-        let was_first_event = stream.first_event == slot_ix;
+        let was_first_droppable = stream.first_droppable == slot_ix;
         stream.queued -= 1;
         self.queued -= 1;
         let queue = stream.queue(lane);
@@ -308,16 +308,31 @@ impl Outboxes {
             queue.tail = prev;
         }
         let is_empty = queue.head == NONE;
-        if was_first_event {
+        if was_first_droppable {
             let mut at = next;
-            while at != NONE && matches!(self.slots[at].body, Body::Link(_)) {
+            while at != NONE && !self.slots[at].is(DROPPABLE) {
                 at = self.slots[at].next;
             }
-            self.streams[stream_ix].first_event = at;
+            self.streams[stream_ix].first_droppable = at;
         }
         if is_empty {
             self.refresh(stream_ix);
         }
+    }
+
+    /// Takes a slot to the end of a lane. What a callback has in hand it goes on having in hand.
+    pub(crate) fn requeue(&mut self, slot_ix: u32, lane: Lane) {
+        let in_hand = self.slots[slot_ix].flags & (IN_HAND | AGAIN);
+        self.unlink(slot_ix);
+        self.push(slot_ix, lane);
+        self.slots[slot_ix].flags |= in_hand;
+    }
+
+    /// Those slots in the order in which they have to go out: what was raised again while in hand
+    /// comes last, since what is in hand does not cover it.
+    pub(crate) fn in_order(&self, mut slots: Vec<u32>) -> Vec<u32> {
+        slots.sort_by_key(|&slot| self.slots[slot].is(AGAIN));
+        slots
     }
 
     /// Turns a queued link into an event entry where it stands.
@@ -326,20 +341,11 @@ impl Outboxes {
         debug_assert!(slot.is(QUEUED));
         slot.body = Body::Event(entry);
         slot.flags &= !(PASSING | CONTEXT | MUTED);
-        let (stream, lane) = (slot.stream, slot.lane());
-        if lane == Lane::Main {
-            // The first event may now be an earlier one: look for it from the front.
-            let mut at = self.streams[stream].main.head;
-            while at != NONE && matches!(self.slots[at].body, Body::Link(_)) {
-                at = self.slots[at].next;
-            }
-            self.streams[stream].first_event = at;
-        }
     }
 
-    /// The oldest event of a stream that its overflow policy may drop; if there is none, the
-    /// oldest passing link.
-    pub(crate) fn oldest_droppable(&self, stream: u32) -> Option<u32> {
+    /// The oldest event of a stream that its overflow policy may drop; if there is none, and such
+    /// may be dropped, the oldest passing link.
+    pub(crate) fn oldest_droppable(&self, stream: u32, or_passing: bool) -> Option<u32> {
         let from = |first: u32, flag: u8| {
             let mut at = first;
             while at != NONE {
@@ -352,7 +358,8 @@ impl Outboxes {
             None
         };
         let stream = &self.streams[stream];
-        from(stream.first_event, DROPPABLE).or_else(|| from(stream.main.head, PASSING))
+        let event = from(stream.first_droppable, DROPPABLE);
+        event.or_else(|| or_passing.then(|| from(stream.main.head, PASSING)).flatten())
     }
 
     /// The queued slots of a lane, front to back.

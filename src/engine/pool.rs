@@ -167,6 +167,14 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Makes the handles that a live record has had stale. Its last generation it keeps.
+    pub(crate) fn renew(&mut self, ix: u32) {
+        let generation = &mut self.pool[ix].generation;
+        if *generation + 1 < MAX_GENERATION {
+            *generation += 1;
+        }
+    }
+
     /// The handle of a live record.
     #[inline]
     pub(crate) fn handle(&self, ix: u32) -> u64 {

@@ -11,7 +11,7 @@ use crate::engine::Core;
 use crate::engine::outbox::{AGAIN, IN_HAND, Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
-use crate::engine::timer::RequestRef;
+use crate::engine::timer::{Due, RequestRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Overflow, Raise, Target};
 use crate::protocol::encode;
@@ -23,11 +23,11 @@ use crate::protocol::kind::method;
 pub(crate) struct Gate {
     last: Option<Amount>,
     /// The progress event that is queued, to be replaced by the next one.
-    queued: u32,
+    pub(super) queued: u32,
     /// When the last one was queued.
     queued_ms: Option<u64>,
     /// One that came too soon, and waits for its time.
-    held: Option<String>,
+    pub(super) held: Option<String>,
 }
 
 impl Default for Gate {
@@ -143,7 +143,7 @@ impl Core {
             }
         }
         let to_open = self.progress_to_open(&report, raise)?;
-        if reached + to_open == 0 && self.requests.with_token(&report.token).is_empty() {
+        if reached + to_open == 0 && self.requests.with_token(&report.token).next().is_none() {
             self.counters.progress_refused += 1;
         }
         Ok(reached + to_open)
@@ -171,7 +171,7 @@ impl Core {
                     Target::Except(handle) => self.session_even_ending(handle).ok(),
                     _ => None,
                 };
-                let mut found = self.requests.with_token(token);
+                let mut found: Vec<u32> = self.requests.with_token(token).collect();
                 found.retain(|&ix| Some(self.requests[ix].session) != not);
                 if found.len() > 1 {
                     return Err(Error::invalid(format!(
@@ -215,7 +215,7 @@ impl Core {
                 self.count_merged(ix);
             } else {
                 let request = self.requests.reference(ix);
-                self.timers.set(due_ms, request);
+                self.timers.set(due_ms, Due::Progress(request));
             }
         } else {
             self.queue_progress(ix, body);
@@ -305,8 +305,7 @@ impl Core {
                 None => {
                     let home = self.sessions[ix].home;
                     if let Some(slot) = self.offer(home, event, Owner::OpenProgress) {
-                        let queued = &mut self.sessions[ix].rare_mut().open_progress;
-                        queued.insert(report.token.clone(), slot);
+                        self.sessions[ix].rare_mut().note_open_progress(&report.token, slot);
                         reached += 1;
                     }
                 }

@@ -27,9 +27,7 @@ impl Core {
     /// Applies the overflow policy until an event of that size fits, or says that it may not.
     pub(crate) fn make_room(&mut self, ix: u32, stream: u32, len: usize) -> bool {
         loop {
-            let is_engine_full =
-                self.events.bytes + ENTRY_BYTES > self.config.engine_max_queued_bytes;
-            if !is_engine_full && !self.sessions[ix].is_full(len) {
+            if !self.is_engine_full_for(ix) && !self.sessions[ix].is_full(len) {
                 return true;
             }
             match self.sessions[ix].overflow() {
@@ -39,7 +37,11 @@ impl Core {
                 }
                 Overflow::DropOldest => {
                     self.count_dropped(ix);
-                    if let Some(oldest) = self.out.oldest_droppable(stream) {
+                    // What passes to an ear was not asked for one by one; to a container it was.
+                    let or_passing = self.subs.is_ear(self.sessions[ix].own_sub);
+                    if self.sessions[ix].frames != 0
+                        && let Some(oldest) = self.out.oldest_droppable(stream, or_passing)
+                    {
                         self.discard(oldest);
                         continue;
                     }
@@ -52,6 +54,19 @@ impl Core {
             }
             return false;
         }
+    }
+
+    /// Whether the engine's total leaves no room for a session. A quarter of the total is kept for
+    /// sessions that hold little: those who do not read fill the rest, and stand in nobody's way.
+    fn is_engine_full_for(&self, ix: u32) -> bool {
+        let (held, limit) = (self.events.bytes + ENTRY_BYTES, self.config.engine_max_queued_bytes);
+        let reserve = limit / 4;
+        if held <= limit - reserve {
+            return false;
+        }
+        let session = &self.sessions[ix];
+        let of_session = u64::from(session.bytes) + u64::from(session.frames) * ENTRY_BYTES;
+        held > limit || of_session > reserve / self.sessions.len() as u64
     }
 
     pub(crate) fn count_dropped(&mut self, ix: u32) {
@@ -69,7 +84,8 @@ impl Core {
     /// Ends the sessions that overflowed, once no walk over sessions is under way.
     pub(crate) fn settle_lagging(&mut self) {
         while let Some(ix) = self.lagging.pop() {
-            if self.sessions.get(ix).is_some_and(|session| !session.is_ending()) {
+            // It may be gone by now, and another one have its place.
+            if self.sessions.get(ix).is_some_and(|it| it.is_lagging && !it.is_ending()) {
                 self.counters.lagged += 1;
                 self.end_session(ix, EndReason::Lagged);
             }
@@ -77,19 +93,19 @@ impl Core {
     }
 
     /// Queues a message that is never dropped: a response, an error, an acknowledgment, an end.
-    /// A client that lets too many of them lie is ended instead.
-    pub(crate) fn push_reply(&mut self, stream: u32, body: String, owner: Owner, lane: Lane) {
-        let ix = self.out.streams[stream].session;
-        // What was unread before decides: one large response is no sign of lagging.
-        let is_over = self.sessions[ix].reply_bytes > self.config.max_reply_bytes;
+    /// A client that lets too many of them lie is ended instead. Yields the entry.
+    pub(crate) fn push_reply(
+        &mut self,
+        stream: u32,
+        body: String,
+        owner: Owner,
+        lane: Lane,
+    ) -> u32 {
         let event = self.events.insert(body);
-        self.push_undroppable(stream, event, owner, lane);
-        if is_over && !self.sessions[ix].is_ending() {
-            self.lag(ix);
-        }
+        self.push_undroppable(stream, event, owner, lane)
     }
 
-    /// Queues an event that the caller holds and hands over.
+    /// The same for an event that the caller holds and hands over.
     pub(crate) fn push_undroppable(
         &mut self,
         stream: u32,
@@ -98,6 +114,12 @@ impl Core {
         lane: Lane,
     ) -> u32 {
         let ix = self.out.streams[stream].session;
+        // What was unread before decides: one large response is no sign of lagging.
+        if self.sessions[ix].reply_bytes > self.config.max_reply_bytes
+            && !self.sessions[ix].is_ending()
+        {
+            self.lag(ix);
+        }
         self.sessions[ix].reply_bytes += self.events.body(event).len() as u32;
         self.push_event(stream, event, owner, lane, 0)
     }
@@ -155,8 +177,10 @@ impl Core {
                 } else {
                     session.reply_bytes -= len;
                 }
-                if entry.owner == Owner::OpenProgress {
-                    session.rare_mut().open_progress.retain(|_, queued| *queued != slot);
+                match entry.owner {
+                    Owner::OpenProgress => session.rare_mut().forget_open_progress(slot),
+                    Owner::Subscription(sub) => self.subs.forget_ack(sub),
+                    Owner::Session | Owner::Request(_) => {}
                 }
                 self.events.release(entry.event);
                 self.out.slots.remove(slot);

@@ -1,10 +1,14 @@
 //! Raising a notice: walk the topic's links, skip those already queued, queue the others.
 
+use std::collections::HashSet;
+
 use crate::engine::Core;
+use crate::engine::event::ENTRY_BYTES;
 use crate::engine::notify::check_request_id;
 use crate::engine::outbox::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
 use crate::error::Result;
 use crate::params::{Raise, SessionId, Target};
+use crate::protocol::Level;
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::meta;
 
@@ -19,9 +23,9 @@ pub(crate) enum Audience<'a> {
 
 /// How many links a raising reached, and how many of them were queued already.
 #[derive(Clone, Copy, Debug, Default)]
-struct Reached {
-    matched: usize,
-    merged: usize,
+pub(crate) struct Reached {
+    pub(crate) matched: usize,
+    pub(crate) merged: usize,
 }
 
 impl Core {
@@ -54,14 +58,31 @@ impl Core {
             None => None,
         };
         self.counters.raised += 1;
-        let topic = match self.topics.find(kind, uri) {
-            Some(topic) => topic,
-            None if self.subs.ears.is_empty() => return Ok(0),
-            // Only open sessions that hear of every URI can want it.
-            None => self.topics.intern(kind, uri),
-        };
+        let is_contained = !self.containers_held(uri).is_empty();
+        let is_heard =
+            is_contained || !self.subs.ears.is_empty() || self.topics.find(kind, uri).is_some();
+        if !is_heard {
+            return Ok(0);
+        }
+        if self.debounce(kind, uri, raise.target, &context) {
+            let reached = self.would_reach(kind, uri, audience);
+            self.counters.matched += reached as u64;
+            return Ok(reached);
+        }
+        Ok(self.raise_now(kind, uri, audience, context))
+    }
+
+    /// Raises a notice that need not wait, with the members of its context.
+    pub(crate) fn raise_now(
+        &mut self,
+        kind: NoticeKind,
+        uri: &str,
+        audience: Audience<'_>,
+        context: Option<Box<str>>,
+    ) -> usize {
+        let topic = self.topics.intern(kind, uri);
         let context = context
-            .filter(|members| !members.is_empty())
+            .filter(|members| !members.is_empty() && self.has_room_for_context(members.len()))
             .map(|members| self.events.insert(members.into()));
         let mut reached = match (audience, context) {
             (Audience::All, None) => self.raise_to_all(topic),
@@ -69,6 +90,9 @@ impl Core {
         };
         if kind == NoticeKind::Resource {
             self.raise_to_ears(topic, audience, context, &mut reached);
+            // Only now: making room above may have let a topic go.
+            let containers = self.containers_held(uri);
+            self.raise_to_containers(topic, &containers, audience, context, &mut reached);
         }
         if let Some(context) = context {
             self.events.release(context);
@@ -76,7 +100,38 @@ impl Core {
         self.topics.release(topic);
         self.counters.matched += reached.matched as u64;
         self.counters.merged += reached.merged as u64;
-        Ok(reached.matched)
+        reached.matched
+    }
+
+    /// How many subscriptions a raising would reach.
+    fn would_reach(&self, kind: NoticeKind, uri: &str, audience: Audience<'_>) -> usize {
+        let exact = self.topics.find(kind, uri);
+        let mut subs = HashSet::new();
+        for topic in exact.into_iter().chain(self.containers_held(uri)) {
+            // What passes by a container does not make it one.
+            let unwanted = if Some(topic) == exact { MUTED } else { MUTED | PASSING };
+            let links = self.links_reached(topic, audience).into_iter();
+            let links = links.map(|slot| &self.out.slots[slot]).filter(|it| !it.is(unwanted));
+            subs.extend(links.map(|it| it.link().sub));
+        }
+        if kind == NoticeKind::Resource {
+            subs.extend(self.ears_reached(audience));
+        }
+        subs.len()
+    }
+
+    /// A notice is worth more than its context: where the engine's total leaves no room, it goes
+    /// without.
+    fn has_room_for_context(&mut self, len: usize) -> bool {
+        let limit = self.config.engine_max_queued_bytes;
+        let has_room = self.events.bytes + len as u64 + ENTRY_BYTES <= limit;
+        if !has_room && self.told.insert(String::from("context")) {
+            let text = format!(
+                "engine.max_queued_bytes ({limit}) is used up: notices go out without their context"
+            );
+            self.log(Level::Warning, "fanfare::notify", text);
+        }
+        has_room
     }
 
     /// The common case, in one pass over the topic's links.
@@ -139,9 +194,20 @@ impl Core {
         context: Option<u32>,
         reached: &mut Reached,
     ) {
-        if self.topics[topic].passing as usize == self.subs.ears.len() {
+        let is_covered = self.topics[topic].passing as usize == self.subs.ears.len();
+        // Passing links of containers count too, where there are such.
+        if self.subs.ears.is_empty() || is_covered && !self.config.match_segments {
             return;
         }
+        for sub in self.ears_reached(audience) {
+            if self.find_link(sub, topic).is_none() {
+                self.raise_passing(sub, topic, context, reached);
+            }
+        }
+    }
+
+    /// The ears of an audience.
+    fn ears_reached(&self, audience: Audience<'_>) -> Vec<u32> {
         let own_sub = |ix: u32| self.sessions[ix].own_sub;
         let subs: Vec<u32> = match audience {
             Audience::All => self.subs.ears.clone(),
@@ -153,16 +219,12 @@ impl Core {
                 self.principals.sessions(name).iter().map(|&ix| own_sub(ix)).collect()
             }
         };
-        for sub in subs {
-            if self.subs.is_ear(sub) && self.find_link(sub, topic).is_none() {
-                self.raise_passing(sub, topic, context, reached);
-            }
-        }
+        subs.into_iter().filter(|&sub| self.subs.is_ear(sub)).collect()
     }
 
     /// The links of a topic that an audience leaves: found from the sessions where those are
     /// named, so that the cost does not grow with the topic.
-    fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
+    pub(crate) fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
         let of_session = |ix: u32| {
             let subs = self.subs.of_session(&self.sessions[ix]).into_iter();
             subs.filter_map(|sub| self.find_link(sub, topic))
@@ -184,7 +246,7 @@ impl Core {
         self.out.streams[self.out.slots[slot].stream].session
     }
 
-    fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
+    pub(crate) fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
         let record = &mut self.out.slots[slot];
         if record.is(MUTED) {
             return;

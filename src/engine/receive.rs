@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
-use crate::engine::outbox::{HELD, Lane, Owner};
+use crate::engine::handshake::requested_version;
+use crate::engine::outbox::{Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::request::NewRequest;
 use crate::engine::session::{Phase, Rules};
@@ -18,15 +19,15 @@ use crate::protocol::id::Id;
 use crate::protocol::kind::{self, method};
 use crate::protocol::message::{self, Fault, Message};
 use crate::protocol::meta::{self, RequestMeta};
-use crate::protocol::{Capabilities, Level, Revision, code, encode};
+use crate::protocol::{Level, Revision, code, encode};
 
 const TARGET: &str = "fanfare::receive";
 
 /// Where a message came in.
 #[derive(Clone, Copy)]
-struct Via {
-    session: u32,
-    stream: u32,
+pub(crate) struct Via {
+    pub(crate) session: u32,
+    pub(crate) stream: u32,
 }
 
 /// A client's message as far as it reads without knowing whose it is. Reading takes time in
@@ -172,7 +173,7 @@ impl Core {
 
     // ---- answers ----
 
-    fn answer(&mut self, via: Via, body: String) -> Disposition {
+    pub(crate) fn answer(&mut self, via: Via, body: String) -> Disposition {
         self.push_reply(via.stream, body, Owner::Session, Lane::Control);
         self.finish_if_answered(via.stream);
         Disposition::Handled
@@ -313,7 +314,13 @@ impl Core {
         self.sessions[ix].rules = if request_meta.is_modern() || name == method::DISCOVER {
             // A version that is not served is refused; the client may yet choose an older era.
             let is_served = request_meta.version().is_none_or(|version| version == served.as_str());
-            if is_served { Rules::Modern } else { Rules::Undecided }
+            if is_served {
+                // R57: nor does what was said before count for them.
+                self.sessions[ix].forget_types();
+                Rules::Modern
+            } else {
+                Rules::Undecided
+            }
         } else {
             Rules::Legacy { revision: Revision::LATEST_LEGACY, phase: Phase::Greeting }
         };
@@ -494,70 +501,6 @@ impl Core {
         self.sessions[via.session].level = level;
         self.answer_empty(via, id)
     }
-
-    // ---- the handshake ----
-
-    fn receive_initialize(&mut self, via: Via, id: Id, params: Option<&str>) -> Disposition {
-        if !self.config.answer_initialize {
-            let new = NewRequest { id, token: None, level: None, is_initialize: true };
-            self.begin_request(via.session, via.stream, new);
-            return Disposition::Pass;
-        }
-        let revision = requested_version(params)
-            .and_then(|text| Revision::parse(&text))
-            .filter(|revision| revision.is_legacy())
-            .unwrap_or(Revision::LATEST_LEGACY);
-        let config = &self.config;
-        let result = format!(
-            r#"{{"protocolVersion":"{revision}","capabilities":{},"serverInfo":{}{}}}"#,
-            config.capabilities,
-            config.server_info,
-            instructions_member(&config.instructions)
-        );
-        self.answer(via, encode::result(&id, &result));
-        self.adopt_handshake(via.session, &result);
-        Disposition::Handled
-    }
-
-    /// The result of `initialize` is on its way: it says what the session may be sent.
-    pub(crate) fn adopt_handshake(&mut self, ix: u32, result: &str) {
-        let Rules::Legacy { revision, phase: Phase::Greeting } = self.sessions[ix].rules else {
-            return;
-        };
-        #[derive(Deserialize)]
-        struct Result<'a> {
-            #[serde(rename = "protocolVersion")]
-            version: Option<String>,
-            #[serde(borrow)]
-            capabilities: Option<&'a RawValue>,
-        }
-        let Ok(read) = serde_json::from_str::<Result<'_>>(result) else { return };
-        let revision = read
-            .version
-            .and_then(|text| Revision::parse(&text))
-            .filter(|revision| revision.is_legacy())
-            .unwrap_or(revision);
-        let capabilities =
-            read.capabilities.and_then(|raw| Capabilities::from_json(raw.get()).ok());
-        let session = &mut self.sessions[ix];
-        if let Some(capabilities) = capabilities {
-            session.capabilities = capabilities;
-        }
-        session.rules = Rules::Legacy { revision, phase: Phase::Answered };
-        self.follow_rules(ix);
-        debug_assert!(self.out.streams[self.sessions[ix].home].is(HELD));
-    }
-
-    fn discovery(&self) -> String {
-        let config = &self.config;
-        format!(
-            r#"{{"resultType":"complete","supportedVersions":["{}"],"capabilities":{}{},"ttlMs":0,"cacheScope":"public","_meta":{{"io.modelcontextprotocol/serverInfo":{}}}}}"#,
-            Revision::MODERN,
-            config.capabilities,
-            instructions_member(&config.instructions),
-            config.server_info
-        )
-    }
 }
 
 /// Requests that the engine answers itself in an era with batches.
@@ -576,21 +519,4 @@ fn is_answered(name: &str) -> bool {
 
 fn is_own_notification(name: &str) -> bool {
     matches!(name, method::TYPES_SUBSCRIBE | method::TYPES_UNSUBSCRIBE)
-}
-
-fn instructions_member(instructions: &str) -> String {
-    if instructions.is_empty() {
-        return String::new();
-    }
-    format!(r#","instructions":{}"#, encode::string(instructions))
-}
-
-/// The version that an `initialize` asks for.
-fn requested_version(params: Option<&str>) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Params {
-        #[serde(rename = "protocolVersion")]
-        version: String,
-    }
-    serde_json::from_str::<Params>(params?).ok().map(|params| params.version)
 }

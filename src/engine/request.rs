@@ -11,9 +11,10 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::engine::Core;
-use crate::engine::outbox::{Body, Lane, Owner};
+use crate::engine::outbox::{Body, EventEntry, Lane, Owner};
 use crate::engine::pool::{NONE, Pool};
 use crate::engine::progress::Gate;
 use crate::engine::timer::RequestRef;
@@ -34,9 +35,13 @@ pub(crate) struct Request {
     /// Tells it from another one that takes its index later.
     serial: u64,
     /// The chain of what is queued of it.
-    first: u32,
-    last: u32,
-    session_next: u32,
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) session_next: u32,
+    session_prev: u32,
+    /// The requests of all sessions that have the same token.
+    token_next: u32,
+    token_prev: u32,
 }
 
 /// What a request says of itself.
@@ -50,9 +55,11 @@ pub(crate) struct NewRequest {
 
 #[derive(Debug)]
 pub(crate) struct Requests {
-    requests: Pool<Request>,
-    ids: HashTable<u32>,
-    tokens: HashTable<u32>,
+    pub(super) requests: Pool<Request>,
+    pub(super) ids: HashTable<u32>,
+    pub(super) tokens: HashTable<u32>,
+    /// By token alone: the newest request that has it, from which the others are chained.
+    by_token: HashTable<u32>,
     hasher: RandomState,
     serial: u64,
 }
@@ -63,6 +70,7 @@ impl Requests {
             requests: Pool::new(),
             ids: HashTable::new(),
             tokens: HashTable::new(),
+            by_token: HashTable::new(),
             hasher: RandomState::default(),
             serial: 0,
         }
@@ -100,9 +108,60 @@ impl Requests {
     }
 
     /// Every request with that token, whosever it is.
-    pub(crate) fn with_token(&self, token: &Id) -> Vec<u32> {
-        let requests = self.requests.iter();
-        requests.filter(|(_, r)| r.token.as_ref() == Some(token)).map(|(ix, _)| ix).collect()
+    pub(crate) fn with_token(&self, token: &Id) -> impl Iterator<Item = u32> {
+        let has_it = |&ix: &u32| self.requests[ix].token.as_ref() == Some(token);
+        let mut at = self.by_token.find(self.hash_of_token(token), has_it).copied();
+        std::iter::from_fn(move || {
+            let ix = at?;
+            let next = self.requests[ix].token_next;
+            at = (next != NONE).then_some(next);
+            Some(ix)
+        })
+    }
+
+    fn hash_of_token(&self, token: &Id) -> u64 {
+        self.hasher.hash_one(token.as_json())
+    }
+
+    /// Chains a request to those that have the same token.
+    fn join_token(&mut self, ix: u32) {
+        let Self { requests, by_token, hasher, .. } = self;
+        let Some(token) = &requests[ix].token else { return };
+        let hash = hasher.hash_one(token.as_json());
+        let of = |ix: u32| requests[ix].token.as_ref().expect("only requests with one are in it");
+        let entry = by_token.entry(
+            hash,
+            |&other| of(other) == token,
+            |&other| hasher.hash_one(of(other).as_json()),
+        );
+        match entry {
+            Entry::Vacant(entry) => drop(entry.insert(ix)),
+            Entry::Occupied(mut entry) => {
+                let next = std::mem::replace(entry.get_mut(), ix);
+                requests[ix].token_next = next;
+                requests[next].token_prev = ix;
+            }
+        }
+    }
+
+    /// Undoes that, for a request that has been taken out.
+    fn leave_token(&mut self, ix: u32, request: &Request) {
+        let Some(token) = &request.token else { return };
+        let (next, prev) = (request.token_next, request.token_prev);
+        if next != NONE {
+            self.requests[next].token_prev = prev;
+        }
+        if prev != NONE {
+            self.requests[prev].token_next = next;
+        } else if let Ok(mut entry) =
+            self.by_token.find_entry(self.hasher.hash_one(token.as_json()), |&head| head == ix)
+        {
+            if next == NONE {
+                entry.remove();
+            } else {
+                *entry.get_mut() = next;
+            }
+        }
     }
 
     /// The request of a reference, unless it has gone.
@@ -131,11 +190,13 @@ impl Requests {
             };
             tokens.insert_unique(by_token(&ix), ix, by_token);
         }
+        self.join_token(ix);
         ix
     }
 
     fn remove(&mut self, ix: u32) -> Request {
         let request = self.requests.remove(ix);
+        self.leave_token(ix, &request);
         let hash = self.hasher.hash_one((request.session, request.id.as_json()));
         if let Ok(entry) = self.ids.find_entry(hash, |&other| other == ix) {
             entry.remove();
@@ -198,9 +259,15 @@ impl Core {
             first: NONE,
             last: NONE,
             session_next: self.sessions[session].requests,
+            session_prev: NONE,
+            token_next: NONE,
+            token_prev: NONE,
         };
         let ix = self.requests.insert(request);
-        self.sessions[session].requests = ix;
+        let newer_than = std::mem::replace(&mut self.sessions[session].requests, ix);
+        if newer_than != NONE {
+            self.requests[newer_than].session_prev = ix;
+        }
         self.expect_answer(stream);
     }
 
@@ -208,10 +275,9 @@ impl Core {
     /// nothing comes after it (R18). Yields the stream for the response, if it is still there.
     pub(crate) fn complete_request(&mut self, ix: u32) -> u32 {
         self.flush_held_progress(ix);
-        for slot in self.chain(ix) {
-            self.out.unlink(slot);
+        for slot in self.out.in_order(self.chain(ix)) {
             self.own_by_session(slot);
-            self.out.push(slot, Lane::Control);
+            self.out.requeue(slot, Lane::Control);
         }
         self.remove_request(ix)
     }
@@ -229,15 +295,14 @@ impl Core {
 
     fn remove_request(&mut self, ix: u32) -> u32 {
         let request = self.requests.remove(ix);
-        let head = self.sessions[request.session].requests;
-        if head == ix {
-            self.sessions[request.session].requests = request.session_next;
+        let (next, prev) = (request.session_next, request.session_prev);
+        if prev == NONE {
+            self.sessions[request.session].requests = next;
         } else {
-            let mut at = head;
-            while self.requests[at].session_next != ix {
-                at = self.requests[at].session_next;
-            }
-            self.requests[at].session_next = request.session_next;
+            self.requests[prev].session_next = next;
+        }
+        if next != NONE {
+            self.requests[next].session_prev = prev;
         }
         if request.stream != NONE {
             self.out.streams[request.stream].open_requests -= 1;
@@ -288,9 +353,30 @@ impl Core {
         }
     }
 
-    /// What is queued outlives its request.
+    /// An event has gone to the end of its lane, and goes to the end of its request's chain.
+    pub(crate) fn chain_to_end(&mut self, slot: u32) {
+        let Some(EventEntry { owner: Owner::Request(ix), .. }) = self.out.slots[slot].event()
+        else {
+            return;
+        };
+        let queued = self.requests[ix].gate.queued;
+        self.chain_remove(slot);
+        if let Body::Event(entry) = &mut self.out.slots[slot].body {
+            entry.owner_next = NONE;
+        }
+        self.chain_push(ix, slot);
+        self.requests[ix].gate.queued = queued;
+    }
+
+    /// What is queued outlives what it belongs to.
     pub(crate) fn own_by_session(&mut self, slot: u32) {
         self.chain_remove(slot);
+        match self.out.slots[slot].event().map(|entry| entry.owner) {
+            // It is the session's already.
+            Some(Owner::OpenProgress) => return,
+            Some(Owner::Subscription(sub)) => self.subs.forget_ack(sub),
+            _ => {}
+        }
         if let Body::Event(entry) = &mut self.out.slots[slot].body {
             entry.owner = Owner::Session;
             entry.owner_next = NONE;

@@ -55,7 +55,17 @@ impl Core {
         let ix = self.out.streams[stream].session;
         match self.out.streams[stream].kind {
             StreamKind::Duplex => self.disconnect(ix),
-            StreamKind::Standalone => self.out.set_flags(stream, DETACHED, NAMED),
+            StreamKind::Standalone => {
+                self.out.set_flags(stream, DETACHED, NAMED);
+                // Whoever opens it next gets a handle of their own: that of this connection, which
+                // may be closed late or twice, is stale.
+                self.out.streams.renew(stream);
+                if self.sessions[ix].is_ending() {
+                    // Nobody will.
+                    self.empty_stream(stream);
+                    self.bury_if_drained(ix);
+                }
+            }
             StreamKind::Request | StreamKind::Listen => {
                 let is_modern = self.sessions[ix].rules == Rules::Modern;
                 let requests = self.requests.of_session(self.sessions[ix].requests);

@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 
 use crate::engine::Core;
 use crate::engine::outbox::{
-    Body, CONTEXT, EventEntry, Lane, Link, MUTED, Owner, PASSING, QUEUED, Slot,
+    AGAIN, Body, CONTEXT, EventEntry, Lane, Link, MUTED, Owner, PASSING, QUEUED, Slot,
 };
 use crate::engine::pool::{HandleKind, NONE, Slab};
 use crate::engine::session::{Rules, Session, closing_frame};
@@ -31,27 +31,30 @@ use crate::protocol::kind::NoticeKind;
 pub(crate) struct Subscription {
     pub(crate) session: u32,
     pub(crate) stream: u32,
-    links: u32,
+    pub(super) links: u32,
     /// Links to URIs among them, passing ones not counted.
-    uris: u32,
-    session_next: u32,
-    ears_pos: u32,
+    pub(super) uris: u32,
+    pub(super) session_next: u32,
+    pub(super) session_prev: u32,
+    pub(super) ears_pos: u32,
+    /// Its acknowledgment, while that is queued.
+    pub(super) ack: u32,
     /// The id of the listen.
     pub(crate) id: Option<Id>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
-    subs: Slab<Subscription>,
+    pub(super) subs: Slab<Subscription>,
     /// Links by (subscription, topic).
-    pairs: HashTable<u32>,
+    pub(super) pairs: HashTable<u32>,
     /// Listens by (session, id).
-    listens: HashTable<u32>,
+    pub(super) listens: HashTable<u32>,
     /// Own subscriptions that hear of every URI.
     pub(crate) ears: Vec<u32>,
     hasher: RandomState,
     /// URIs that own subscriptions hold.
-    uris: u64,
+    pub(super) uris: u64,
 }
 
 impl Subscriptions {
@@ -107,6 +110,11 @@ impl Subscriptions {
         self.listens.find(hash, is_it).copied()
     }
 
+    /// The acknowledgment of a listen has left the outbox, or outlives the listen.
+    pub(crate) fn forget_ack(&mut self, sub: u32) {
+        self.subs[sub].ack = NONE;
+    }
+
     fn hash(&self, key: impl Hash) -> u64 {
         self.hasher.hash_one(key)
     }
@@ -140,10 +148,15 @@ impl Core {
             links: NONE,
             uris: 0,
             session_next: self.sessions[ix].listens,
+            session_prev: NONE,
             ears_pos: NONE,
+            ack: NONE,
             id: Some(id.clone()),
         });
-        self.sessions[ix].listens = sub;
+        let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);
+        if newer_than != NONE {
+            self.subs.subs[newer_than].session_prev = sub;
+        }
         self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
@@ -153,7 +166,8 @@ impl Core {
             hasher.hash_one((record.session, id.as_json()))
         });
         let ack = encode::acknowledged(&id, &honoured.to_json());
-        self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
+        let ack = self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
+        self.subs.subs[sub].ack = ack;
         let handle = self.subs.subs.handle(sub);
         let is_empty = honoured.topics.is_empty();
         for (kind, name) in &honoured.topics {
@@ -206,29 +220,24 @@ impl Core {
     ) -> Result<()> {
         let sub = self.subs.subs.resolve(handle.0).ok_or_else(|| Error::gone("subscription"))?;
         self.end_subscription_ix(sub, reason);
+        self.settle_lagging();
         Ok(())
     }
 
-    /// Ends a listen. Graceful: what is queued of it goes out first, then the result (R48). Any
-    /// other reason drops what is queued, so that nothing follows the end (R47).
+    /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
+    /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
     pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
         let (stream, id) = (self.subs[sub].stream, self.subs[sub].id.clone());
         let ix = self.subs[sub].session;
-        if reason.is_graceful() {
+        if reason.keeps_queue() {
             // Its waiting notices move behind its acknowledgment, in their order.
-            for slot in self.out.lane(stream, Lane::Main) {
-                if matches!(&self.out.slots[slot].body, Body::Link(link) if link.sub == sub) {
-                    self.materialise(slot);
-                    self.out.unlink(slot);
-                    self.out.push(slot, Lane::Control);
-                }
+            for slot in self.out.in_order(self.queued_links(sub)) {
+                self.materialise(slot);
+                self.out.requeue(slot, Lane::Control);
             }
-            for slot in self.out.lane(stream, Lane::Control) {
-                if let Body::Event(entry) = &mut self.out.slots[slot].body
-                    && entry.owner == Owner::Subscription(sub)
-                {
-                    entry.owner = Owner::Session;
-                }
+            let ack = self.subs[sub].ack;
+            if ack != NONE {
+                self.own_by_session(ack);
             }
         }
         self.remove_subscription(sub);
@@ -252,7 +261,9 @@ impl Core {
             links: NONE,
             uris: 0,
             session_next: NONE,
+            session_prev: NONE,
             ears_pos: NONE,
+            ack: NONE,
             id: None,
         });
         self.sessions[ix].own_sub = sub;
@@ -302,7 +313,8 @@ impl Core {
         } else if !hears_all && pos != NONE {
             self.forget_ear(sub);
             for slot in self.links_of(sub) {
-                if self.out.slots[slot].is(PASSING) {
+                let record = &self.out.slots[slot];
+                if record.is(PASSING) && !self.is_contained(sub, record.link().topic) {
                     self.remove_link(slot);
                 }
             }
@@ -389,16 +401,19 @@ impl Core {
         self.subs.subs[sub].uris -= 1;
         self.subs.uris -= 1;
         self.remove_link(slot);
+        self.retract_contained(sub, uri);
         self.follow_ears(ix);
         true
     }
 
     pub(crate) fn subscriber_count(&self, uri: &str) -> usize {
-        let named = self.topics.find(NoticeKind::Resource, uri).map_or(0, |topic| {
+        let exact = self.topics.find(NoticeKind::Resource, uri);
+        let topics = exact.into_iter().chain(self.containers_held(uri));
+        let named = topics.map(|topic| {
             let topic = &self.topics[topic];
             topic.links.len() - topic.passing as usize
         });
-        named + self.subs.ears.len()
+        named.sum::<usize>() + self.subs.ears.len()
     }
 
     /// Forgets a subscription with its links and whatever is queued of it.
@@ -414,28 +429,24 @@ impl Core {
             self.subs.subs.remove(sub);
             return;
         };
-        for slot in self.out.lane(stream, Lane::Control) {
-            let owner = self.out.slots[slot].event().map(|entry| entry.owner);
-            if owner == Some(Owner::Subscription(sub)) {
-                self.discard(slot);
-            }
+        let ack = self.subs[sub].ack;
+        if ack != NONE {
+            self.discard(ack);
         }
         let hash = self.subs.hash((ix, id.as_json()));
         if let Ok(entry) = self.subs.listens.find_entry(hash, |&other| other == sub) {
             entry.remove();
         }
         self.out.streams[stream].open_requests -= 1;
-        let next = self.subs[sub].session_next;
-        let mut at = self.sessions[ix].listens;
-        if at == sub {
-            self.sessions[ix].listens = next;
+        let Subscription { session_next, session_prev, .. } = self.subs.subs.remove(sub);
+        if session_prev == NONE {
+            self.sessions[ix].listens = session_next;
         } else {
-            while self.subs[at].session_next != sub {
-                at = self.subs[at].session_next;
-            }
-            self.subs.subs[at].session_next = next;
+            self.subs.subs[session_prev].session_next = session_next;
         }
-        self.subs.subs.remove(sub);
+        if session_next != NONE {
+            self.subs.subs[session_next].session_prev = session_prev;
+        }
     }
 
     // ---- links ----
@@ -454,6 +465,20 @@ impl Core {
             at = self.out.slots[at].link().sub_next;
         }
         found
+    }
+
+    /// The links of a subscription that are queued, in the order of the outbox. The lane is looked
+    /// through only if there is an order to be found.
+    fn queued_links(&self, sub: u32) -> Vec<u32> {
+        let mut queued = self.links_of(sub);
+        queued.retain(|&slot| self.out.slots[slot].is(QUEUED));
+        if queued.len() > 1 {
+            queued = self.out.lane(self.subs[sub].stream, Lane::Main);
+            queued.retain(
+                |&slot| matches!(&self.out.slots[slot].body, Body::Link(link) if link.sub == sub),
+            );
+        }
+        queued
     }
 
     pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u8) -> u32 {
@@ -541,7 +566,10 @@ impl Core {
     /// Turns a queued notice into an event with the same text, so that it can outlive its link.
     fn materialise(&mut self, slot: u32) {
         let text = self.pieces(slot).to_text();
-        let stream = self.out.slots[slot].stream;
+        let record = &self.out.slots[slot];
+        let (stream, link) = (record.stream, record.link());
+        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
+        self.out.streams[stream].merged += u64::from(merged);
         self.drop_context(slot);
         self.detach_link(slot);
         let session = self.out.streams[stream].session;
@@ -558,6 +586,9 @@ impl Core {
                     match &self.out.slots[slot].body {
                         Body::Link(_) => self.materialise(slot),
                         Body::Event(_) => self.own_by_session(slot),
+                    }
+                    if self.out.slots[slot].is(AGAIN) {
+                        self.out.requeue(slot, lane);
                     }
                 }
             }

@@ -1,10 +1,21 @@
 //! What is due when.
 //!
-//! Invariant: `next` is a time at which something may be due, never later than it is. A timer
-//! that was set for a request that has gone is passed over when its time comes.
+//! Invariant: `next` is a time at which something may be due, never later than it is. What was
+//! set for a request that has gone is passed over when its time comes.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+
+use crate::engine::debounce::Key;
+
+/// Something to do at its time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// Progress of a request was held back.
+    Progress(RequestRef),
+    /// The interval of a topic is over.
+    Debounce(Key),
+}
 
 /// Names a request so that one that took its place is not mistaken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,21 +25,31 @@ pub(crate) struct RequestRef {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Timers(BinaryHeap<Reverse<(u64, RequestRef)>>);
+pub(crate) struct Timers {
+    /// By time, and at the same time in the order in which they were set.
+    heap: BinaryHeap<Reverse<(u64, u64, Due)>>,
+    serial: u64,
+}
 
 impl Timers {
-    pub(crate) fn set(&mut self, due_ms: u64, request: RequestRef) {
-        self.0.push(Reverse((due_ms, request)));
+    pub(crate) fn set(&mut self, due_ms: u64, due: Due) {
+        self.serial += 1;
+        self.heap.push(Reverse((due_ms, self.serial, due)));
     }
 
     pub(crate) fn next(&self) -> Option<u64> {
-        self.0.peek().map(|Reverse((due_ms, _))| *due_ms)
+        self.heap.peek().map(|Reverse((due_ms, ..))| *due_ms)
     }
 
-    pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<RequestRef> {
+    pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<Due> {
         if self.next()? > now_ms {
             return None;
         }
-        self.0.pop().map(|Reverse((_, request))| request)
+        self.heap.pop().map(|Reverse((.., due))| due)
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Due> {
+        self.heap.iter().map(|Reverse((.., due))| due)
     }
 }

@@ -26,8 +26,8 @@ pub(crate) struct Topic {
 
 #[derive(Debug)]
 pub(crate) struct Topics {
-    topics: Pool<Topic>,
-    names: HashTable<u32>,
+    pub(super) topics: Pool<Topic>,
+    pub(super) names: HashTable<u32>,
     hasher: RandomState,
 }
 
@@ -49,7 +49,8 @@ impl Topics {
         self.find_escaped(&encode::escaped(uri))
     }
 
-    fn find_escaped(&self, name: &str) -> Option<u32> {
+    /// The topic of a URI that stands as in a JSON string.
+    pub(crate) fn find_escaped(&self, name: &str) -> Option<u32> {
         let hash = self.hasher.hash_one(name);
         self.names.find(hash, |&ix| self.topics[ix].name() == name).copied()
     }
@@ -92,7 +93,7 @@ impl Topics {
 
 impl Topic {
     /// The URI of a topic that has one.
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         encode::uri_of_tail(&self.tail)
     }
 

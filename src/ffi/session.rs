@@ -228,10 +228,12 @@ pub(super) fn end_reason(number: u32) -> Result<EndReason, Failure> {
     choice("reason", number, &END_REASONS)
 }
 
-/// Says goodbye; reason is one of FANFARE_END_... With FANFARE_END_GRACEFUL and
-/// FANFARE_END_SHUTDOWN, what is queued and the protocol's closing frames can still be drained;
-/// with any other, what is queued is dropped, and the session's listens end with an error. After
-/// its last frame the session is gone.
+/// Says goodbye; reason is one of FANFARE_END_... What is queued and the protocol's closing frames
+/// can still be drained: the results of the session's listens for FANFARE_END_GRACEFUL and
+/// FANFARE_END_SHUTDOWN, errors that name the reason for FANFARE_END_LIMIT and
+/// FANFARE_END_REVOKED. FANFARE_END_LAGGED drops what is queued and leaves the errors;
+/// FANFARE_END_CANCELLED and FANFARE_END_DISCONNECTED leave nothing. After its last frame the
+/// session is gone.
 ///
 /// Any thread, callbacks included.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_INVALID_ARGUMENT: no such reason.

@@ -108,10 +108,10 @@ pub unsafe extern "C" fn fanfare_subscription_find(
     })
 }
 
-/// Ends a subscription; reason is one of FANFARE_END_... With FANFARE_END_GRACEFUL and
-/// FANFARE_END_SHUTDOWN what is queued of it goes out first, then its result; with
-/// FANFARE_END_CANCELLED and FANFARE_END_DISCONNECTED nothing more does; with any other, an error
-/// that names the reason.
+/// Ends a subscription; reason is one of FANFARE_END_... What is queued of it goes out first, then
+/// its result (FANFARE_END_GRACEFUL, FANFARE_END_SHUTDOWN) or an error that names the reason
+/// (FANFARE_END_LIMIT, FANFARE_END_REVOKED). With FANFARE_END_LAGGED the error only, and with
+/// FANFARE_END_CANCELLED and FANFARE_END_DISCONNECTED nothing more goes out.
 ///
 /// Any thread, callbacks included.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_INVALID_ARGUMENT: no such reason.

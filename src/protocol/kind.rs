@@ -3,7 +3,7 @@
 use crate::protocol::Revision;
 
 /// A kind of notice: something that can change, told without content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum NoticeKind {
     ToolList,
@@ -95,9 +95,27 @@ impl Route {
             | method::ACKNOWLEDGED
             | method::TYPES_SUBSCRIBE
             | method::TYPES_UNSUBSCRIBE => Self::Reserved,
+            name if is_request(name) => Self::Reserved,
             _ => Self::Event(Admission::Any),
         }
     }
+}
+
+/// Whether a method is a request of the protocol's, which must not go out as a notification (R3).
+pub(crate) fn is_request(name: &str) -> bool {
+    const OTHERS: [&str; 4] = [method::INITIALIZE, method::PING, method::DISCOVER, method::LISTEN];
+    const PREFIXES: [&str; 9] = [
+        "tools/",
+        "resources/",
+        "prompts/",
+        "logging/",
+        "completion/",
+        "sampling/",
+        "roots/",
+        "elicitation/",
+        "tasks/",
+    ];
+    OTHERS.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Requests of older revisions that 2026-07-28 took away (R61).

@@ -11,6 +11,7 @@ mod level;
 pub(crate) mod message;
 pub(crate) mod meta;
 mod revision;
+pub(crate) mod uri;
 
 pub use capabilities::Capabilities;
 pub use level::Level;

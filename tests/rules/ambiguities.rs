@@ -20,6 +20,25 @@ fn g01_the_result_alone_ends_a_listen() {
 }
 
 #[test]
+fn g02_a_subscription_covers_what_lies_below_if_the_host_says_so() {
+    for (setting, covers) in [("exact", false), ("segments", true)] {
+        let engine = engine(&[("resources.match", setting)]);
+        let modern = open(&engine, Profile::Modern);
+        let old = open(&engine, legacy(Revision::V2025_11_25));
+        asked(&engine, modern, &listen("1", r#"{"resourceSubscriptions":["file:///a"]}"#));
+        asked(&engine, old, &subscribe("1", "file:///a/"));
+        for uri in ["file:///ab", "file:///a/b", "file:///"] {
+            engine.notify_resource_updated(uri, &Raise::ALL).unwrap();
+        }
+        // The URI that changed, under the id of the listen that covers it.
+        let below = if covers { vec!["file:///a/b"] } else { Vec::new() };
+        let as_tagged: Vec<String> = below.iter().map(|uri| tagged("1", uri)).collect();
+        let as_told: Vec<String> = below.iter().map(|uri| updated(uri)).collect();
+        assert_eq!((frames(&engine, modern), frames(&engine, old)), (as_tagged, as_told));
+    }
+}
+
+#[test]
 fn g03_uris_are_compared_byte_by_byte_and_count_once() {
     let engine = engine(&[]);
     let session = open(&engine, Profile::Modern);
@@ -51,6 +70,25 @@ fn g05_waiting_notices_merge_and_the_last_is_kept() {
             assert_eq!(frames(&engine, session), [notice.as_str()], "{revision}");
         }
     }
+}
+
+#[test]
+fn g05_an_interval_merges_too_and_keeps_the_last() {
+    let engine = engine(&[("debounce.tool_list_ms", "100")]);
+    let session = open(&engine, legacy(Revision::V2025_11_25));
+    let tools = notification("notifications/tools/list_changed", "");
+    engine.advance(1000).unwrap();
+    let mut told_at = Vec::new();
+    for now_ms in 1000..1300 {
+        engine.advance(now_ms).unwrap();
+        if now_ms <= 1150 {
+            engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+        }
+        let got = frames(&engine, session);
+        assert!(got.iter().all(|frame| *frame == tools), "{got:?}");
+        told_at.extend(got.iter().map(|_| now_ms));
+    }
+    assert_eq!(told_at, [1000, 1100, 1200], "at once, by the interval, and the last");
 }
 
 #[test]

@@ -267,7 +267,8 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "", Partly("a `cancelled` before it, as an option for stdio"), ["g01_the_result_alone_ends_a_listen"];
     2 "Does a subscription cover what lies below its URI?",
         "No: exactly that URI.",
-        "", Partly("an option that it does"), ["r43_only_the_uris_that_are_named", "r24_updates_go_to_those_who_subscribed_to_that_uri"];
+        "`resources.match=segments` covers what lies below it by path segments",
+        Engine, ["g02_a_subscription_covers_what_lies_below_if_the_host_says_so", "r43_only_the_uris_that_are_named", "r24_updates_go_to_those_who_subscribed_to_that_uri"];
     3 "When are two URIs the same?",
         "When their bytes are. One that stands twice counts once; the acknowledgment spells them as the client did.",
         "", Engine, ["g03_uris_are_compared_byte_by_byte_and_count_once"];
@@ -276,7 +277,7 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "", Partly("templates for a host"), [];
     5 "May notices be merged?",
         "Those that still wait, yes; the last one is never lost, and none merges across the acknowledgment.",
-        "", Engine, ["g05_waiting_notices_merge_and_the_last_is_kept", "g14_nothing_is_missed_from_the_acknowledgment_on"];
+        "the keys of `debounce.` merge over an interval", Engine, ["g05_waiting_notices_merge_and_the_last_is_kept", "g05_an_interval_merges_too_and_keeps_the_last", "g14_nothing_is_missed_from_the_acknowledgment_on"];
     6 "In which order do notifications leave?",
         "As they were raised, on each stream. Responses may overtake what is not theirs.",
         "", Engine, ["g06_what_is_raised_first_leaves_first_and_answers_may_overtake"];

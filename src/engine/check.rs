@@ -1,0 +1,325 @@
+//! Every invariant of the engine, checked from the outside of each part, and random operations
+//! that try to break one.
+
+mod random;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::engine::Core;
+use crate::engine::outbox::{
+    AGAIN, BUSY, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, PAUSED,
+    PUSHED, QUEUED, READY,
+};
+use crate::engine::pool::NONE;
+use crate::engine::session::Rules;
+use crate::engine::timer::Due;
+use crate::protocol::kind::NoticeKind;
+
+impl Core {
+    /// Panics unless every invariant holds.
+    pub(crate) fn check(&self) {
+        self.check_lanes();
+        self.check_ready();
+        self.check_sessions();
+        self.check_subscriptions();
+        self.check_topics();
+        self.check_events();
+        self.check_requests();
+        assert!(self.lagging.is_empty(), "who lags is ended with the call that found it");
+    }
+
+    fn check_lanes(&self) {
+        let mut found = HashSet::new();
+        for ix in self.out.streams.indices() {
+            let stream = &self.out.streams[ix];
+            let mut count = 0;
+            for (lane, queue) in [(Lane::Control, stream.control), (Lane::Main, stream.main)] {
+                let mut before = NONE;
+                let mut first_droppable = NONE;
+                for slot in self.out.lane(ix, lane) {
+                    let record = &self.out.slots[slot];
+                    assert!(found.insert(slot), "a slot is in one lane");
+                    assert!(record.is(QUEUED));
+                    assert_eq!(record.is(CONTROL), lane == Lane::Control);
+                    assert_eq!((record.stream, record.prev), (ix, before));
+                    if record.is(DROPPABLE) && first_droppable == NONE {
+                        first_droppable = slot;
+                    }
+                    before = slot;
+                    count += 1;
+                }
+                assert_eq!(queue.tail, before);
+                if lane == Lane::Main {
+                    assert_eq!(stream.first_droppable, first_droppable);
+                }
+            }
+            assert_eq!(stream.queued, count);
+        }
+        assert_eq!(self.out.queued, found.len() as u64);
+        for (ix, slot) in self.out.slots.iter() {
+            assert_eq!(slot.is(QUEUED), found.contains(&ix));
+            if !slot.is(QUEUED) {
+                let idle = PASSING | CONTEXT | IN_HAND | AGAIN | CONTROL | DROPPABLE;
+                assert!(matches!(slot.body, Body::Link(_)), "events are queued");
+                assert_eq!(slot.flags & idle, 0);
+            }
+            assert!(!slot.is(AGAIN) || slot.is(IN_HAND));
+            assert!(!slot.is(IN_HAND) || self.out.streams[slot.stream].is(BUSY));
+            assert!(!slot.is(MUTED) || !slot.is(QUEUED), "what is muted is not raised");
+        }
+    }
+
+    fn check_ready(&self) {
+        let mut found = HashSet::new();
+        for (is_pushed, list) in [(false, self.out.ready[0]), (true, self.out.ready[1])] {
+            let (mut at, mut before) = (list.head, NONE);
+            while at != NONE {
+                let stream = &self.out.streams[at];
+                assert!(found.insert(at));
+                assert_eq!(stream.is(PUSHED), is_pushed);
+                assert_eq!(stream.ready_prev, before);
+                (before, at) = (at, stream.ready_next);
+            }
+            assert_eq!(list.tail, before);
+        }
+        for ix in self.out.streams.indices() {
+            let stream = &self.out.streams[ix];
+            assert_eq!(stream.is_drainable(), found.contains(&ix));
+            assert_eq!(stream.is_drainable(), stream.is(READY));
+        }
+    }
+
+    fn check_sessions(&self) {
+        let mut streams = 0;
+        for ix in self.sessions.indices() {
+            let session = &self.sessions[ix];
+            let own = self.streams_of(ix);
+            streams += own.len();
+            assert!(own.contains(&session.home));
+            let is_busy = self.out.streams[session.home].is(BUSY);
+            let (mut frames, mut bytes, mut reply_bytes, mut in_hand) = (0, 0, 0, 0);
+            for &stream_ix in &own {
+                let stream = &self.out.streams[stream_ix];
+                assert_eq!(stream.session, ix);
+                assert_eq!(stream.is(PUSHED), session.is_pushed);
+                assert_eq!(stream.is(PAUSED), session.is_paused);
+                assert_eq!(stream.is(BUSY), is_busy);
+                let requests = self.requests.of_session(session.requests);
+                let listens = self.subs.of_session(session).into_iter();
+                let open = requests.filter(|&r| self.requests[r].stream == stream_ix).count()
+                    + listens
+                        .filter(|&s| self.subs[s].stream == stream_ix && self.subs[s].id.is_some())
+                        .count();
+                assert_eq!(stream.open_requests as usize, open);
+                let lanes = [Lane::Control, Lane::Main];
+                for slot in lanes.into_iter().flat_map(|lane| self.out.lane(stream_ix, lane)) {
+                    let record = &self.out.slots[slot];
+                    in_hand += u32::from(record.is(IN_HAND));
+                    frames += u32::from(record.is(DROPPABLE) || record.is(PASSING));
+                    let Some(entry) = record.event() else { continue };
+                    let len = self.events.body(entry.event).len() as u32;
+                    *if record.is(DROPPABLE) { &mut bytes } else { &mut reply_bytes } += len;
+                }
+            }
+            assert!(in_hand <= 1, "one frame of a session is in hand");
+            assert_eq!((session.frames, session.bytes), (frames, bytes));
+            assert_eq!(session.reply_bytes, reply_bytes);
+            let hears = match session.rules {
+                Rules::Open => true,
+                Rules::Legacy { phase, .. } => phase > crate::engine::session::Phase::Greeting,
+                Rules::Modern | Rules::Undecided => false,
+            };
+            let hears = hears && !session.is_ending();
+            assert_eq!(session.audience_pos != NONE, hears);
+            assert_eq!(session.own_sub != NONE, hears);
+            if hears {
+                assert_eq!(self.audience[session.audience_pos as usize], ix);
+            }
+            assert!(!session.is_ending() || session.listens == NONE && session.requests == NONE);
+            if session.principal != NONE {
+                let (name, members) = &self.principals.members[session.principal as usize];
+                assert_eq!(members[session.principal_pos as usize], ix);
+                assert_eq!(self.principals.names[name], session.principal);
+            }
+        }
+        assert_eq!(streams, self.out.streams.len());
+        let hearers = self.sessions.indices().into_iter();
+        let hearers = hearers.filter(|&ix| self.sessions[ix].audience_pos != NONE).count();
+        assert_eq!(self.audience.len(), hearers);
+        assert_eq!(
+            self.principals.members.iter().filter(|(_, members)| !members.is_empty()).count(),
+            self.principals.names.len()
+        );
+    }
+
+    fn check_subscriptions(&self) {
+        let (mut held, mut links, mut listens, mut ears, mut uris) = (0, 0, 0, 0, 0);
+        for session_ix in self.sessions.indices() {
+            let session = &self.sessions[session_ix];
+            for ix in self.subs.of_session(session) {
+                let sub = &self.subs[ix];
+                held += 1;
+                assert_eq!(sub.session, session_ix);
+                assert_eq!(self.out.streams[sub.stream].session, session_ix);
+                if let Some(id) = &sub.id {
+                    listens += 1;
+                    assert_eq!(self.subs.find_listen(session_ix, id), Some(ix));
+                    assert_eq!(sub.ears_pos, NONE);
+                }
+                let mut own_uris = 0;
+                let mut before = NONE;
+                for slot in self.links_of(ix) {
+                    links += 1;
+                    let record = &self.out.slots[slot];
+                    let link = record.link();
+                    let topic = &self.topics[link.topic];
+                    assert_eq!((link.sub, link.sub_prev), (ix, before));
+                    assert_eq!(topic.links[link.topic_pos as usize], slot);
+                    assert_eq!(self.find_link(ix, link.topic), Some(slot));
+                    assert_eq!(record.stream, sub.stream);
+                    let is_own = sub.id.is_none();
+                    own_uris += u32::from(
+                        is_own && topic.kind == NoticeKind::Resource && !record.is(PASSING),
+                    );
+                    let is_muted =
+                        is_own && session.types().is_some_and(|t| !t.admit_notice(topic.kind));
+                    assert_eq!(record.is(MUTED), is_muted);
+                    assert!(
+                        !record.is(PASSING)
+                            || sub.ears_pos != NONE
+                            || self.is_contained(ix, link.topic)
+                    );
+                    before = slot;
+                }
+                assert_eq!(sub.uris, own_uris);
+                uris += u64::from(own_uris);
+                let is_ear = sub.id.is_none()
+                    && session.rules == Rules::Open
+                    && own_uris == 0
+                    && session.types().is_none_or(|t| t.admit_notice(NoticeKind::Resource));
+                assert_eq!(sub.ears_pos != NONE, is_ear);
+                if is_ear {
+                    ears += 1;
+                    assert_eq!(self.subs.ears[sub.ears_pos as usize], ix);
+                }
+            }
+        }
+        assert_eq!(held, self.subs.subs.len());
+        assert_eq!((links, listens), (self.subs.pairs.len(), self.subs.listens.len()));
+        assert_eq!((ears, uris), (self.subs.ears.len(), self.subs.uris));
+        let slots = self.out.slots.iter().filter(|(_, slot)| matches!(slot.body, Body::Link(_)));
+        assert_eq!(links, slots.count());
+    }
+
+    fn check_topics(&self) {
+        let mut named = 0;
+        for (ix, topic) in self.topics.topics.iter() {
+            let passing = topic.links.iter().filter(|&&slot| self.out.slots[slot].is(PASSING));
+            assert_eq!(topic.passing as usize, passing.count());
+            for (at, &slot) in topic.links.iter().enumerate() {
+                let link = self.out.slots[slot].link();
+                assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
+            }
+            if topic.kind == NoticeKind::Resource {
+                named += 1;
+                assert!(!topic.links.is_empty(), "a topic lives while it has links");
+            }
+        }
+        assert_eq!(named, self.topics.names.len());
+        for &ix in &self.topics.names {
+            assert_eq!(self.topics[ix].kind, NoticeKind::Resource);
+        }
+    }
+
+    fn check_events(&self) {
+        let mut named: HashMap<u32, u32> = HashMap::new();
+        for (slot, record) in self.out.slots.iter() {
+            assert_eq!(record.is(CONTEXT), self.contexts.contains_key(&slot));
+            if let Some(entry) = record.event() {
+                *named.entry(entry.event).or_default() += 1;
+            }
+        }
+        for (&slot, &context) in &self.contexts {
+            assert!(self.out.slots[slot].is(CONTEXT));
+            *named.entry(context).or_default() += 1;
+        }
+        let mut bytes = 0;
+        for (ix, event) in self.events.events.iter() {
+            assert_eq!(named.get(&ix), Some(&event.entries));
+            bytes += event.body.len() as u64;
+            bytes += u64::from(event.entries) * crate::engine::event::ENTRY_BYTES;
+        }
+        assert_eq!(named.len(), self.events.events.len());
+        assert_eq!(bytes, self.events.bytes);
+    }
+
+    fn check_requests(&self) {
+        let mut count = 0;
+        let mut with_token = 0;
+        let mut chained = HashSet::new();
+        for session in self.sessions.indices() {
+            for ix in self.requests.of_session(self.sessions[session].requests) {
+                count += 1;
+                let request = &self.requests[ix];
+                assert_eq!(request.session, session);
+                assert_eq!(self.requests.find(session, &request.id), Some(ix));
+                if let Some(token) = &request.token {
+                    with_token += 1;
+                    assert_eq!(self.requests.find_token(session, token), Some(ix));
+                    assert!(self.requests.with_token(token).any(|it| it == ix));
+                }
+                let mut chain = Vec::new();
+                let mut at = request.first;
+                while at != NONE {
+                    let record = &self.out.slots[at];
+                    let entry = record.event().expect("a chain holds events");
+                    assert_eq!(entry.owner, Owner::Request(ix));
+                    assert_eq!(record.stream, request.stream);
+                    assert!(chained.insert(at));
+                    chain.push(at);
+                    at = entry.owner_next;
+                }
+                assert_eq!(request.last, chain.last().copied().unwrap_or(NONE));
+                if request.stream != NONE {
+                    let mut lane = self.out.lane(request.stream, Lane::Main);
+                    lane.retain(|slot| chain.contains(slot));
+                    assert_eq!(chain, lane, "a chain has the order of the outbox");
+                }
+                let gate = &request.gate;
+                assert!(gate.queued == NONE || chain.contains(&gate.queued));
+                if gate.held.is_some() {
+                    let reference = self.requests.reference(ix);
+                    let due = Due::Progress(reference);
+                    assert!(self.timers.iter().any(|it| *it == due));
+                }
+            }
+        }
+        assert_eq!(count, self.requests.requests.len());
+        assert_eq!((count, with_token), (self.requests.ids.len(), self.requests.tokens.len()));
+        for (slot, record) in self.out.slots.iter() {
+            let Some(entry) = record.event() else { continue };
+            let session = &self.sessions[self.out.streams[record.stream].session];
+            match entry.owner {
+                Owner::Session => {}
+                Owner::Request(_) => assert!(chained.contains(&slot)),
+                Owner::Subscription(sub) => {
+                    assert!(self.subs[sub].id.is_some() && self.subs[sub].stream == record.stream);
+                }
+                Owner::OpenProgress => {
+                    // Not necessarily the one to be replaced: a later one may have been queued, and
+                    // dropped, while it was in hand.
+                    assert!(
+                        session.rare().is_some_and(|rare| rare.open_tokens.contains_key(&slot))
+                    );
+                }
+            }
+        }
+        for session in self.sessions.indices() {
+            let Some(rare) = self.sessions[session].rare() else { continue };
+            for (token, &slot) in &rare.open_progress {
+                let entry = self.out.slots[slot].event().expect("it is progress");
+                assert_eq!((entry.owner, &rare.open_tokens[&slot]), (Owner::OpenProgress, token));
+            }
+        }
+    }
+}

@@ -1,0 +1,767 @@
+//! Random operations, each followed by a check of every invariant. What the sessions drain is
+//! held against what they may be sent. Seeds are fixed: a failure names its own.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::engine::drain::{Hand, Output, Sink};
+use crate::engine::outbox::DETACHED;
+use crate::engine::{Core, Incoming, News, Outgoing};
+use crate::framing::Framing;
+use crate::params::{
+    EndReason, Overflow, Profile, Raise, SessionId, SessionParams, StreamId, StreamKind,
+    SubscriptionId, Target,
+};
+use crate::protocol::{Capabilities, Revision};
+
+const SEEDS: u64 = 1000;
+const STEPS: usize = 150;
+
+/// xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % n
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+const URIS: [&str; 7] =
+    ["a:", "b:", "c:\"\\", "d:\u{e9}", "f:///p\"", "f:///p\"/q", "f:///p\"/q/r"];
+const EVENTS: [&str; 2] = ["notifications/x", "notifications/tasks/status"];
+const LISTS: [&str; 3] = [
+    "notifications/tools/list_changed",
+    "notifications/prompts/list_changed",
+    "notifications/resources/list_changed",
+];
+const UPDATED: &str = "notifications/resources/updated";
+const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// A frame as it left.
+#[derive(Clone, Debug)]
+struct Taken {
+    session: SessionId,
+    text: String,
+}
+
+/// Takes so many frames and then declines.
+struct Frames {
+    taken: Vec<Taken>,
+    room: usize,
+}
+
+impl Sink for Frames {
+    fn take(&mut self, output: &Output<'_>) -> Option<usize> {
+        self.room = self.room.checked_sub(1)?;
+        let text = output.pieces.to_text();
+        let len = text.len();
+        self.taken.push(Taken { session: output.session, text });
+        Some(len)
+    }
+}
+
+/// What is known of a session from what was said to it.
+#[derive(Default)]
+struct Peer {
+    /// Listens by the JSON text of their ids: acknowledged, and over.
+    acknowledged: HashSet<String>,
+    over: HashSet<String>,
+    /// Progress tokens and requests that were answered or cancelled.
+    answered: HashSet<String>,
+    /// The last progress of each token, and the last number of each sort of event.
+    progress: HashMap<String, i64>,
+    events: HashMap<String, i64>,
+    /// Notices raised for listens that lived, and not drained since: (id, URI or method).
+    due: HashSet<(String, String)>,
+    granted: HashMap<String, HashSet<String>>,
+    requests: Vec<String>,
+    streams: Vec<StreamId>,
+    is_modern: bool,
+}
+
+struct World {
+    core: Core,
+    random: Random,
+    sessions: Vec<SessionId>,
+    peers: HashMap<SessionId, Peer>,
+    in_hand: Vec<(Hand, Taken)>,
+    next_id: u32,
+    next_n: i64,
+    now_ms: u64,
+}
+
+#[test]
+fn random_operations_break_no_invariant_and_send_nothing_that_may_not_be_sent() {
+    let seeds = match option_env!("FANFARE_SEED") {
+        Some(seed) => {
+            let seed = seed.parse().expect("FANFARE_SEED is a number");
+            seed..seed + 1
+        }
+        None => 0..SEEDS,
+    };
+    for seed in seeds {
+        let run = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            for _ in 0..STEPS {
+                world.step();
+                world.core.check();
+            }
+            world.finish();
+        });
+        assert!(run.is_ok(), "run it alone with FANFARE_SEED={seed}");
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut config = Config {
+            max_queued_frames: random.of(&[1, 3, 8, 1024]),
+            max_queued_bytes: random.of(&[200, 2000, 1 << 20]),
+            max_reply_bytes: random.of(&[500, 5000, 64 << 20]),
+            engine_max_queued_bytes: random.of(&[2000, 20_000, 256 << 20, 256 << 20]),
+            overflow: random.of(&Overflow::ALL),
+            match_segments: random.one_in(3),
+            debounce_resource_ms: random.of(&[0, 0, 30]),
+            debounce_tool_list_ms: random.of(&[0, 0, 100]),
+            progress_min_interval_ms: random.of(&[0, 0, 50]),
+            answer_initialize: random.one_in(2),
+            hold_empty_listen: random.one_in(2),
+            monotonic_clock: false,
+            ..Config::default()
+        };
+        config.capabilities =
+            r#"{"logging":{},"tools":{"listChanged":true},"resources":{"subscribe":true}}"#
+                .to_owned();
+        Self {
+            core: Core::new(config, 1),
+            random,
+            sessions: Vec::new(),
+            peers: HashMap::new(),
+            in_hand: Vec::new(),
+            next_id: 0,
+            next_n: 0,
+            now_ms: 0,
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.below(32) {
+            0 | 1 => self.open(),
+            2 => self.open_stream(),
+            3 => self.close_stream(),
+            4..=12 => self.receive(),
+            13 | 14 => self.respond(),
+            15..=22 => self.notify(),
+            23 => {
+                self.now_ms += self.random.of(&[1, 30, 60]);
+                self.core.advance(self.now_ms);
+            }
+            24 | 25 => self.drain(),
+            26 => self.take_in_hand(),
+            27 => self.put_down(),
+            28 => {
+                let Some(session) = self.any() else { return };
+                let is_paused = self.random.one_in(2);
+                let _ = self.core.pause(session, is_paused);
+            }
+            29 => {
+                let session = if self.random.one_in(8) { None } else { self.any() };
+                let _ = self.core.push_by_callback(session);
+            }
+            30 => self.end_subscription(),
+            _ => match self.random.below(8) {
+                0 => {
+                    let Some(session) = self.any() else { return };
+                    let _ = self.core.close(session);
+                }
+                1 | 2 => {
+                    let Some(session) = self.any() else { return };
+                    let reason = self.random.of(&EndReason::ALL);
+                    let _ = self.core.end(session, reason);
+                }
+                _ => self.host_subscribe(),
+            },
+        }
+        // Each call is settled by the layer above.
+        self.core.take_news().into_iter().for_each(|news| {
+            if let News::End(end) = news {
+                assert!(self.core.user_data(end.session).is_err());
+            }
+        });
+        self.sessions.retain(|&session| self.core.user_data(session).is_ok());
+    }
+
+    fn any(&mut self) -> Option<SessionId> {
+        if self.sessions.is_empty() {
+            return None;
+        }
+        let at = self.random.below(self.sessions.len());
+        Some(self.sessions[at])
+    }
+
+    fn open(&mut self) {
+        if self.sessions.len() == 6 {
+            return;
+        }
+        let revision = self.random.of(&Revision::ALL[..4]);
+        let profile = match self.random.below(6) {
+            0 => Profile::Open,
+            1 => Profile::Legacy { revision, handshake: true },
+            2 => Profile::Legacy { revision, handshake: false },
+            3 => Profile::Auto,
+            _ => Profile::Modern,
+        };
+        let mut params = SessionParams::new(profile).framing(Framing::Json);
+        if self.random.one_in(3) {
+            params = params.principal(self.random.of(&["p", "q"]));
+        }
+        if self.random.one_in(8) {
+            params = params.capabilities(Capabilities::none());
+        }
+        if self.random.one_in(3) {
+            params = params.overflow(self.random.of(&Overflow::ALL));
+        }
+        let session = SessionId(self.core.open(&params).unwrap());
+        self.sessions.push(session);
+        let peer = Peer { is_modern: profile == Profile::Modern, ..Peer::default() };
+        self.peers.insert(session, peer);
+    }
+
+    fn open_stream(&mut self) {
+        let Some(session) = self.any() else { return };
+        let kind = self.random.of(&[
+            StreamKind::Request,
+            StreamKind::Request,
+            StreamKind::Listen,
+            StreamKind::Standalone,
+            StreamKind::Duplex,
+        ]);
+        if let Ok(stream) = self.core.open_stream(session, kind) {
+            self.peers.get_mut(&session).unwrap().streams.push(StreamId(stream));
+        }
+    }
+
+    fn any_stream(&mut self, session: SessionId) -> Option<StreamId> {
+        let streams = &self.peers[&session].streams;
+        if streams.is_empty() || self.random.one_in(4) {
+            return None;
+        }
+        let at = self.random.below(streams.len());
+        Some(self.peers[&session].streams[at])
+    }
+
+    fn close_stream(&mut self) {
+        let Some(session) = self.any() else { return };
+        let Some(stream) = self.any_stream(session) else { return };
+        let _ = self.core.close_stream(stream);
+        self.note_gone(session);
+    }
+
+    /// Listens that are no more must not be heard of again, but for their end.
+    fn note_gone(&mut self, session: SessionId) {
+        let core = &self.core;
+        let peer = self.peers.get_mut(&session).unwrap();
+        let gone: Vec<String> = peer
+            .granted
+            .keys()
+            .filter(|id| core.subscription(session, id).is_err())
+            .cloned()
+            .collect();
+        for id in gone {
+            peer.granted.remove(&id);
+            peer.due.retain(|(of, _)| *of != id);
+        }
+    }
+
+    // ---- the client ----
+
+    fn id(&mut self, session: SessionId) -> String {
+        if self.random.one_in(10)
+            && let Some(id) = self.peers[&session].requests.last()
+        {
+            return id.clone();
+        }
+        self.next_id += 1;
+        let id = self.next_id;
+        if self.random.one_in(2) { id.to_string() } else { format!("\"{id}\"") }
+    }
+
+    fn receive(&mut self) {
+        let Some(session) = self.any() else { return };
+        let stream = self.any_stream(session);
+        let text = if self.random.one_in(12) {
+            let (a, b) = (self.message(session), self.message(session));
+            format!("[{a},{b}]")
+        } else {
+            self.message(session)
+        };
+        let mut bytes = text.into_bytes();
+        match self.random.below(60) {
+            0 => bytes.truncate(bytes.len() / 2),
+            1 => bytes[0] = 0xff,
+            2 => bytes = vec![b' '; 2 << 20],
+            _ => {}
+        }
+        let mut passed = Vec::new();
+        let incoming = Incoming::read(&bytes, 1 << 20);
+        let _ =
+            self.core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()));
+        for text in passed {
+            let message: Value = serde_json::from_str(&text).unwrap();
+            if let (Some(id), Some(_)) = (message.get("id"), message.get("method")) {
+                self.peers.get_mut(&session).unwrap().requests.push(id.to_string());
+            }
+        }
+        self.note_gone(session);
+        self.check_cancelled(session);
+    }
+
+    /// Of a cancelled request nothing is queued any more (R80), and of a cancelled listen (R47).
+    fn check_cancelled(&mut self, session: SessionId) {
+        let Some(ix) = self.core.sessions.resolve(session.0) else { return };
+        let peer = self.peers.get_mut(&session).unwrap();
+        let core = &self.core;
+        let in_flight: HashSet<String> = core
+            .requests
+            .of_session(core.sessions[ix].requests)
+            .map(|request| core.requests[request].id.as_json().to_owned())
+            .collect();
+        peer.requests.retain(|id| in_flight.contains(id));
+    }
+
+    fn message(&mut self, session: SessionId) -> String {
+        let id = self.id(session);
+        let is_modern = if self.peers[&session].is_modern {
+            !self.random.one_in(12)
+        } else {
+            self.random.one_in(8)
+        };
+        let token =
+            if self.random.one_in(2) { format!(r#","progressToken":{id}"#) } else { String::new() };
+        let level = self.random.of(&["", "debug", "error", "wrong"]);
+        let meta = if is_modern {
+            let level = if level.is_empty() {
+                String::new()
+            } else {
+                format!(r#","io.modelcontextprotocol/logLevel":"{level}""#)
+            };
+            format!(
+                r#""_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}{level}{token}}}"#
+            )
+        } else {
+            format!(r#""_meta":{{"x":1{token}}}"#)
+        };
+        let uri = serde_json::to_string(self.random.of(&URIS)).unwrap();
+        let known = self.known_id(session);
+        let note = |method: &str, params: &str| {
+            format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{{params}}}}}"#)
+        };
+        let ask = |method: &str, params: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{meta}{params}}}}}"#
+            )
+        };
+        match self.random.below(26) {
+            0..=5 => ask("tools/call", ""),
+            6..=9 => {
+                let filter = self.filter();
+                ask("subscriptions/listen", &format!(r#","notifications":{filter}"#))
+            }
+            10 | 11 => note("notifications/cancelled", &format!(r#""requestId":{known}"#)),
+            12 => note("notifications/initialized", ""),
+            13 => {
+                let version = self.random.of(&Revision::ALL);
+                ask("initialize", &format!(r#","protocolVersion":"{version}","capabilities":{{}}"#))
+            }
+            14 | 15 => ask("resources/subscribe", &format!(r#","uri":{uri}"#)),
+            16 => ask("resources/unsubscribe", &format!(r#","uri":{uri}"#)),
+            17 => {
+                let types = self.random.of(&[
+                    "[]",
+                    r#"["resources/updated","x"]"#,
+                    r#"["x","progress","tools/list_changed"]"#,
+                ]);
+                if self.random.one_in(2) {
+                    note("notifications/subscribe", &format!(r#""types":{types}"#))
+                } else {
+                    ask("notifications/subscribe", &format!(r#","types":{types}"#))
+                }
+            }
+            18 => note("notifications/unsubscribe", ""),
+            19 => ask("logging/setLevel", r#","level":"error""#),
+            20 | 21 => ask("ping", ""),
+            22 => ask("server/discover", ""),
+            23 => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#),
+            24 => self
+                .random
+                .of(&[
+                    "{}",
+                    "7",
+                    "[]",
+                    r#"{"jsonrpc":"2.0","id":null,"method":"m"}"#,
+                    "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":[]}",
+                ])
+                .to_owned(),
+            _ => note("notifications/roots/list_changed", ""),
+        }
+    }
+
+    fn filter(&mut self) -> &'static str {
+        self.random.of(&[
+            "{}",
+            "[]",
+            r#"{"toolsListChanged":true}"#,
+            r#"{"resourceSubscriptions":["a:","b:","a:"]}"#,
+            r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["a:","b:","c:\"\\"]}"#,
+        ])
+    }
+
+    /// An id of something that was begun, if there is any.
+    fn known_id(&mut self, session: SessionId) -> String {
+        let peer = &self.peers[&session];
+        let mut ids: Vec<&String> = peer.granted.keys().chain(&peer.requests).collect();
+        ids.sort();
+        let at = self.random.below(ids.len() + 1);
+        ids.get(at).map_or("99999".to_owned(), |id| (*id).clone())
+    }
+
+    // ---- the host ----
+
+    fn respond(&mut self) {
+        let Some(session) = self.any() else { return };
+        let id = self.known_id(session);
+        let stream = self.any_stream(session);
+        let version = self.random.of(&Revision::ALL);
+        let text = match self.random.below(12) {
+            0 => {
+                format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32000,"message":"m"}}}}"#)
+            }
+            1 => r#"{"jsonrpc":"2.0","id":"h","method":"ping"}"#.to_owned(),
+            2 => {
+                r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"h"}}"#
+                    .to_owned()
+            }
+            3 => r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#.to_owned(),
+            _ => format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"protocolVersion":"{version}","capabilities":{{"tools":{{"listChanged":true}},"resources":{{"subscribe":true}}}}}}}}"#
+            ),
+        };
+        let _ = self.core.send(session, stream, Outgoing::read(text.as_bytes()));
+        self.note_gone(session);
+        self.check_cancelled(session);
+    }
+
+    fn host_subscribe(&mut self) {
+        let Some(session) = self.any() else { return };
+        let stream = self.any_stream(session);
+        let uri = self.random.of(&URIS);
+        match self.random.below(4) {
+            0 => drop(self.core.subscribe(session, uri)),
+            1 => drop(self.core.unsubscribe(session, uri)),
+            _ => {
+                let (id, filter) = (self.id(session), self.filter());
+                let _ = self.core.listen(session, stream, &id, filter);
+                self.core.settle_lagging();
+            }
+        }
+    }
+
+    fn end_subscription(&mut self) {
+        let Some(session) = self.any() else { return };
+        let id = self.known_id(session);
+        let Ok(handle) = self.core.subscription(session, &id) else { return };
+        let reason = self.random.of(&EndReason::ALL);
+        self.core.end_subscription(SubscriptionId(handle), reason).unwrap();
+        // What a callback has in hand was handed out before.
+        let is_in_hand = self.in_hand.iter().any(|(hand, _)| hand.session == session);
+        if matches!(reason, EndReason::Cancelled | EndReason::Disconnected) && !is_in_hand {
+            self.peers.get_mut(&session).unwrap().over.insert(id);
+        }
+        self.note_gone(session);
+    }
+
+    fn notify(&mut self) {
+        self.learn_listens();
+        let session = self.any();
+        let id = session.map(|session| self.known_id(session)).unwrap_or_default();
+        let target = match (self.random.below(10), session) {
+            (0, Some(session)) => Target::Session(session),
+            (1, Some(session)) => Target::Except(session),
+            (2, _) => Target::Principal(self.random.of(&["p", "q", "r"])),
+            (3 | 4, Some(session)) => Target::Request(session, &id),
+            _ => Target::All,
+        };
+        let mut raise = Raise::to(target);
+        if self.random.one_in(4) {
+            raise = raise.context(self.random.of(&[
+                "{}",
+                r#"{"c":1}"#,
+                r#"{"c":{"d":"long enough to matter"}}"#,
+            ]));
+        }
+        self.next_n += 1;
+        let n = self.next_n;
+        match self.random.below(8) {
+            0..=2 => {
+                let uri = self.random.of(&URIS);
+                let params = serde_json::json!({ "uri": uri }).to_string();
+                if self.core.notify(UPDATED, Some(&params), &raise).is_ok() {
+                    self.note_raised(uri, target);
+                }
+            }
+            3 => {
+                let method = self.random.of(&LISTS);
+                if self.core.notify(method, None, &raise).is_ok() {
+                    self.note_raised(method, target);
+                }
+            }
+            4 => {
+                let method = self.random.of(&EVENTS);
+                let of = matches!(target, Target::Request(..));
+                let params = format!(r#"{{"n":{n},"ofRequest":{of}}}"#);
+                let _ = self.core.notify(method, Some(&params), &raise);
+            }
+            5 => {
+                let of = if let Target::Request(..) = target { id.as_str() } else { "null" };
+                let params = format!(r#"{{"level":"error","data":{{"n":{n},"of":{of}}}}}"#);
+                let _ = self.core.notify("notifications/message", Some(&params), &raise);
+            }
+            _ => {
+                let amount = if self.random.one_in(5) { 0 } else { n };
+                let params =
+                    format!(r#"{{"progressToken":{id},"progress":{amount},"message":"m"}}"#);
+                let _ = self.core.notify("notifications/progress", Some(&params), &raise);
+            }
+        }
+    }
+
+    /// What each listen that lives was granted.
+    fn learn_listens(&mut self) {
+        let core = &self.core;
+        for &session in &self.sessions {
+            let Some(ix) = core.sessions.resolve(session.0) else { continue };
+            let peer = self.peers.get_mut(&session).unwrap();
+            for sub in core.subs.of_session(&core.sessions[ix]) {
+                let Some(id) = &core.subs[sub].id else { continue };
+                peer.granted.entry(id.as_json().to_owned()).or_insert_with(|| {
+                    let names = core.links_of(sub).into_iter().map(|slot| {
+                        let topic = &core.topics[core.out.slots[slot].link().topic];
+                        match topic.kind {
+                            crate::protocol::kind::NoticeKind::Resource => {
+                                serde_json::from_str(&format!("\"{}\"", topic.name())).unwrap()
+                            }
+                            kind => kind.method().to_owned(),
+                        }
+                    });
+                    names.collect()
+                });
+            }
+        }
+    }
+
+    fn note_raised(&mut self, name: &str, target: Target<'_>) {
+        for &session in &self.sessions {
+            let is_meant = match target {
+                Target::All => true,
+                Target::Session(one) | Target::Request(one, _) => one == session,
+                Target::Except(one) => one != session,
+                Target::Principal(_) => false,
+            };
+            let peer = self.peers.get_mut(&session).unwrap();
+            for (id, names) in &peer.granted {
+                if is_meant && names.contains(name) {
+                    peer.due.insert((id.clone(), name.to_owned()));
+                }
+            }
+        }
+    }
+
+    // ---- the way out ----
+
+    fn drain(&mut self) {
+        let room = self.random.of(&[0, 1, 2, 5, 1000]);
+        let max = self.random.of(&[1, 3, 1000]);
+        let mut frames = Frames { taken: Vec::new(), room };
+        match self.random.below(3) {
+            0 => {
+                self.core.drain(max, &mut frames);
+            }
+            1 => {
+                let Some(session) = self.any() else { return };
+                let ix = self.core.session_even_ending(session).unwrap();
+                self.core.drain_session(ix, max, &mut frames);
+            }
+            _ => {
+                let Some(session) = self.any() else { return };
+                let Some(stream) = self.any_stream(session) else { return };
+                let Ok(ix) = self.core.stream_ix(stream) else { return };
+                self.core.drain_stream(ix, max, &mut frames);
+            }
+        }
+        for taken in frames.taken {
+            self.delivered(&taken);
+        }
+    }
+
+    fn take_in_hand(&mut self) {
+        let mut frames = Frames { taken: Vec::new(), room: 1 };
+        if let Some(hand) = self.core.take_in_hand(&mut frames) {
+            assert!(self.in_hand.iter().all(|(other, _)| other.session != hand.session));
+            self.in_hand.push((hand, frames.taken.remove(0)));
+        }
+    }
+
+    fn put_down(&mut self) {
+        if self.in_hand.is_empty() {
+            return;
+        }
+        let at = self.random.below(self.in_hand.len());
+        let (hand, taken) = self.in_hand.remove(at);
+        let verdict = self.random.below(8);
+        self.core.put_down(hand, verdict > 1, taken.text.len());
+        match verdict {
+            0 => self.core.pause_refused(hand.session),
+            1 if self.random.one_in(4) => self.core.disconnect_handle(hand.session),
+            1 => self.core.pause_refused(hand.session),
+            _ => self.delivered(&taken),
+        }
+    }
+
+    /// What a frame says, against what its session was sent before.
+    fn delivered(&mut self, taken: &Taken) {
+        let text = &taken.text;
+        let peer = self.peers.get_mut(&taken.session).expect("it has been opened");
+        let frame: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let params = &frame["params"];
+        let method = frame["method"].as_str().unwrap_or_default();
+        let subscription = params["_meta"].get(SUBSCRIPTION_ID).map(Value::to_string);
+        if let Some(id) = &subscription {
+            let is_in_time = !peer.over.contains(id);
+            assert!(is_in_time, "after its end: {text}");
+            if method.ends_with("acknowledged") {
+                assert!(peer.acknowledged.insert(id.clone()), "acknowledged twice: {text}");
+            } else {
+                assert!(peer.acknowledged.contains(id), "before its acknowledgment: {text}");
+                let name = params["uri"].as_str().unwrap_or(method).to_owned();
+                peer.due.remove(&(id.clone(), name));
+            }
+        } else if peer.is_modern {
+            let is_notice = method == UPDATED || LISTS.contains(&method);
+            assert!(!is_notice && !method.ends_with("/x"), "not asked for: {text}");
+        }
+        if let Some(id) = frame.get("id").filter(|_| method.is_empty()) {
+            let id = id.to_string();
+            // A refusal that repeats an id that is in use is not its answer.
+            if frame["error"]["code"] != -32600 {
+                let is_listen = peer.acknowledged.contains(&id);
+                assert!(!is_listen || peer.over.insert(id.clone()), "ended twice: {text}");
+                peer.answered.insert(id);
+            }
+        }
+        match method {
+            "notifications/progress" => {
+                let token = params["progressToken"].to_string();
+                let amount = params["progress"].as_i64().unwrap_or_else(|| panic!("{text}"));
+                if peer.is_modern {
+                    assert!(!peer.answered.contains(&token), "after the response: {text}");
+                    let last = peer.progress.insert(token, amount);
+                    assert!(last.is_none_or(|last| amount > last), "not above {last:?}: {text}");
+                }
+            }
+            "notifications/message" => {
+                let (n, of) = (
+                    params["data"]["n"].as_i64().unwrap_or_else(|| panic!("{text}")),
+                    &params["data"]["of"],
+                );
+                let sort = of.to_string();
+                assert!(
+                    of.is_null() || !peer.is_modern || !peer.answered.contains(&sort),
+                    "{text}"
+                );
+                if !of.is_null() {
+                    let last = peer.events.insert(sort, n);
+                    assert!(last.is_none_or(|last| n > last), "after {last:?}: {text}");
+                }
+            }
+            // Those of a request may overtake with its response.
+            _ if EVENTS.contains(&method) && params["ofRequest"] == false => {
+                let n = params["n"].as_i64().unwrap();
+                let last = peer.events.insert(String::new(), n);
+                assert!(last.is_none_or(|last| n > last), "after {last:?}: {text}");
+            }
+            _ => {}
+        }
+    }
+
+    /// Whoever lives and reads learns the latest.
+    fn finish(&mut self) {
+        while !self.in_hand.is_empty() {
+            self.put_down();
+            self.core.check();
+        }
+        self.learn_listens();
+        self.now_ms += 1000;
+        self.core.advance(self.now_ms);
+        let sessions = self.sessions.clone();
+        for session in sessions {
+            self.note_gone_if_there(session);
+            let _ = self.core.pause(session, false);
+            while let Ok(ix) = self.core.session_even_ending(session) {
+                let mut frames = Frames { taken: Vec::new(), room: 1000 };
+                if self.core.drain_session(ix, 1000, &mut frames) == 0 {
+                    let is_ending = self.core.sessions[ix].is_ending();
+                    assert!(!is_ending, "an ending session goes with its last frame");
+                    break;
+                }
+                for taken in frames.taken {
+                    self.delivered(&taken);
+                }
+                self.core.check();
+            }
+            if self.core.session(session).is_ok() {
+                // What nobody can write out just now waits.
+                let core = &self.core;
+                let waits = |id: &str| {
+                    let sub = core.subs.subs.resolve(core.subscription(session, id).unwrap());
+                    core.out.streams[core.subs[sub.unwrap()].stream].is(DETACHED)
+                };
+                let due: Vec<_> =
+                    self.peers[&session].due.iter().filter(|(id, _)| !waits(id)).collect();
+                assert!(due.is_empty(), "never told: {due:?}");
+            }
+        }
+        for session in self.core.sessions.indices() {
+            let handle = SessionId(self.core.sessions.handle(session));
+            self.core.close(handle).unwrap();
+            self.core.check();
+        }
+        let stats = self.core.stats();
+        let held = [stats.sessions, stats.streams, stats.subscriptions, stats.links, stats.topics];
+        assert_eq!(held, [0; 5]);
+        assert_eq!((stats.requests, stats.queued_frames, stats.queued_bytes), (0, 0, 0));
+    }
+
+    fn note_gone_if_there(&mut self, session: SessionId) {
+        if self.core.session_even_ending(session).is_ok() {
+            self.note_gone(session);
+        }
+    }
+}

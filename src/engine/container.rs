@@ -1,0 +1,81 @@
+//! Sub-resources (G2): with `resources.match = segments`, who subscribed to a container hears of
+//! what is in it, found by walking the topic's parents and never by scanning subscriptions.
+//!
+//! A notice for a sub-resource is a passing link of the container's subscription, so it has the
+//! sub-resource's URI and the container's tag. Passing links take a place of the session's bound;
+//! where that is used up, the container itself is raised, which says as much in one slot that is
+//! always there. So nothing is lost, and nothing grows without end.
+
+use crate::engine::Core;
+use crate::engine::outbox::{MUTED, PASSING};
+use crate::engine::raise::{Audience, Reached};
+use crate::protocol::kind::NoticeKind;
+use crate::protocol::{encode, uri};
+
+impl Core {
+    /// The topics that contain a URI and are held, the nearest first.
+    pub(crate) fn containers_held(&self, uri: &str) -> Vec<u32> {
+        if !self.config.match_segments {
+            return Vec::new();
+        }
+        uri::containers(uri)
+            .filter_map(|container| self.topics.find(NoticeKind::Resource, container))
+            .collect()
+    }
+
+    /// Raises a topic for those who subscribed to what contains it, and not to it.
+    pub(crate) fn raise_to_containers(
+        &mut self,
+        topic: u32,
+        containers: &[u32],
+        audience: Audience<'_>,
+        context: Option<u32>,
+        reached: &mut Reached,
+    ) {
+        for &container in containers {
+            for slot in self.links_reached(container, audience) {
+                let record = &self.out.slots[slot];
+                let sub = record.link().sub;
+                if record.is(PASSING | MUTED) || self.find_link(sub, topic).is_some() {
+                    continue;
+                }
+                if self.sessions[self.subs[sub].session].is_full(0) {
+                    self.raise_link(slot, context, reached);
+                } else {
+                    let slot = self.add_link(sub, topic, PASSING);
+                    self.raise_link(slot, context, reached);
+                }
+            }
+        }
+    }
+
+    /// Drops what is queued of the sub-resources of a URI that a session no longer subscribes to,
+    /// unless another of its containers covers them (R25).
+    pub(crate) fn retract_contained(&mut self, sub: u32, uri: &str) {
+        if !self.config.match_segments {
+            return;
+        }
+        // As topics have it.
+        let uri = &*encode::escaped(uri);
+        for slot in self.links_of(sub) {
+            let record = &self.out.slots[slot];
+            let topic = record.link().topic;
+            if record.is(PASSING)
+                && uri::contains(uri, self.topics[topic].name())
+                && !self.is_contained(sub, topic)
+            {
+                self.remove_link(slot);
+            }
+        }
+    }
+
+    /// Whether a subscription holds a container of that topic.
+    pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
+        self.config.match_segments
+            && uri::containers(self.topics[topic].name()).any(|container| {
+                let topic = self.topics.find_escaped(container);
+                let link = topic.and_then(|topic| self.find_link(sub, topic));
+                link.is_some_and(|link| !self.out.slots[link].is(PASSING))
+            })
+    }
+}
