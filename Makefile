@@ -16,7 +16,7 @@ VENVS := $(TARGET)/venv
 RUST  := src cli benches tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test loom lint unsafe-check bench header clean
+.PHONY: help test rust-test sdk-test rules loom lint unsafe-check bench header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +47,12 @@ $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
 
 .PRECIOUS: $(VENVS)/%/ready
 
-loom: ## try the places where threads meet in every interleaving
-	RUSTFLAGS="--cfg fanfare_loom" $(CARGO) test --locked --package fanfare --no-default-features \
+rules: ## prove the rules of the protocol, and write docs/CONFORMANCE.md
+	FANFARE_BLESS=1 $(CARGO) test --locked --package fanfare --test rules
+	@git --no-pager diff --stat -- docs
+
+loom: ## try the places where threads meet in every interleaving of up to three preemptions
+	LOOM_MAX_PREEMPTIONS=3 RUSTFLAGS="--cfg fanfare_loom" $(CARGO) test --locked --package fanfare --no-default-features \
 		--lib --release --target-dir $(TARGET)/loom models
 
 lint: unsafe-check ## check format, lints, documentation, and the build without default features

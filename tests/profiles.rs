@@ -404,13 +404,15 @@ fn a_method_goes_only_where_its_revision_has_it() {
         let is_legacy = revision.is_legacy();
         open(&engine, if is_legacy { legacy(revision) } else { Profile::Modern })
     });
-    let task = Some(r#"{"taskId":"t"}"#);
+    let task = r#"{"taskId":"t","status":"working","ttl":null,"createdAt":"2026-01-01T00:00:00Z","lastUpdatedAt":"2026-01-01T00:00:00Z"}"#;
+    let task = Some(task);
     assert_eq!(engine.notify("notifications/tasks/status", task, &Raise::ALL), Ok(1));
     assert_eq!(sessions.map(|s| frames(&engine, s).len()), [0, 0, 0, 1, 0]);
     let elicitation = "notifications/elicitation/complete";
-    assert_eq!(engine.notify(elicitation, Some("{}"), &Raise::ALL), Ok(0));
-    assert_eq!(engine.notify(elicitation, Some("{}"), &to(sessions[3])), Ok(1));
-    assert_eq!(engine.notify(elicitation, Some("{}"), &to(sessions[2])), Ok(0));
+    let params = Some(r#"{"elicitationId":"e"}"#);
+    assert_eq!(engine.notify(elicitation, params, &Raise::ALL), Ok(0));
+    assert_eq!(engine.notify(elicitation, params, &to(sessions[3])), Ok(1));
+    assert_eq!(engine.notify(elicitation, params, &to(sessions[2])), Ok(0));
     for method in [
         "notifications/initialized",
         "notifications/cancelled",

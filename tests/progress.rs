@@ -3,26 +3,7 @@
 mod common;
 
 use common::*;
-use fanfare::{Engine, ErrorKind, Level, Profile, Progress, Raise, Revision, SessionId, Target};
-
-fn call(id: &str, token: &str) -> String {
-    request(id, "tools/call", &format!(r#"{{"_meta":{{"progressToken":{token}}}}}"#))
-}
-
-fn report(engine: &Engine, token: &str, progress: &str) -> usize {
-    let params = format!(r#"{{"progressToken":{token},"progress":{progress}}}"#);
-    engine.notify("notifications/progress", Some(&params), &Raise::ALL).unwrap()
-}
-
-fn framed(token: &str, progress: &str) -> String {
-    format!(
-        r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{progress}}}}}"#
-    )
-}
-
-fn respond(engine: &Engine, session: SessionId, id: &str) {
-    engine.send(session, None, empty(id).as_bytes()).unwrap();
-}
+use fanfare::{ErrorKind, Level, Profile, Progress, Raise, Revision, Target};
 
 #[test]
 fn only_for_the_token_of_a_request_in_flight() {
@@ -34,7 +15,7 @@ fn only_for_the_token_of_a_request_in_flight() {
     assert_eq!(report(&engine, "\"q\"", "1"), 0);
     respond(&engine, session, "1");
     assert_eq!(report(&engine, "\"p\"", "2"), 0);
-    assert_eq!(frames(&engine, session), [framed("\"p\"", "1"), empty("1")]);
+    assert_eq!(frames(&engine, session), [progressed("\"p\"", "1"), empty("1")]);
     assert_eq!(engine.stats().progress_refused, 3);
 }
 
@@ -46,7 +27,7 @@ fn a_token_keeps_its_type() {
     passed(&engine, session, &call("2", "\"1\""));
     assert_eq!(report(&engine, "1", "5"), 1);
     assert_eq!(report(&engine, "\"1\"", "6"), 1);
-    assert_eq!(frames(&engine, session), [framed("1", "5"), framed("\"1\"", "6")]);
+    assert_eq!(frames(&engine, session), [progressed("1", "5"), progressed("\"1\"", "6")]);
 }
 
 #[test]
@@ -68,7 +49,7 @@ fn values_only_go_up() {
     ];
     for (value, reached) in steps {
         assert_eq!(report(&engine, "1", value), reached, "{value}");
-        let expected = if reached == 1 { vec![framed("1", value)] } else { Vec::new() };
+        let expected = if reached == 1 { vec![progressed("1", value)] } else { Vec::new() };
         assert_eq!(frames(&engine, session), expected);
     }
     for wrong in [
@@ -100,7 +81,7 @@ fn the_last_value_takes_the_place_of_one_that_waits() {
         assert_eq!(report(&engine, "2", &n.to_string()), 1);
     }
     assert_eq!(engine.session_stats(session).unwrap().merged, 1998);
-    assert_eq!(frames(&engine, session), [framed("1", "1000"), framed("2", "1000")]);
+    assert_eq!(frames(&engine, session), [progressed("1", "1000"), progressed("2", "1000")]);
 }
 
 #[test]
@@ -110,7 +91,7 @@ fn an_interval_holds_back_but_never_loses_the_last_value() {
     passed(&engine, session, &call("1", "1"));
     engine.advance(1000).unwrap();
     report(&engine, "1", "1");
-    assert_eq!(frames(&engine, session), [framed("1", "1")]);
+    assert_eq!(frames(&engine, session), [progressed("1", "1")]);
     report(&engine, "1", "2");
     report(&engine, "1", "3");
     assert_eq!(frames(&engine, session), [""; 0]);
@@ -118,11 +99,11 @@ fn an_interval_holds_back_but_never_loses_the_last_value() {
     assert_eq!(engine.advance(1099), Ok(Some(1100)));
     assert_eq!(frames(&engine, session), [""; 0]);
     assert_eq!(engine.advance(1100), Ok(None));
-    assert_eq!(frames(&engine, session), [framed("1", "3")]);
+    assert_eq!(frames(&engine, session), [progressed("1", "3")]);
     // The response does not wait for it.
     report(&engine, "1", "4");
     respond(&engine, session, "1");
-    assert_eq!(frames(&engine, session), [framed("1", "4"), empty("1")]);
+    assert_eq!(frames(&engine, session), [progressed("1", "4"), empty("1")]);
     assert_eq!(engine.advance(9999), Ok(None));
     assert_eq!(frames(&engine, session), [""; 0]);
 }
@@ -171,7 +152,7 @@ fn a_token_that_is_taken_does_not_disturb_the_first_one() {
     respond(&engine, session, "2");
     assert_eq!(report(&engine, "1", "2"), 1);
     respond(&engine, session, "1");
-    assert_eq!(frames(&engine, session), [empty("2"), framed("1", "2"), empty("1")]);
+    assert_eq!(frames(&engine, session), [empty("2"), progressed("1", "2"), empty("1")]);
 }
 
 #[test]
@@ -186,7 +167,7 @@ fn a_token_of_two_sessions_must_be_aimed() {
     assert!(error.detail().contains("2 sessions"), "{error}");
     assert_eq!(engine.notify("notifications/progress", Some(params), &to(b)), Ok(1));
     assert_eq!(frames(&engine, a), [""; 0]);
-    assert_eq!(frames(&engine, b), [framed("1", "1")]);
+    assert_eq!(frames(&engine, b), [progressed("1", "1")]);
 }
 
 #[test]
@@ -213,9 +194,9 @@ fn an_open_session_hears_of_any_progress_and_of_the_last_value_at_least() {
         assert_eq!(report(&engine, "\"p\"", &n.to_string()), 1);
     }
     report(&engine, "\"q\"", "1");
-    assert_eq!(frames(&engine, session), [framed("\"p\"", "2"), framed("\"q\"", "1")]);
+    assert_eq!(frames(&engine, session), [progressed("\"p\"", "2"), progressed("\"q\"", "1")]);
     report(&engine, "\"p\"", "5");
-    assert_eq!(frames(&engine, session), [framed("\"p\"", "5")]);
+    assert_eq!(frames(&engine, session), [progressed("\"p\"", "5")]);
 }
 
 #[test]

@@ -422,7 +422,7 @@ fn the_same_calls_give_the_same_bytes() {
         }
         let mut batch = fanfare::Batch::new();
         engine.recv(None, usize::MAX, &mut batch).unwrap();
-        texts(&batch)
+        texts(&engine, &batch)
     };
     let first = run();
     assert!(first.len() > 50);

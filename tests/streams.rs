@@ -32,7 +32,7 @@ fn every_message_goes_to_exactly_one_stream() {
     assert_eq!(of_get[1], updated("a:"));
     let mut batch = Batch::new();
     engine.recv_stream(posts[0], 10, &mut batch).unwrap();
-    let got = texts(&batch);
+    let got = texts(&engine, &batch);
     assert!(got[0].contains("progressToken") && got[1] == empty("1"), "{got:?}");
     let last: Vec<bool> = batch.iter().map(|frame| frame.flags.is_last()).collect();
     assert_eq!(last, [false, true], "R78: the response ends the stream");
@@ -52,7 +52,7 @@ fn what_belongs_to_no_request_waits_for_a_standalone_stream() {
     engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
     let mut batch = Batch::new();
     engine.recv(None, 10, &mut batch).unwrap();
-    assert_eq!(texts(&batch), [empty("1")], "nothing can be drained that has no stream");
+    assert_eq!(texts(&engine, &batch), [empty("1")], "nothing can be drained that has no stream");
     let get = engine.open_stream(session, StreamKind::Standalone).unwrap();
     assert_eq!(frames_of(&engine, get), [updated("a:")]);
     // Gone, and back again (G19).
@@ -105,7 +105,7 @@ fn a_listen_has_its_stream_to_itself_and_ends_it() {
     engine.end_subscription(subscription, EndReason::Graceful).unwrap();
     let mut batch = Batch::new();
     engine.recv_stream(stream, 10, &mut batch).unwrap();
-    assert_eq!(texts(&batch)[1], complete("0"));
+    assert_eq!(texts(&engine, &batch)[1], complete("0"));
     assert!(batch.iter().last().unwrap().flags.is_last());
     assert_eq!(engine.recv_stream(stream, 1, &mut batch).unwrap_err().kind(), ErrorKind::Gone);
 }

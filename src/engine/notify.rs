@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, Target};
 use crate::protocol::id::Id;
 use crate::protocol::kind::{Admission, NoticeKind, Route, method};
-use crate::protocol::message::Text;
+use crate::protocol::message::{self, Text};
 use crate::protocol::meta;
 use crate::protocol::{Level, encode};
 
@@ -309,13 +309,8 @@ pub(crate) fn message_level(params: &str) -> Result<Level> {
         level: Option<Text<'a>>,
         #[serde(borrow)]
         logger: Option<Text<'a>>,
-        #[serde(borrow, default, deserialize_with = "present")]
+        #[serde(borrow, default, deserialize_with = "message::present")]
         data: Option<&'a RawValue>,
-    }
-    fn present<'de, D: serde::Deserializer<'de>>(
-        from: D,
-    ) -> std::result::Result<Option<&'de RawValue>, D::Error> {
-        <&RawValue>::deserialize(from).map(Some)
     }
     let wrong = |what: String| Error::new(ErrorKind::Json, format!("params: {what}"));
     let params: Params<'_> = serde_json::from_str(params).map_err(|e| wrong(e.to_string()))?;

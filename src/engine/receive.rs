@@ -152,7 +152,14 @@ impl Core {
     ) -> Disposition {
         let disposition = match message {
             Err(fault) => self.refuse(via, fault),
-            Ok(Message::Response { .. }) => Disposition::Pass,
+            Ok(Message::Response { id, .. }) => {
+                if let Some(id) = id
+                    && self.sessions[via.session].rare().is_some_and(|rare| !rare.asked.is_empty())
+                {
+                    self.sessions[via.session].rare_mut().asked.remove(&id);
+                }
+                Disposition::Pass
+            }
             Ok(Message::Notification { method, params }) => {
                 self.receive_notification(via, &method, params)
             }
@@ -230,15 +237,7 @@ impl Core {
     /// A malformed, late or unknown one is passed over in silence (R50); nor is `initialize` ever
     /// cancelled (R80).
     fn receive_cancelled(&mut self, via: Via, params: Option<&str>) -> Disposition {
-        #[derive(Deserialize)]
-        struct Params<'a> {
-            #[serde(borrow, rename = "requestId")]
-            id: &'a RawValue,
-        }
-        let id = params
-            .and_then(|params| serde_json::from_str::<Params<'_>>(params).ok())
-            .and_then(|params| Id::parse(params.id.get()));
-        let Some(id) = id else { return Disposition::Handled };
+        let Some(id) = message::cancelled_id(params) else { return Disposition::Handled };
         if let Some(sub) = self.subs.find_listen(via.session, &id) {
             self.end_subscription_ix(sub, EndReason::Cancelled);
             return Disposition::Handled;

@@ -12,7 +12,7 @@ use crate::params::{Raise, SessionId, StreamId, Target};
 use crate::protocol::Revision;
 use crate::protocol::id::Id;
 use crate::protocol::kind::{Route, method};
-use crate::protocol::message::Message;
+use crate::protocol::message::{Message, cancelled_id};
 use crate::protocol::meta::one_line;
 
 /// A message of the host's own that has been read. Reading takes time in proportion to its size
@@ -60,7 +60,7 @@ impl Core {
                 let stream = self.stream_of(ix, stream)?;
                 self.push_reply(stream, text.into_owned(), Owner::Session, Lane::Control);
             }
-            Message::Request { .. } => {
+            Message::Request { id, .. } => {
                 if self.sessions[ix].rules == Rules::Modern {
                     // R56.
                     return Err(Error::new(
@@ -75,6 +75,8 @@ impl Core {
                 self.check_unread(ix)?;
                 let event = self.events.insert(text.into_owned());
                 self.push_undroppable(stream, event, Owner::Session, Lane::Main);
+                let stream = self.out.streams.handle(stream);
+                self.sessions[ix].rare_mut().asked.insert(id, stream);
             }
             Message::Notification { method: name, params } => {
                 let name = name.into_owned();
@@ -128,12 +130,7 @@ impl Core {
         text: &str,
     ) -> Result<()> {
         if name == method::CANCELLED && self.sessions[ix].rules != Rules::Modern {
-            // It names a request of the host's own (R79), which went out on the same lane.
-            self.check_unread(ix)?;
-            let home = self.sessions[ix].home;
-            let event = self.events.insert(text.to_owned());
-            self.push_undroppable(home, event, Owner::Session, Lane::Main);
-            return Ok(());
+            return self.send_cancelled(ix, params, text);
         }
         if Route::of(name) == Route::Reserved {
             return Err(Error::new(
@@ -142,5 +139,26 @@ impl Core {
             ));
         }
         self.notify(name, params, &Raise::to(Target::Session(handle))).map(|_| ())
+    }
+
+    /// R79: it names a request of the host's own that the client has not answered, and follows it
+    /// on the same stream and lane.
+    fn send_cancelled(&mut self, ix: u32, params: Option<&str>, text: &str) -> Result<()> {
+        let id = cancelled_id(params).ok_or_else(|| {
+            Error::new(ErrorKind::Json, "params.requestId must be a string or an integer")
+        })?;
+        let rare = self.sessions[ix].rare();
+        let Some(&stream) = rare.and_then(|rare| rare.asked.get(&id)) else {
+            return Err(Error::new(
+                ErrorKind::State,
+                format!("the client has no request with id {id} to answer"),
+            ));
+        };
+        self.check_unread(ix)?;
+        let stream = self.out.streams.resolve(stream).unwrap_or(self.sessions[ix].home);
+        let event = self.events.insert(text.to_owned());
+        self.push_undroppable(stream, event, Owner::Session, Lane::Main);
+        self.sessions[ix].rare_mut().asked.remove(&id);
+        Ok(())
     }
 }

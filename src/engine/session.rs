@@ -90,6 +90,9 @@ pub(crate) struct Session {
 pub(crate) struct Rare {
     /// The types it chose.
     pub(crate) types: Option<Types>,
+    /// The host's own requests that the client has not answered, each with the handle of the
+    /// stream that it went out on (R79).
+    pub(crate) asked: HashMap<Id, u64>,
     /// Open sessions: the queued progress event of each token.
     pub(crate) open_progress: HashMap<Id, u32>,
     /// The tokens of those events.

@@ -136,7 +136,9 @@ struct Wire<'a> {
 }
 
 /// Keeps an explicit null apart from a member that is not there.
-fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+pub(crate) fn present<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
 
@@ -186,6 +188,17 @@ impl<'a> Wire<'a> {
 /// A string that is borrowed where it has no escapes.
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// The request that the params of a `notifications/cancelled` name, if they name one.
+pub(crate) fn cancelled_id(params: Option<&str>) -> Option<Id> {
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow, rename = "requestId")]
+        id: &'a RawValue,
+    }
+    let params: Params<'_> = serde_json::from_str(params?).ok()?;
+    Id::parse(params.id.get())
+}
 
 /// The elements of a batch.
 pub(crate) fn batch(text: &str) -> Result<Vec<&str>, Fault> {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::code;
 use crate::protocol::id::Id;
-use crate::protocol::message::Fault;
+use crate::protocol::message::{self, Fault};
 use crate::protocol::{Level, Revision};
 
 /// The key that tags every frame of a subscription (R42).
@@ -25,7 +25,12 @@ pub(crate) struct RequestMeta<'a> {
     protocol_version: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "io.modelcontextprotocol/clientCapabilities")]
     client_capabilities: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "io.modelcontextprotocol/logLevel")]
+    #[serde(
+        borrow,
+        default,
+        rename = "io.modelcontextprotocol/logLevel",
+        deserialize_with = "message::present"
+    )]
     log_level: Option<&'a RawValue>,
 }
 
@@ -174,7 +179,7 @@ mod tests {
         };
         assert_eq!(check(&with("")), Ok(None));
         assert_eq!(check(&with(&format!(",\"{LOG_LEVEL}\":\"error\""))), Ok(Some(Level::Error)));
-        for level in ["\"verbose\"", "7"] {
+        for level in ["\"verbose\"", "7", "null"] {
             assert_eq!(check(&with(&format!(",\"{LOG_LEVEL}\":{level}"))), Err(-32602), "{level}");
         }
         assert_eq!(check("{}"), Err(-32602));

@@ -1,0 +1,18 @@
+//! The rules of the protocol's revisions, each with a test that is named after it: `r41_ack_is_first`
+//! proves rule R41. docs/CONFORMANCE.md is the table of them all.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod ambiguities;
+mod envelope;
+mod handshake;
+mod listen;
+mod logging;
+mod modern;
+mod page;
+mod progress;
+mod race;
+mod schema_check;
+mod streams;
+mod table;

@@ -1,0 +1,75 @@
+//! The check itself: what is wrong is caught, by the official schema and by the types alike.
+
+use fanfare::Revision;
+
+use crate::common::*;
+
+#[test]
+fn a_wrong_frame_is_caught() {
+    use Revision::{V2024_11_05 as A, V2025_06_18 as C, V2025_11_25 as D, V2026_07_28 as E};
+    let ack_without_id = notification(
+        "notifications/subscriptions/acknowledged",
+        r#"{"notifications":{},"_meta":{}}"#,
+    );
+    let wrong = [
+        (C, "7".to_owned()),
+        (C, "[]".to_owned()),
+        (C, updated("a:").replace("2.0", "1.0")),
+        (C, updated("a:").replace("uri", "url")),
+        (C, notification("notifications/resources/updated", "")),
+        (A, progressed("1.5", "1")),
+        (D, progressed("1", "\"1\"")),
+        (E, progressed("null", "1")),
+        (D, notification("notifications/message", r#"{"level":"verbose","data":1}"#)),
+        (E, notification("notifications/message", r#"{"data":1}"#)),
+        (C, notification("notifications/custom", "[]")),
+        (D, notification("notifications/initialized", "")),
+        (C, notification("notifications/elicitation/complete", r#"{"elicitationId":"e"}"#)),
+        (D, notification("notifications/elicitation/complete", "{}")),
+        (D, notification("notifications/tasks/status", r#"{"taskId":"t"}"#)),
+        (E, request("1", "roots/list", "")),
+        (E, ack("null", "{}")),
+        (E, ack("1", r#"{"toolsListChanged":1}"#)),
+        (E, ack_without_id.replace(r#""notifications":{},"#, "")),
+        (E, complete("1").replace("complete", "").replace(r#""resultType":"","#, "")),
+        (E, tagged_list("true", "tools")),
+        (D, ack("1", "{}")),
+        (C, empty("null")),
+        (C, r#"{"jsonrpc":"2.0","error":{"code":-32600,"message":""}}"#.to_owned()),
+        (D, r#"{"jsonrpc":"2.0","id":1,"error":{"code":"x","message":""}}"#.to_owned()),
+        (C, r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18"}}"#.to_owned()),
+    ];
+    for (revision, frame) in wrong {
+        assert!(schema::check(revision, &frame).is_err(), "{revision} takes {frame}");
+    }
+}
+
+#[test]
+fn each_of_the_two_catches_it_alone() {
+    for revision in Revision::ALL {
+        let wrong = progressed("1", "\"1\"");
+        assert!(schema::check_types(revision, &wrong).is_err(), "{revision}");
+        if schema::has_schemas() {
+            assert!(schema::check_schema(revision, &wrong).is_err(), "{revision}");
+        }
+    }
+}
+
+#[test]
+fn a_right_frame_is_taken() {
+    for revision in Revision::ALL {
+        let right = [
+            notification("notifications/tools/list_changed", ""),
+            updated("file:///a"),
+            progressed("\"p\"", "0.5"),
+            notification("notifications/message", r#"{"level":"info","data":null}"#),
+            notification("notifications/custom", r#"{"x":1}"#),
+            r#"{"jsonrpc":"2.0","id":"1","error":{"code":-32603,"message":"m","data":[1]}}"#
+                .to_owned(),
+            called_in(revision, "0"),
+        ];
+        for frame in right {
+            assert_eq!(schema::check(revision, &frame), Ok(()), "{revision}: {frame}");
+        }
+    }
+}
