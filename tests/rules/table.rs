@@ -182,7 +182,7 @@ pub(crate) static RULES: &[Rule] = rules! {
     47 MUST MODERN "After the client has cancelled or gone, nothing more is sent for the listen, nor a result.",
         Engine, ["r47_silence_after_a_cancellation_under_load", "r47_silence_after_the_stream_is_closed"];
     48 SHOULD MODERN "A server that ends a listen sends its result as the last frame.",
-        Engine, ["r48_a_graceful_end_says_so_last", "r48_an_end_that_is_not_graceful_never_looks_like_one"];
+        Engine, ["r48_a_graceful_end_says_so_last", "r48_a_graceful_end_ends_each_stream", "r48_an_end_that_is_not_graceful_never_looks_like_one"];
     49 MUST MODERN "A server's `cancelled` names nothing but a listen of the client's.",
         Engine, ["r49_the_host_cannot_send_a_cancellation"];
     50 MUST ALL "A `cancelled` that is malformed, unknown or late is passed over, also when it races the response.",
