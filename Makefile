@@ -51,8 +51,8 @@ rules: ## prove the rules of the protocol, and write docs/CONFORMANCE.md
 	FANFARE_BLESS=1 $(CARGO) test --locked --package fanfare --test rules
 	@git --no-pager diff --stat -- docs
 
-loom: ## try the places where threads meet in every interleaving
-	RUSTFLAGS="--cfg fanfare_loom" $(CARGO) test --locked --package fanfare --no-default-features \
+loom: ## try the places where threads meet in every interleaving of up to three preemptions
+	LOOM_MAX_PREEMPTIONS=3 RUSTFLAGS="--cfg fanfare_loom" $(CARGO) test --locked --package fanfare --no-default-features \
 		--lib --release --target-dir $(TARGET)/loom models
 
 lint: unsafe-check ## check format, lints, documentation, and the build without default features

@@ -1,13 +1,11 @@
 //! A change that nobody listens to, among many that somebody does. The peer is the hash lookup
 //! that it cannot do without.
 
-mod crowd;
-
 use std::collections::HashMap;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion};
-use fanfare::{Profile, Raise, Revision, SessionParams};
+use fanfare::{Config, Engine, Profile, Raise, Revision, SessionParams};
 
 /// How many different topics are asked for in turn, so that no cache line is always the same.
 const ASKED: usize = 1024;
@@ -21,7 +19,9 @@ fn miss(criterion: &mut Criterion) {
     let asked: Vec<String> = (0..ASKED).map(|n| format!("file:///srv/none/{n}.json")).collect();
     for topics in [1000_usize, 100_000] {
         group.bench_with_input(BenchmarkId::new("fanfare", topics), &topics, |b, &topics| {
-            let engine = crowd::engine();
+            let mut config = Config::default();
+            config.set("session.max_subscriptions", &topics.to_string()).expect("it takes that");
+            let engine = Engine::new(config);
             let profile = Profile::Legacy { revision: Revision::LATEST_LEGACY, handshake: false };
             let session = engine.open(SessionParams::new(profile)).expect("it opens");
             for n in 0..topics {

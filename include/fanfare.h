@@ -379,6 +379,29 @@ typedef void (*fanfare_wake_fn)(void *ctx);
 /// stale one is an error (FANFARE_E_GONE), never somebody else's session.
 typedef uint64_t fanfare_session;
 
+/// A session that does not keep up. Later versions may append fields.
+typedef struct {
+    /// Whose client does not read.
+    fanfare_session session;
+    /// What the session was opened with.
+    void *user_data;
+    /// Frames that were queued on all its streams just then, notices included.
+    uint64_t queued_frames;
+    /// Bytes of its queued events and replies just then.
+    uint64_t queued_bytes;
+    /// One of FANFARE_OVERFLOW_..., but never FANFARE_OVERFLOW_DEFAULT: events are dropped, or the
+    /// session ends.
+    uint32_t policy;
+    /// 0.
+    uint32_t reserved;
+} fanfare_lag;
+
+/// Called when a session's queue overflows: with the first event that is dropped, and not again
+/// before its queue of events has been empty; if the session ends for it, before the
+/// fanfare_session_end_fn, and then its handle may be stale. On the thread whose call caused it,
+/// with no lock held. The struct is valid during the call.
+typedef void (*fanfare_lag_fn)(void *ctx, const fanfare_lag *lag);
+
 /// Called once for each session that ended by anything but the host's own fanfare_session_close:
 /// its last frame was drained after fanfare_session_end, it lagged, its callback said "gone". The
 /// handle is stale by then. reason is one of FANFARE_END_..., user_data what the session was
@@ -535,6 +558,8 @@ typedef struct {
     uint64_t queued_frames;
     /// Now: bytes of queued events and replies, shared bodies counted once.
     uint64_t queued_bytes;
+    /// Since: messages and calls refused because a limit would have been exceeded.
+    uint64_t limited;
 } fanfare_counters;
 
 /// What stands before each frame that fanfare_drain() packs. After it come len bytes, and then as
@@ -650,6 +675,16 @@ fanfare_status fanfare_config_set_wake(fanfare_config *config,
                                        void *ctx,
                                        fanfare_drop_fn drop);
 
+/// Sets who is told of sessions that do not keep up. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+FANFARE_API
+fanfare_status fanfare_config_set_lag(fanfare_config *config,
+                                      fanfare_lag_fn fn,
+                                      void *ctx,
+                                      fanfare_drop_fn drop);
+
 /// Sets who is told of sessions that ended. Replaces what was set before.
 ///
 /// The configuration's thread. Ownership: ctx, until drop is called with it.
@@ -749,7 +784,8 @@ FANFARE_API fanfare_status fanfare_engine_wakeup(fanfare_engine *engine);
 /// Any thread. params and its texts are copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_INVALID_ARGUMENT: a number is not one of its kind, or
 /// struct_size is wrong; FANFARE_E_UTF8; FANFARE_E_JSON: capabilities; FANFARE_E_VERSION: a
-/// newer field is set that this library does not know.
+/// newer field is set that this library does not know; FANFARE_E_LIMIT: the option
+/// engine.max_sessions.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_session_open(fanfare_engine *engine,
@@ -826,7 +862,8 @@ fanfare_status fanfare_session_stats(const fanfare_engine *engine,
 ///
 /// Any thread.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_INVALID_ARGUMENT: no such kind;
-/// FANFARE_E_STATE: the session cannot have another of that kind.
+/// FANFARE_E_STATE: the session cannot have another of that kind; FANFARE_E_LIMIT: the option
+/// session.max_streams.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_stream_open(fanfare_engine *engine,
@@ -918,7 +955,8 @@ fanfare_status fanfare_send(fanfare_engine *engine,
 ///
 /// Any thread. uri is copied. Twice is once.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is empty;
-/// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern.
+/// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern;
+/// FANFARE_E_LIMIT: the options uri.max_bytes and those that end in max_subscriptions.
 FANFARE_API
 fanfare_status fanfare_subscribe(fanfare_engine *engine,
                                  fanfare_session session,
@@ -943,7 +981,8 @@ fanfare_status fanfare_unsubscribe(fanfare_engine *engine,
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_JSON: filter; FANFARE_E_INVALID_ARGUMENT:
 /// id is not a string or an integer, or is in use; FANFARE_E_GONE: session or stream;
 /// FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: not a modern
-/// session.
+/// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes and
+/// those that end in max_subscriptions.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_listen(fanfare_engine *engine,

@@ -14,7 +14,7 @@ pub use config::Config;
 #[cfg(feature = "dispatch")]
 pub use dispatch::Dispatcher;
 pub use dispatch::{Batch, Engine, Frame, FrameCallback, FrameFlags, Hooks};
-pub use engine::{LogRecord, SessionEnd, SessionStats, Stats};
+pub use engine::{Lag, LogRecord, SessionEnd, SessionStats, Stats};
 pub use error::{Error, ErrorKind, Result};
 pub use framing::Framing;
 pub use params::{

@@ -108,16 +108,19 @@ fn a_message_beyond_the_limit_is_refused_by_name_and_the_next_one_works() {
 
 #[test]
 fn deep_nesting_is_harmless() {
-    let engine = engine(&[]);
+    let engine = engine(&[("message.max_depth", "10000")]);
     let session = open(&engine, Profile::Modern);
     let deep = "[".repeat(200_000);
     let open_end = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{deep}"#);
     assert!(asked(&engine, session, &open_end)[0].contains("-32700"));
-    let closed = format!("{{\"a\":{deep}{}}}", "]".repeat(200_000));
-    let params = modern_params("", &format!(r#","notifications":{closed}"#));
-    let listen = request("1", "subscriptions/listen", &params);
-    let answer = asked(&engine, session, &listen).remove(0);
-    assert!(answer.contains("-32602") || answer.contains("-32700"), "{answer}");
+    // Beyond the limit, and within the highest that there can be.
+    for (depth, code) in [(200_000, "-32600"), (9000, "-32602")] {
+        let closed = format!("{{\"a\":{}{}}}", &deep[..depth], "]".repeat(depth));
+        let params = modern_params("", &format!(r#","notifications":{closed}"#));
+        let listen = request("1", "subscriptions/listen", &params);
+        let answer = asked(&engine, session, &listen).remove(0);
+        assert!(answer.contains(code), "{answer}");
+    }
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub struct Engine {
     hooks: Hooks,
     clock: Clock,
     max_message_bytes: usize,
+    max_depth: u32,
 }
 
 /// Where the time comes from.
@@ -77,6 +78,7 @@ impl Engine {
             Clock::Manual
         };
         let max_message_bytes = config.max_message_bytes as usize;
+        let max_depth = config.max_depth;
         Self {
             core: Mutex::new(Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed))),
             ready: Ready::new(),
@@ -85,6 +87,7 @@ impl Engine {
             hooks,
             clock,
             max_message_bytes,
+            max_depth,
         }
     }
 
@@ -135,18 +138,19 @@ impl Engine {
     // ---- sessions and streams ----
 
     /// Opens a session. Fails with [`ErrorKind::InvalidArgument`] if the parameters contradict
-    /// each other.
+    /// each other, and with [`ErrorKind::Limit`] beyond `engine.max_sessions`.
     pub fn open(&self, params: SessionParams) -> Result<SessionId> {
-        self.with(|core| core.open(&params)).map(SessionId)
+        self.with_limits(|core| core.open(&params)).map(SessionId)
     }
 
     /// Opens a stream of a session. Every session has a duplex one from the start, which needs no
     /// opening; a host opens streams if its transport has several ways out for one session
     /// (legacy HTTP). What belongs to no request then waits for a [`StreamKind::Standalone`] one.
     ///
-    /// [`ErrorKind::State`] if the session cannot have another of that kind.
+    /// [`ErrorKind::State`] if the session cannot have another of that kind;
+    /// [`ErrorKind::Limit`] beyond `session.max_streams`.
     pub fn open_stream(&self, session: SessionId, kind: StreamKind) -> Result<StreamId> {
-        self.with(|core| core.open_stream(session, kind)).map(StreamId)
+        self.with_limits(|core| core.open_stream(session, kind)).map(StreamId)
     }
 
     /// The connection of a stream is gone. For a duplex stream that is the session's end. For a
@@ -226,7 +230,7 @@ impl Engine {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> Result<Disposition> {
-        let incoming = Incoming::read(message, self.max_message_bytes);
+        let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
         self.with(|core| {
             if core.is_mixed_batch(session, &incoming)? {
                 return Err(Error::new(
@@ -248,7 +252,7 @@ impl Engine {
         mut pass: impl FnMut(&str),
     ) -> Result<Disposition> {
         let mut passed = Vec::new();
-        let incoming = Incoming::read(message, self.max_message_bytes);
+        let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
         let disposition = self.with(|core| {
             core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()))
         })?;
@@ -274,15 +278,16 @@ impl Engine {
     /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
     pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
         let outgoing = Outgoing::read(message);
-        self.with(|core| core.send(session, stream, outgoing))
+        self.with_limits(|core| core.send(session, stream, outgoing))
     }
 
     // ---- subscriptions without a message ----
 
     /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
-    /// twice is subscribing once (G9).
+    /// twice is subscribing once (G9). [`ErrorKind::Limit`] beyond `session.max_subscriptions`,
+    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`.
     pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
-        self.with(|core| core.subscribe(session, uri))
+        self.with_limits(|core| core.subscribe(session, uri))
     }
 
     /// Undoes [`subscribe`](Self::subscribe); what is queued of that URI is dropped.
@@ -293,6 +298,8 @@ impl Engine {
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
     /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
+    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe), and beyond `filter.max_uris` or
+    /// `filter.max_bytes`.
     pub fn listen(
         &self,
         session: SessionId,
@@ -300,7 +307,7 @@ impl Engine {
         id: &str,
         filter: &str,
     ) -> Result<SubscriptionId> {
-        self.with(|core| {
+        self.with_limits(|core| {
             let listened = core.listen(session, stream, id, filter);
             core.settle_lagging();
             listened
@@ -338,7 +345,7 @@ impl Engine {
     /// are not what the method takes; [`ErrorKind::NotNegotiated`] if the method is not a
     /// server's to send.
     pub fn notify(&self, method: &str, params: Option<&str>, raise: &Raise<'_>) -> Result<usize> {
-        self.with(|core| core.notify(method, params, raise))
+        self.with_limits(|core| core.notify(method, params, raise))
     }
 
     /// The list of tools has changed.
@@ -356,7 +363,8 @@ impl Engine {
         self.raise(NoticeKind::ResourceList, "", raise)
     }
 
-    /// A resource has changed. URIs are compared byte by byte (G3).
+    /// A resource has changed. URIs are compared byte by byte (G3). [`ErrorKind::Limit`] beyond
+    /// `uri.max_bytes`, which no subscription can have either.
     pub fn notify_resource_updated(&self, uri: &str, raise: &Raise<'_>) -> Result<usize> {
         if uri.is_empty() {
             return Err(Error::invalid("uri must not be empty"));
@@ -365,7 +373,7 @@ impl Engine {
     }
 
     fn raise(&self, kind: NoticeKind, uri: &str, raise: &Raise<'_>) -> Result<usize> {
-        self.with(|core| {
+        self.with_limits(|core| {
             let reached = core.raise(kind, uri, raise);
             core.settle_lagging();
             reached
@@ -547,6 +555,11 @@ impl Engine {
         result
     }
 
+    /// The same for a call that a limit may refuse, which is counted then.
+    fn with_limits<T>(&self, work: impl FnOnce(&mut Core) -> Result<T>) -> Result<T> {
+        self.with(|core| work(core).inspect_err(|error| core.count_limited(error)))
+    }
+
     /// The second and the third step, for a caller that has taken the lock itself.
     pub(crate) fn release(&self, mut core: MutexGuard<'_, Core>) {
         let news = if core.has_news() { core.take_news() } else { Vec::new() };
@@ -568,6 +581,11 @@ impl Engine {
             News::Log(record) => {
                 if let Some(log) = &self.hooks.log {
                     log(record);
+                }
+            }
+            News::Lag(lag) => {
+                if let Some(hook) = &self.hooks.lag {
+                    hook(lag);
                 }
             }
             News::End(end) => {

@@ -1,10 +1,12 @@
-//! What the engine tells the host unasked: log lines, sessions that ended, output that waits.
+//! What the engine tells the host unasked: log lines, sessions that lag or ended, output that
+//! waits.
 
 use std::fmt;
 
-use crate::engine::{LogRecord, SessionEnd};
+use crate::engine::{Lag, LogRecord, SessionEnd};
 
 type LogHook = Box<dyn Fn(&LogRecord) + Send + Sync>;
+type LagHook = Box<dyn Fn(&Lag) + Send + Sync>;
 type EndHook = Box<dyn Fn(&SessionEnd) + Send + Sync>;
 type WakeHook = Box<dyn Fn() + Send + Sync>;
 
@@ -13,6 +15,7 @@ type WakeHook = Box<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 pub struct Hooks {
     pub(crate) log: Option<LogHook>,
+    pub(crate) lag: Option<LagHook>,
     pub(crate) session_end: Option<EndHook>,
     pub(crate) wake: Option<WakeHook>,
 }
@@ -26,6 +29,14 @@ impl Hooks {
     /// Called with each log line.
     pub fn on_log(mut self, hook: impl Fn(&LogRecord) + Send + Sync + 'static) -> Self {
         self.log = Some(Box::new(hook));
+        self
+    }
+
+    /// Called when a session's queue overflows: with the first event that is dropped, and not again
+    /// before its queue of events has been empty; if the session ends for it, before
+    /// [`on_session_end`](Self::on_session_end) is called.
+    pub fn on_lag(mut self, hook: impl Fn(&Lag) + Send + Sync + 'static) -> Self {
+        self.lag = Some(Box::new(hook));
         self
     }
 
@@ -47,6 +58,7 @@ impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks")
             .field("log", &self.log.is_some())
+            .field("lag", &self.lag.is_some())
             .field("session_end", &self.session_end.is_some())
             .field("wake", &self.wake.is_some())
             .finish()

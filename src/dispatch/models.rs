@@ -1,6 +1,6 @@
-//! The places where threads meet, in every way in which they can (`make loom`): readiness, a drain
-//! against a raising against a close, a subscription against a raising, and the end of a request
-//! against its progress.
+//! The places where threads meet, in every interleaving of up to three preemptions (`make loom`):
+//! readiness, a drain against a raising against a close, a subscription against a raising, and the
+//! end of a request against its progress.
 
 use loom::sync::Arc;
 use loom::thread;

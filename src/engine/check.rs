@@ -22,6 +22,7 @@ impl Core {
         self.check_ready();
         self.check_sessions();
         self.check_subscriptions();
+        self.check_limits();
         self.check_topics();
         self.check_events();
         self.check_requests();
@@ -209,6 +210,38 @@ impl Core {
         assert_eq!((ears, uris), (self.subs.ears.len(), self.subs.uris));
         let slots = self.out.slots.iter().filter(|(_, slot)| matches!(slot.body, Body::Link(_)));
         assert_eq!(links, slots.count());
+    }
+
+    fn check_limits(&self) {
+        let mut of_principals = vec![0; self.principals.members.len()];
+        for ix in self.sessions.indices() {
+            let session = &self.sessions[ix];
+            assert_eq!(session.stream_count as usize, self.streams_of(ix).len());
+            let requests = self.requests.of_session(session.requests);
+            assert_eq!(session.in_flight as usize, requests.count());
+            let subs = self.subs.of_session(session).into_iter();
+            let held: u32 = subs
+                .map(|sub| if self.subs[sub].id.is_some() { 1 } else { self.subs[sub].uris })
+                .sum();
+            assert_eq!(session.held, held);
+            if session.principal != NONE {
+                of_principals[session.principal as usize] += u64::from(held);
+            }
+        }
+        assert_eq!(self.principals.held, of_principals);
+        let config = &self.config;
+        assert!(self.sessions.len() <= config.max_sessions as usize);
+        assert!(self.subs.held() <= config.engine_max_subscriptions);
+        for ix in self.sessions.indices() {
+            let session = &self.sessions[ix];
+            assert!(session.stream_count <= config.max_streams);
+            assert!(session.held <= config.session_max_subscriptions);
+            assert!(session.in_flight <= config.max_requests);
+        }
+        if config.principal_max_subscriptions != 0 {
+            let limit = u64::from(config.principal_max_subscriptions);
+            assert!(of_principals.iter().all(|&held| held <= limit));
+        }
     }
 
     fn check_topics(&self) {

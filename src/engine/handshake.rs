@@ -21,6 +21,9 @@ impl Core {
         params: Option<&str>,
     ) -> Disposition {
         if !self.config.answer_initialize {
+            if let Err(excess) = self.check_request_limit(via.session) {
+                return self.refuse(via, excess.fault(&id));
+            }
             let new = NewRequest { id, token: None, level: None, is_initialize: true };
             self.begin_request(via.session, via.stream, new);
             return Disposition::Pass;

@@ -15,6 +15,7 @@ mod debounce;
 mod drain;
 mod event;
 mod handshake;
+mod limits;
 mod news;
 mod notify;
 mod outbox;
@@ -37,7 +38,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) use drain::{Hand, Output, Sink};
 pub(crate) use news::News;
-pub use news::{LogRecord, SessionEnd};
+pub use news::{Lag, LogRecord, SessionEnd};
 pub(crate) use receive::Incoming;
 pub(crate) use send::Outgoing;
 pub use stats::{SessionStats, Stats};

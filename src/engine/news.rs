@@ -1,7 +1,7 @@
 //! What the engine has to tell the host unasked. It is collected while the lock is held, and told
 //! after.
 
-use crate::params::{EndReason, SessionId};
+use crate::params::{EndReason, Overflow, SessionId};
 use crate::protocol::Level;
 
 /// One line for the host's log.
@@ -26,8 +26,25 @@ pub struct SessionEnd {
     pub user_data: u64,
 }
 
+/// A session that does not keep up: its queue was full, and something of it has been lost or is
+/// about to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Whose client does not read.
+    pub session: SessionId,
+    /// The number that the host gave when it opened the session.
+    pub user_data: u64,
+    /// Frames that were queued on all its streams just then, notices included.
+    pub queued_frames: u64,
+    /// Bytes of its queued events and replies just then.
+    pub queued_bytes: u64,
+    /// What becomes of it: events are dropped, or ([`Overflow::Close`]) the session ends.
+    pub policy: Overflow,
+}
+
 #[derive(Debug)]
 pub(crate) enum News {
     Log(LogRecord),
+    Lag(Lag),
     End(SessionEnd),
 }

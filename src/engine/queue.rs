@@ -5,9 +5,10 @@
 
 use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
+use crate::engine::news::{Lag, News};
 use crate::engine::outbox::{Body, DROPPABLE, EventEntry, Lane, Owner, PASSING, QUEUED, Slot};
 use crate::engine::pool::NONE;
-use crate::params::{EndReason, Overflow};
+use crate::params::{EndReason, Overflow, SessionId};
 
 impl Core {
     /// Queues an event that the caller holds, if the bounds allow; its entry holds it too then.
@@ -43,6 +44,8 @@ impl Core {
                         && let Some(oldest) = self.out.oldest_droppable(stream, or_passing)
                     {
                         self.discard(oldest);
+                        // It was made empty to be filled again: nobody has read.
+                        self.sessions[ix].is_behind = true;
                         continue;
                     }
                 }
@@ -72,11 +75,30 @@ impl Core {
     pub(crate) fn count_dropped(&mut self, ix: u32) {
         self.counters.dropped += 1;
         self.sessions[ix].rare_mut().dropped += 1;
+        self.tell_lag(ix, self.sessions[ix].overflow());
+    }
+
+    /// Tells the host of a session that does not keep up, once until its queue of events has been
+    /// empty again.
+    fn tell_lag(&mut self, ix: u32, policy: Overflow) {
+        if std::mem::replace(&mut self.sessions[ix].is_behind, true) {
+            return;
+        }
+        let session = &self.sessions[ix];
+        let streams = self.streams_of(ix).into_iter();
+        self.news.push(News::Lag(Lag {
+            session: SessionId(self.sessions.handle(ix)),
+            user_data: session.user_data,
+            queued_frames: streams.map(|it| u64::from(self.out.streams[it].queued)).sum(),
+            queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
+            policy,
+        }));
     }
 
     /// Notes that a session has to end because it does not keep up.
     pub(crate) fn lag(&mut self, ix: u32) {
         if !std::mem::replace(&mut self.sessions[ix].is_lagging, true) {
+            self.tell_lag(ix, Overflow::Close);
             self.lagging.push(ix);
         }
     }
@@ -172,7 +194,7 @@ impl Core {
                 let len = self.events.body(entry.event).len() as u32;
                 let session = &mut self.sessions[self.out.streams[stream].session];
                 if is_droppable {
-                    session.frames -= 1;
+                    session.uncount_frame();
                     session.bytes -= len;
                 } else {
                     session.reply_bytes -= len;

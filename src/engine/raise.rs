@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
+use crate::engine::limits::Excess;
 use crate::engine::notify::check_request_id;
 use crate::engine::outbox::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
 use crate::error::Result;
@@ -51,6 +52,7 @@ impl Core {
         raise: &Raise<'_>,
     ) -> Result<usize> {
         check_request_id(raise.target)?;
+        self.check_uri(uri).map_err(Excess::error)?;
         let audience = self.audience(raise.target)?;
         let max_bytes = self.config.max_params_bytes as usize;
         let context = match raise.context {

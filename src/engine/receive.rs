@@ -44,13 +44,13 @@ pub(crate) enum Incoming<'a> {
 }
 
 impl<'a> Incoming<'a> {
-    pub(crate) fn read(bytes: &'a [u8], max_bytes: usize) -> Self {
+    pub(crate) fn read(bytes: &'a [u8], max_bytes: usize, max_depth: u32) -> Self {
         if bytes.len() > max_bytes {
             return Self::TooLong(bytes.len());
         }
         match std::str::from_utf8(bytes) {
             Ok(text) if text.trim_ascii_start().starts_with('[') => Self::Batch(text),
-            Ok(text) => Self::One { text, message: Message::parse(text) },
+            Ok(text) => Self::One { text, message: Message::parse_within(text, max_depth) },
             Err(e) => {
                 let text = format!("not UTF-8 at byte {}", e.valid_up_to());
                 Self::NotText(Fault::new(code::PARSE_ERROR, text))
@@ -81,7 +81,7 @@ impl Core {
                 let text = format!(
                     "message is {at_least} bytes or more; message.max_bytes allows {limit}"
                 );
-                self.refuse(via, Fault::new(code::INVALID_REQUEST, text))
+                self.refuse(via, Fault::limit(code::INVALID_REQUEST, text, limit.into()))
             }
         };
         self.settle_lagging();
@@ -100,11 +100,13 @@ impl Core {
             return Ok(false);
         }
         let Ok(elements) = message::batch(text) else { return Ok(false) };
-        let passing = elements.iter().filter(|element| match Message::parse(element) {
-            Ok(Message::Request { method, .. }) => !is_answered(&method),
-            Ok(Message::Notification { method, .. }) => !is_own_notification(&method),
-            Ok(Message::Response { .. }) => true,
-            Err(_) => false,
+        let passing = elements.iter().filter(|element| {
+            match Message::parse_within(element, self.config.max_depth) {
+                Ok(Message::Request { method, .. }) => !is_answered(&method),
+                Ok(Message::Notification { method, .. }) => !is_own_notification(&method),
+                Ok(Message::Response { .. }) => true,
+                Err(_) => false,
+            }
         });
         let passing = passing.count();
         Ok(passing != 0 && passing != elements.len())
@@ -126,7 +128,7 @@ impl Core {
         };
         let mut disposition = Disposition::Handled;
         for element in elements {
-            let message = Message::parse(element);
+            let message = Message::parse_within(element, self.config.max_depth);
             if let Ok(Message::Request { id, method: name, .. }) = &message
                 && name == method::INITIALIZE
             {
@@ -184,8 +186,9 @@ impl Core {
     }
 
     /// Answers a message that is refused, if the revision has an answer for it, and counts it.
-    fn refuse(&mut self, via: Via, fault: Fault) -> Disposition {
+    pub(crate) fn refuse(&mut self, via: Via, fault: Fault) -> Disposition {
         self.counters.rejected += 1;
+        self.counters.limited += u64::from(fault.is_limit);
         self.log(Level::Warning, TARGET, format!("refused ({}): {}", fault.code, fault.message));
         if fault.is_notification && fault.id.is_none() {
             return Disposition::Handled;
@@ -416,6 +419,9 @@ impl Core {
         request_meta: &RequestMeta<'_>,
         level: Option<Level>,
     ) -> Disposition {
+        if let Err(excess) = self.check_request_limit(via.session) {
+            return self.refuse(via, excess.fault(&id));
+        }
         let token = request_meta.token();
         let new = NewRequest { id, token, level, is_initialize: false };
         self.begin_request(via.session, via.stream, new);
@@ -430,22 +436,29 @@ impl Core {
             #[serde(borrow)]
             notifications: Option<&'a RawValue>,
         }
-        let filter = params
+        let text = params
             .and_then(|params| serde_json::from_str::<Params<'_>>(params).ok())
             .and_then(|params| params.notifications)
-            .map_or(Err("notifications must be an object".to_owned()), |raw| {
-                Filter::parse(raw.get())
-            });
-        match filter {
-            Ok(filter) => {
-                self.start_listen(via.session, via.stream, id, filter);
-                Disposition::Handled
-            }
+            .map(RawValue::get);
+        if let Some(Err(excess)) = text.map(|text| self.check_filter_text(text)) {
+            return self.refuse(via, excess.fault(&id));
+        }
+        let filter = match text.map_or(Err("notifications must be an object".into()), Filter::parse)
+        {
+            Ok(filter) => filter,
             // R51.
             Err(why) => {
                 let fault = Fault::of(&id, code::INVALID_PARAMS, format!("params.{why}"));
-                self.refuse(via, fault)
+                return self.refuse(via, fault);
             }
+        };
+        let started = self
+            .check_filter(&filter)
+            .and_then(|()| self.start_listen(via.session, via.stream, id.clone(), filter));
+        match started {
+            Ok(_) => Disposition::Handled,
+            // G12: before any acknowledgment.
+            Err(excess) => self.refuse(via, excess.fault(&id)),
         }
     }
 
@@ -473,10 +486,13 @@ impl Core {
             let fault = Fault::of(id, code::INVALID_PARAMS, "params.uri must be a URI");
             return self.refuse(via, fault);
         };
-        if name == method::SUBSCRIBE {
-            self.subscribe_uri(ix, &uri);
-        } else {
+        if name == method::UNSUBSCRIBE {
             self.unsubscribe_uri(ix, &uri);
+            return self.answer_empty(via, id);
+        }
+        let subscribed = self.check_uri(&uri).and_then(|()| self.subscribe_uri(ix, &uri));
+        if let Err(excess) = subscribed {
+            return self.refuse(via, excess.fault(id));
         }
         self.answer_empty(via, id)
     }

@@ -268,6 +268,7 @@ impl Core {
         if newer_than != NONE {
             self.requests[newer_than].session_prev = ix;
         }
+        self.sessions[session].in_flight += 1;
         self.expect_answer(stream);
     }
 
@@ -295,6 +296,7 @@ impl Core {
 
     fn remove_request(&mut self, ix: u32) -> u32 {
         let request = self.requests.remove(ix);
+        self.sessions[request.session].in_flight -= 1;
         let (next, prev) = (request.session_next, request.session_prev);
         if prev == NONE {
             self.sessions[request.session].requests = next;

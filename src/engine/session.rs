@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use crate::engine::limits::Excess;
 use crate::engine::news::News;
 use crate::engine::outbox::{BUSY, DETACHED, FINISHED, HELD, Lane, Owner, PAUSED, PUSHED, Stream};
 use crate::engine::pool::NONE;
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     ending: Option<EndReason>,
     /// To be ended with the present call.
     pub(crate) is_lagging: bool,
+    /// Told to the host as lagging since its queue of events was empty.
+    pub(crate) is_behind: bool,
     pub(crate) is_paused: bool,
     /// Resumed since its latest frame was handed to a callback.
     pub(crate) is_resumed_in_hand: bool,
@@ -64,6 +67,11 @@ pub(crate) struct Session {
     pub(crate) reply_bytes: u32,
     /// The stream for what belongs to no request.
     pub(crate) home: u32,
+    /// Listens, and URIs of its own subscription.
+    pub(crate) held: u32,
+    /// How many streams and requests are chained below.
+    pub(crate) stream_count: u32,
+    pub(crate) in_flight: u32,
     /// Heads of the chains of what it holds.
     pub(crate) streams: u32,
     pub(crate) listens: u32,
@@ -73,7 +81,7 @@ pub(crate) struct Session {
     pub(super) principal: u32,
     pub(super) principal_pos: u32,
     pub(super) audience_pos: u32,
-    user_data: u64,
+    pub(crate) user_data: u64,
     rare: Option<Box<Rare>>,
 }
 
@@ -162,6 +170,12 @@ impl Session {
         bytes as u64 <= u64::from(self.max_bytes)
     }
 
+    /// An event, or a passing link, is queued no more.
+    pub(crate) fn uncount_frame(&mut self) {
+        self.frames -= 1;
+        self.is_behind &= self.frames != 0;
+    }
+
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
     }
@@ -170,6 +184,7 @@ impl Session {
 impl Core {
     pub(crate) fn open(&mut self, params: &SessionParams) -> Result<u64> {
         params.check()?;
+        self.check_session_limit().map_err(Excess::error)?;
         let rules = match params.profile {
             Profile::Open => Rules::Open,
             Profile::Legacy { revision, handshake } => Rules::Legacy {
@@ -187,6 +202,7 @@ impl Core {
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
             is_lagging: false,
+            is_behind: false,
             is_paused: false,
             is_resumed_in_hand: false,
             is_pushed: self.pushes_all,
@@ -196,6 +212,9 @@ impl Core {
             bytes: 0,
             reply_bytes: 0,
             home: NONE,
+            held: 0,
+            stream_count: 1,
+            in_flight: 0,
             streams: NONE,
             listens: NONE,
             requests: NONE,
@@ -337,7 +356,6 @@ impl Core {
         let ix = self.session_even_ending(handle)?;
         let session = &self.sessions[ix];
         let streams = self.streams_of(ix);
-        let subscriptions = self.subs.count_of(session);
         let rare = session.rare();
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
@@ -347,8 +365,8 @@ impl Core {
             merged: rare.map_or(0, |rare| rare.merged)
                 + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
             dropped: rare.map_or(0, |rare| rare.dropped),
-            subscriptions,
-            requests: self.requests.of_session(session.requests).count() as u64,
+            subscriptions: u64::from(session.held),
+            requests: u64::from(session.in_flight),
         })
     }
 
@@ -504,6 +522,8 @@ pub(crate) fn closing_frame(id: &Id, reason: EndReason) -> Option<String> {
 pub(crate) struct Principals {
     pub(super) names: HashMap<Box<str>, u32>,
     pub(super) members: Vec<(Box<str>, Vec<u32>)>,
+    /// How many subscriptions the sessions of each hold.
+    pub(super) held: Vec<u64>,
     free: Vec<u32>,
 }
 
@@ -514,6 +534,7 @@ impl Principals {
             None => {
                 let of = self.free.pop().unwrap_or_else(|| {
                     self.members.push(("".into(), Vec::new()));
+                    self.held.push(0);
                     self.members.len() as u32 - 1
                 });
                 self.members[of as usize].0 = name.into();
@@ -536,6 +557,15 @@ impl Principals {
             self.free.push(of);
         }
         moved
+    }
+
+    /// How many subscriptions the sessions of a principal hold.
+    pub(crate) fn held(&self, of: u32) -> u64 {
+        self.held[of as usize]
+    }
+
+    pub(crate) fn held_mut(&mut self, of: u32) -> &mut u64 {
+        &mut self.held[of as usize]
     }
 
     pub(crate) fn sessions(&self, name: &str) -> &[u32] {

@@ -25,6 +25,8 @@ pub struct Stats {
     pub heavy: u64,
     /// Counter: progress that was not sent (unknown or finished token, value not greater).
     pub progress_refused: u64,
+    /// Counter: messages and calls refused because a limit would have been exceeded.
+    pub limited: u64,
     /// Gauge: sessions open.
     pub sessions: u64,
     /// Gauge: streams open.
@@ -93,6 +95,7 @@ rows! {
     rejected "counter" "Messages refused.",
     heavy "counter" "Notifications above the soft size.",
     progress_refused "counter" "Progress not sent.",
+    limited "counter" "Messages and calls refused by a limit.",
     sessions "gauge" "Sessions open.",
     streams "gauge" "Streams open.",
     subscriptions "gauge" "Subscriptions held.",

@@ -1,6 +1,7 @@
 //! The streams of a session: which one a message goes out on, and what happens when one goes.
 
 use crate::engine::Core;
+use crate::engine::limits::Excess;
 use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -35,6 +36,7 @@ impl Core {
                         "a session with a duplex stream has no other",
                     ));
                 }
+                self.check_stream_limit(ix).map_err(Excess::error)?;
                 if !is_named {
                     self.out.set_flags(home, DETACHED, 0);
                 }
@@ -42,6 +44,7 @@ impl Core {
                 stream.session_next = self.sessions[ix].streams;
                 let stream = self.out.streams.insert(stream);
                 self.sessions[ix].streams = stream;
+                self.sessions[ix].stream_count += 1;
                 Ok(self.out.streams.handle(stream))
             }
         }
@@ -163,6 +166,7 @@ impl Core {
             }
             self.out.streams[at].session_next = next;
         }
+        self.sessions[ix].stream_count -= 1;
         self.out.remove_stream(stream);
     }
 

@@ -15,6 +15,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::engine::Core;
+use crate::engine::limits::Excess;
 use crate::engine::outbox::{
     AGAIN, Body, CONTEXT, EventEntry, Lane, Link, MUTED, Owner, PASSING, QUEUED, Slot,
 };
@@ -93,12 +94,6 @@ impl Subscriptions {
         found
     }
 
-    /// The same of one session.
-    pub(crate) fn count_of(&self, session: &Session) -> u64 {
-        let held = self.of_session(session).into_iter();
-        held.map(|sub| if self[sub].id.is_some() { 1 } else { u64::from(self[sub].uris) }).sum()
-    }
-
     pub(crate) fn is_ear(&self, sub: u32) -> bool {
         self.subs.get(sub).is_some_and(|sub| sub.ears_pos != NONE)
     }
@@ -140,7 +135,14 @@ impl Core {
     /// Starts a listen: the acknowledgment is queued before there is a link, so that nothing of
     /// the subscription can come before it (R41). Nothing honoured: the end follows at once,
     /// unless such listens are held (G11). Yields the handle, which is stale in that case.
-    pub(crate) fn start_listen(&mut self, ix: u32, stream: u32, id: Id, filter: Filter) -> u64 {
+    pub(crate) fn start_listen(
+        &mut self,
+        ix: u32,
+        stream: u32,
+        id: Id,
+        filter: Filter,
+    ) -> std::result::Result<u64, Excess> {
+        self.check_subscription_limits(ix)?;
         let honoured = filter.narrow(&self.sessions[ix].capabilities);
         let sub = self.subs.subs.insert(Subscription {
             session: ix,
@@ -157,6 +159,7 @@ impl Core {
         if newer_than != NONE {
             self.subs.subs[newer_than].session_prev = sub;
         }
+        self.count_held(ix);
         self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
@@ -177,7 +180,7 @@ impl Core {
         if is_empty && !self.config.hold_empty_listen {
             self.end_subscription_ix(sub, EndReason::Graceful);
         }
-        handle
+        Ok(handle)
     }
 
     /// A listen asked for by the host rather than on the wire.
@@ -198,11 +201,13 @@ impl Core {
         }
         let id = Id::parse(id)
             .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
+        self.check_filter_text(filter).map_err(Excess::error)?;
         let filter = Filter::parse(filter).map_err(|why| Error::new(ErrorKind::Json, why))?;
+        self.check_filter(&filter).map_err(Excess::error)?;
         if self.is_id_in_use(ix, &id) {
             return Err(Error::invalid(format!("id {id} is in use on this session")));
         }
-        Ok(self.start_listen(ix, stream, id, filter))
+        self.start_listen(ix, stream, id, filter).map_err(Excess::error)
     }
 
     pub(crate) fn subscription(&self, handle: SessionId, id: &str) -> Result<u64> {
@@ -346,8 +351,8 @@ impl Core {
         if uri.is_empty() {
             return Err(Error::invalid("uri must not be empty"));
         }
-        self.subscribe_uri(ix, uri);
-        Ok(())
+        self.check_uri(uri).map_err(Excess::error)?;
+        self.subscribe_uri(ix, uri).map_err(Excess::error)
     }
 
     pub(crate) fn unsubscribe(&mut self, handle: SessionId, uri: &str) -> Result<()> {
@@ -370,24 +375,31 @@ impl Core {
     }
 
     /// Idempotent (G9).
-    pub(crate) fn subscribe_uri(&mut self, ix: u32, uri: &str) {
+    pub(crate) fn subscribe_uri(&mut self, ix: u32, uri: &str) -> std::result::Result<(), Excess> {
         let sub = self.sessions[ix].own_sub;
         let topic = self.topics.intern(NoticeKind::Resource, uri);
-        if let Some(slot) = self.find_link(sub, topic) {
-            if !self.out.slots[slot].is(PASSING) {
-                return;
-            }
+        let held = self.find_link(sub, topic);
+        if held.is_some_and(|slot| !self.out.slots[slot].is(PASSING)) {
+            return Ok(());
+        }
+        if let Err(excess) = self.check_subscription_limits(ix) {
+            self.topics.release(topic);
+            return Err(excess);
+        }
+        if let Some(slot) = held {
             // What was passing stays.
             self.out.slots[slot].flags &= !PASSING;
             self.topics[topic].passing -= 1;
-            self.sessions[ix].frames -= 1;
+            self.sessions[ix].uncount_frame();
         } else {
             let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
             self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
         }
         self.subs.subs[sub].uris += 1;
         self.subs.uris += 1;
+        self.count_held(ix);
         self.follow_ears(ix);
+        Ok(())
     }
 
     /// Whether there was such a subscription. What was queued of it is dropped (R25).
@@ -400,6 +412,7 @@ impl Core {
         }
         self.subs.subs[sub].uris -= 1;
         self.subs.uris -= 1;
+        self.uncount_held(ix, 1);
         self.remove_link(slot);
         self.retract_contained(sub, uri);
         self.follow_ears(ix);
@@ -425,7 +438,9 @@ impl Core {
         let (ix, stream) = (self.subs[sub].session, self.subs[sub].stream);
         let Some(id) = self.subs[sub].id.clone() else {
             self.sessions[ix].own_sub = NONE;
-            self.subs.uris -= u64::from(self.subs[sub].uris);
+            let uris = self.subs[sub].uris;
+            self.subs.uris -= u64::from(uris);
+            self.uncount_held(ix, uris);
             self.subs.subs.remove(sub);
             return;
         };
@@ -437,6 +452,7 @@ impl Core {
         if let Ok(entry) = self.subs.listens.find_entry(hash, |&other| other == sub) {
             entry.remove();
         }
+        self.uncount_held(ix, 1);
         self.out.streams[stream].open_requests -= 1;
         let Subscription { session_next, session_prev, .. } = self.subs.subs.remove(sub);
         if session_prev == NONE {
@@ -529,7 +545,7 @@ impl Core {
         topic_record.links.swap_remove(topic_pos as usize);
         if is_passing {
             topic_record.passing -= 1;
-            self.sessions[self.subs.subs[sub].session].frames -= 1;
+            self.sessions[self.subs.subs[sub].session].uncount_frame();
         }
         if let Some(&moved) = topic_record.links.get(topic_pos as usize) {
             self.out.slots[moved].link_mut().topic_pos = topic_pos;

@@ -32,6 +32,12 @@ pub type fanfare_wake_fn = Option<unsafe extern "C" fn(ctx: *mut c_void)>;
 pub type fanfare_log_fn =
     Option<unsafe extern "C" fn(ctx: *mut c_void, record: *const fanfare_log_record)>;
 
+/// Called when a session's queue overflows: with the first event that is dropped, and not again
+/// before its queue of events has been empty; if the session ends for it, before the
+/// fanfare_session_end_fn, and then its handle may be stale. On the thread whose call caused it,
+/// with no lock held. The struct is valid during the call.
+pub type fanfare_lag_fn = Option<unsafe extern "C" fn(ctx: *mut c_void, lag: *const fanfare_lag)>;
+
 /// Called once for each session that ended by anything but the host's own fanfare_session_close:
 /// its last frame was drained after fanfare_session_end, it lagged, its callback said "gone". The
 /// handle is stale by then. reason is one of FANFARE_END_..., user_data what the session was
@@ -57,6 +63,25 @@ pub struct fanfare_frame {
     pub data: fanfare_str,
     /// FANFARE_FRAME_LAST or 0. Further bits may come: ignore what you do not know.
     pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// A session that does not keep up. Later versions may append fields.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct fanfare_lag {
+    /// Whose client does not read.
+    pub session: fanfare_session,
+    /// What the session was opened with.
+    pub user_data: *mut c_void,
+    /// Frames that were queued on all its streams just then, notices included.
+    pub queued_frames: u64,
+    /// Bytes of its queued events and replies just then.
+    pub queued_bytes: u64,
+    /// One of FANFARE_OVERFLOW_..., but never FANFARE_OVERFLOW_DEFAULT: events are dropped, or the
+    /// session ends.
+    pub policy: u32,
     /// 0.
     pub reserved: u32,
 }

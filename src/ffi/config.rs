@@ -4,17 +4,17 @@ use std::ffi::{CString, c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
 use super::callback::{
-    Context, fanfare_drop_fn, fanfare_log_fn, fanfare_log_record, fanfare_session_end_fn,
-    fanfare_wake_fn, not_dropping,
+    Context, fanfare_drop_fn, fanfare_lag, fanfare_lag_fn, fanfare_log_fn, fanfare_log_record,
+    fanfare_session_end_fn, fanfare_wake_fn, not_dropping,
 };
 use super::guard::{Failure, guard, guard_value};
 use super::input::{c_text, choice, number_of};
 use super::output::give_text;
-use super::session::END_REASONS;
+use super::session::{END_REASONS, OVERFLOWS};
 use super::status::fanfare_status;
 use crate::config::Config;
 use crate::dispatch::Hooks;
-use crate::engine::{LogRecord, SessionEnd};
+use crate::engine::{Lag, LogRecord, SessionEnd};
 use crate::protocol::Level;
 
 /// Detail for debugging.
@@ -51,10 +51,12 @@ pub struct fanfare_config {
     pub(super) config: Config,
     log: Option<(Level, Registered<LogFn>)>,
     wake: Option<Registered<WakeFn>>,
+    lag: Option<Registered<LagFn>>,
     session_end: Option<Registered<SessionEndFn>>,
 }
 
 type LogFn = unsafe extern "C" fn(*mut c_void, *const fanfare_log_record);
+type LagFn = unsafe extern "C" fn(*mut c_void, *const fanfare_lag);
 type WakeFn = unsafe extern "C" fn(*mut c_void);
 type SessionEndFn = unsafe extern "C" fn(*mut c_void, u64, u32, *mut c_void);
 
@@ -93,6 +95,21 @@ impl fanfare_config {
             // SAFETY: as above.
             hooks = hooks.on_wake(move || context.call(engine, |ctx| unsafe { function(ctx) }));
         }
+        if let Some(Registered(function, context)) = &self.lag {
+            let (function, context) = (*function, Arc::clone(context));
+            hooks = hooks.on_lag(move |lag: &Lag| {
+                let lag = fanfare_lag {
+                    session: lag.session.to_raw(),
+                    user_data: user_data_pointer(lag.user_data),
+                    queued_frames: lag.queued_frames,
+                    queued_bytes: lag.queued_bytes,
+                    policy: number_of(&Some(lag.policy), &OVERFLOWS),
+                    reserved: 0,
+                };
+                // SAFETY: as above.
+                context.call(engine, |ctx| unsafe { function(ctx, &lag) });
+            });
+        }
         if let Some(Registered(function, context)) = &self.session_end {
             let (function, context) = (*function, Arc::clone(context));
             hooks = hooks.on_session_end(move |end: &SessionEnd| {
@@ -120,8 +137,13 @@ pub(super) fn user_data_pointer(number: u64) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub extern "C" fn fanfare_config_new() -> *mut fanfare_config {
     guard_value(std::ptr::null_mut(), || {
-        let config =
-            fanfare_config { config: Config::default(), log: None, wake: None, session_end: None };
+        let config = fanfare_config {
+            config: Config::default(),
+            log: None,
+            wake: None,
+            lag: None,
+            session_end: None,
+        };
         Ok(Box::into_raw(Box::new(config)))
     })
 }
@@ -242,6 +264,26 @@ pub unsafe extern "C" fn fanfare_config_set_wake(
         let config = unsafe { config_mut(config)? };
         let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
         config.wake = Some(Registered::new(function, ctx, drop));
+        Ok(())
+    })
+}
+
+/// Sets who is told of sessions that do not keep up. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_config_set_lag(
+    config: *mut fanfare_config,
+    r#fn: fanfare_lag_fn,
+    ctx: *mut c_void,
+    drop: fanfare_drop_fn,
+) -> fanfare_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let config = unsafe { config_mut(config)? };
+        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
+        config.lag = Some(Registered::new(function, ctx, drop));
         Ok(())
     })
 }

@@ -82,7 +82,7 @@ const FRAMINGS: [(u32, Framing); 3] = [
     (FANFARE_FRAMING_SSE, Framing::Sse),
 ];
 
-const OVERFLOWS: [(u32, Option<Overflow>); 4] = [
+pub(super) const OVERFLOWS: [(u32, Option<Overflow>); 4] = [
     (FANFARE_OVERFLOW_DEFAULT, None),
     (FANFARE_OVERFLOW_DROP_OLDEST, Some(Overflow::DropOldest)),
     (FANFARE_OVERFLOW_DROP_NEWEST, Some(Overflow::DropNewest)),
@@ -160,7 +160,8 @@ pub struct fanfare_session_counters {
 /// Any thread. params and its texts are copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_INVALID_ARGUMENT: a number is not one of its kind, or
 /// struct_size is wrong; FANFARE_E_UTF8; FANFARE_E_JSON: capabilities; FANFARE_E_VERSION: a
-/// newer field is set that this library does not know.
+/// newer field is set that this library does not know; FANFARE_E_LIMIT: the option
+/// engine.max_sessions.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_session_open(

@@ -57,6 +57,8 @@ pub struct fanfare_counters {
     pub queued_frames: u64,
     /// Now: bytes of queued events and replies, shared bodies counted once.
     pub queued_bytes: u64,
+    /// Since: messages and calls refused because a limit would have been exceeded.
+    pub limited: u64,
 }
 
 /// What the engine has done and holds. Set out->struct_size to sizeof(*out) before.
@@ -94,6 +96,7 @@ pub unsafe extern "C" fn fanfare_engine_stats(
                 requests: stats.requests,
                 queued_frames: stats.queued_frames,
                 queued_bytes: stats.queued_bytes,
+                limited: stats.limited,
             })
         })
     })

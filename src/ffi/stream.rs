@@ -34,7 +34,8 @@ const KINDS: [(u32, StreamKind); 4] = [
 ///
 /// Any thread.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_INVALID_ARGUMENT: no such kind;
-/// FANFARE_E_STATE: the session cannot have another of that kind.
+/// FANFARE_E_STATE: the session cannot have another of that kind; FANFARE_E_LIMIT: the option
+/// session.max_streams.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_stream_open(

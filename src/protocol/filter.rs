@@ -81,6 +81,12 @@ impl Filter {
         Ok(Self { topics })
     }
 
+    /// The names that its lists have.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let is_name = |kind| FIELDS.iter().any(|field| field.kind == kind && field.lists_names);
+        self.topics.iter().filter(move |(kind, _)| is_name(*kind)).map(|(_, name)| name.as_str())
+    }
+
     /// What of it a server with those capabilities honours (R44).
     pub(crate) fn narrow(mut self, capabilities: &Capabilities) -> Self {
         self.topics.retain(|(kind, _)| {
@@ -131,6 +137,7 @@ mod tests {
             filter.clone().narrow(&some).to_json(),
             r#"{"resourceSubscriptions":["b:","a:"]}"#
         );
+        assert_eq!(filter.names().collect::<Vec<_>>(), ["b:", "a:"]);
         assert_eq!(filter.narrow(&Capabilities::none()).to_json(), "{}");
     }
 

@@ -27,15 +27,30 @@ pub(crate) struct Fault {
     pub(crate) id: Option<Id>,
     /// It has the look of a notification, which is never answered (R2).
     pub(crate) is_notification: bool,
+    /// Nothing is wrong with it but that a limit would be exceeded.
+    pub(crate) is_limit: bool,
 }
 
 impl Fault {
     pub(crate) fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None, id: None, is_notification: false }
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+            id: None,
+            is_notification: false,
+            is_limit: false,
+        }
     }
 
     pub(crate) fn of(id: &Id, code: i32, message: impl Into<String>) -> Self {
         Self { id: Some(id.clone()), ..Self::new(code, message) }
+    }
+
+    /// A limit that would be exceeded: a client may tell it from a failure by its data (G12).
+    pub(crate) fn limit(code: i32, message: impl Into<String>, limit: u64) -> Self {
+        let data = format!(r#"{{"reason":"limit","limit":{limit}}}"#);
+        Self { data: Some(data), is_limit: true, ..Self::new(code, message) }
     }
 }
 
@@ -57,6 +72,50 @@ impl<'a> Message<'a> {
         })?;
         wire.read()
     }
+
+    /// Reads one that comes from a client, and may not be nested so deeply that whoever reads it
+    /// later runs out of stack. It is read without recursion here.
+    pub(crate) fn parse_within(text: &'a str, max_depth: u32) -> Result<Self, Fault> {
+        let message = Self::parse(text)?;
+        // Few messages have so many braces at all, and to count those is quick.
+        let openings = text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+        if openings <= max_depth as usize {
+            return Ok(message);
+        }
+        let depth = depth(text);
+        if depth <= max_depth as usize {
+            return Ok(message);
+        }
+        let text = format!("message is {depth} levels deep; message.max_depth allows {max_depth}");
+        let fault = Fault::limit(code::INVALID_REQUEST, text, max_depth.into());
+        Err(match message {
+            Self::Request { id, .. } => Fault { id: Some(id), ..fault },
+            // Neither a notification nor a response is ever answered.
+            Self::Notification { .. } | Self::Response { .. } => {
+                Fault { is_notification: true, ..fault }
+            }
+        })
+    }
+}
+
+/// How many objects and arrays of a JSON text stand in one another, at most.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut is_escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// The members of a message. Raw, so that each can be faulted on its own.
@@ -198,6 +257,36 @@ mod tests {
             let fault = Message::parse(text).unwrap_err();
             let got = (fault.code, fault.id.as_ref().map(Id::as_json), fault.is_notification);
             assert_eq!(got, (code, id, is_notification), "{text}: {}", fault.message);
+        }
+    }
+
+    #[test]
+    fn depth_counts_what_stands_in_one_another_and_not_in_strings() {
+        for (json, expected) in [
+            ("7", 0),
+            ("{}", 1),
+            (r#"{"a":[{}],"b":[[]]}"#, 3),
+            (r#"{"[[[":"{{{\"[[","b":["\\"]}"#, 2),
+            ("[[],[],[[]],[]]", 3),
+        ] {
+            assert_eq!(depth(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_message_too_deep_is_answered_if_it_is_a_request() {
+        let params = format!(r#"{{"a":{}{}}}"#, "[".repeat(7), "]".repeat(7));
+        let request = format!(r#"{{"jsonrpc":"2.0","id":"x","method":"m","params":{params}}}"#);
+        assert!(Message::parse_within(&request, 9).is_ok());
+        let fault = Message::parse_within(&request, 8).unwrap_err();
+        assert_eq!((fault.code, fault.id.unwrap().as_json()), (code::INVALID_REQUEST, "\"x\""));
+        assert_eq!(fault.message, "message is 9 levels deep; message.max_depth allows 8");
+        for silent in [
+            format!(r#"{{"jsonrpc":"2.0","method":"m","params":{params}}}"#),
+            format!(r#"{{"jsonrpc":"2.0","id":1,"result":{params}}}"#),
+        ] {
+            let fault = Message::parse_within(&silent, 8).unwrap_err();
+            assert!(fault.is_limit && fault.is_notification && fault.id.is_none(), "{silent}");
         }
     }
 

@@ -38,6 +38,18 @@ static void ended(void *ctx, fanfare_session session, uint32_t reason, void *use
     w->user_data = user_data;
 }
 
+/* The host may call the engine, though the session is in trouble. */
+static void lagged(void *ctx, const fanfare_lag *lag) {
+    witness *w = (witness *)ctx;
+    CHECK(w->drops == 0 && lag->reserved == 0);
+    w->calls++;
+    w->session = lag->session;
+    w->reason = lag->policy;
+    w->user_data = lag->user_data;
+    snprintf(w->text, sizeof w->text, "%u frames, %u bytes", (unsigned)lag->queued_frames,
+             (unsigned)lag->queued_bytes);
+}
+
 static void log_line(void *ctx, const fanfare_log_record *record) {
     witness *w = (witness *)ctx;
     w->calls++;
@@ -217,6 +229,52 @@ static void configured(void) {
     CHECK(old.drops == 1 && idle.drops == 1 && end.drops == 1 && log.drops == 1);
 }
 
+/* A reader that stalls is reported once, before anything is done to it, and again when it has
+   caught up and stalls anew. */
+static void lags(void) {
+    fanfare_config *c = fanfare_config_new();
+    fanfare_engine *e = NULL;
+    fanfare_session_params params = session_params(FANFARE_PROFILE_OPEN);
+    fanfare_session s = 0;
+    witness old, lag, end;
+    int mine = 0;
+    memset(&old, 0, sizeof old);
+    lag = end = old;
+    OK(fanfare_config_set_lag(c, lagged, &old, dropped));
+    OK(fanfare_config_set_lag(c, lagged, &lag, dropped));
+    CHECK(old.drops == 1);
+    OK(fanfare_config_set_session_end(c, ended, &end, NULL));
+    OK(fanfare_engine_new(c, &e));
+    fanfare_config_free(c);
+
+    params.user_data = &mine;
+    params.max_queued_frames = 1;
+    params.overflow = FANFARE_OVERFLOW_DROP_NEWEST;
+    OK(fanfare_session_open(e, &params, &s));
+    raise_event(e, "notifications/x", "{}");
+    CHECK(lag.calls == 0);
+    raise_event(e, "notifications/x", "{}");
+    raise_event(e, "notifications/x", "{}");
+    CHECK(lag.calls == 1 && lag.session == s && lag.user_data == &mine);
+    CHECK(lag.reason == FANFARE_OVERFLOW_DROP_NEWEST);
+    CHECK(strcmp(lag.text, "1 frames, 56 bytes") == 0);
+    read_all(e, s);
+    raise_event(e, "notifications/x", "{}");
+    CHECK(lag.calls == 1);
+    raise_event(e, "notifications/x", "{}");
+    CHECK(lag.calls == 2);
+    OK(fanfare_session_close(e, s));
+
+    params.overflow = FANFARE_OVERFLOW_CLOSE;
+    OK(fanfare_session_open(e, &params, &s));
+    raise_event(e, "notifications/x", "{}");
+    raise_event(e, "notifications/x", "{}");
+    CHECK(lag.calls == 3 && lag.session == s && lag.reason == FANFARE_OVERFLOW_CLOSE);
+    CHECK(end.calls == 1 && end.session == s && end.reason == FANFARE_END_LAGGED);
+    OK(fanfare_engine_free(e));
+    CHECK(lag.drops == 1 && old.drops == 1 && old.calls == 0);
+}
+
 static void levels(void) {
     fanfare_config *c = fanfare_config_new();
     fanfare_engine *e = NULL;
@@ -236,6 +294,7 @@ int main(void) {
     resumed_meanwhile();
     drops();
     configured();
+    lags();
     levels();
     return 0;
 }

@@ -23,6 +23,11 @@ static void pass(void *ctx, const char *message, size_t len) {
     (void)len;
 }
 
+static void lagged(void *ctx, const fanfare_lag *lag) {
+    (void)ctx;
+    (void)lag;
+}
+
 static void ended(void *ctx, fanfare_session session, uint32_t reason, void *user_data) {
     (void)ctx;
     (void)session;
@@ -65,6 +70,8 @@ static void config(void) {
     NULL_FAILS("fn", fanfare_config_set_log(c, 0, NULL, NULL, dropped));
     NULL_FAILS("config", fanfare_config_set_wake(NULL, wake, NULL, dropped));
     NULL_FAILS("fn", fanfare_config_set_wake(c, NULL, NULL, dropped));
+    NULL_FAILS("config", fanfare_config_set_lag(NULL, lagged, NULL, dropped));
+    NULL_FAILS("fn", fanfare_config_set_lag(c, NULL, NULL, dropped));
     NULL_FAILS("config", fanfare_config_set_session_end(NULL, ended, NULL, dropped));
     NULL_FAILS("fn", fanfare_config_set_session_end(c, NULL, NULL, dropped));
     fanfare_config_free(c);

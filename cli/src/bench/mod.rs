@@ -65,7 +65,9 @@ pub(crate) struct Args {
 /// Runs one scenario and prints what was measured.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let messages = args.messages.unwrap_or_else(|| args.scenario.default_messages());
-    let engine = Arc::new(Engine::new(Config::default()));
+    let mut config = Config::default();
+    config.set("engine.max_sessions", &args.sessions.to_string())?;
+    let engine = Arc::new(Engine::new(config));
     let before = Resident::now();
     let mut crowd =
         Crowd::open(&engine, args.scenario, args.sessions).context("opening sessions")?;

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::engine::drain::{Hand, Output, Sink};
 use crate::engine::outbox::DETACHED;
 use crate::engine::{Core, Incoming, News, Outgoing};
+use crate::error::ErrorKind;
 use crate::framing::Framing;
 use crate::params::{
     EndReason, Overflow, Profile, Raise, SessionId, SessionParams, StreamId, StreamKind,
@@ -138,6 +139,13 @@ impl World {
             max_reply_bytes: random.of(&[500, 5000, 64 << 20]),
             engine_max_queued_bytes: random.of(&[2000, 20_000, 256 << 20, 256 << 20]),
             overflow: random.of(&Overflow::ALL),
+            max_sessions: random.of(&[3, 100, 100]),
+            max_streams: random.of(&[2, 100, 100]),
+            engine_max_subscriptions: random.of(&[4, 100, 100]),
+            session_max_subscriptions: random.of(&[2, 100, 100]),
+            principal_max_subscriptions: random.of(&[0, 2, 100]),
+            filter_max_uris: random.of(&[1, 100, 100]),
+            max_requests: random.of(&[2, 100, 100]),
             match_segments: random.one_in(3),
             debounce_resource_ms: random.of(&[0, 0, 30]),
             debounce_tool_list_ms: random.of(&[0, 0, 100]),
@@ -239,7 +247,14 @@ impl World {
         if self.random.one_in(3) {
             params = params.overflow(self.random.of(&Overflow::ALL));
         }
-        let session = SessionId(self.core.open(&params).unwrap());
+        let opened = self.core.open(&params);
+        if self.core.sessions.len() as u64 == u64::from(self.core.config.max_sessions)
+            && let Err(error) = &opened
+        {
+            assert_eq!(error.kind(), ErrorKind::Limit);
+            return;
+        }
+        let session = SessionId(opened.unwrap());
         self.sessions.push(session);
         let peer = Peer { is_modern: profile == Profile::Modern, ..Peer::default() };
         self.peers.insert(session, peer);
@@ -321,7 +336,7 @@ impl World {
             _ => {}
         }
         let mut passed = Vec::new();
-        let incoming = Incoming::read(&bytes, 1 << 20);
+        let incoming = Incoming::read(&bytes, 1 << 20, 128);
         let _ =
             self.core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()));
         for text in passed {
