@@ -297,8 +297,9 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "It is acknowledged and ends at once, gracefully.",
         "`listen.empty=hold` holds it open", Engine, ["g11_a_listen_to_nothing_ends_at_once_unless_it_is_held"];
     12 "How many listens and URIs may a client have?",
-        "As many as it likes.",
-        "", NotYet("limits, with -32603 before the acknowledgment"), [];
+        "As many as are configured; one more is refused before any acknowledgment, with -32603 and the name of the limit.",
+        "`session.max_subscriptions`, `principal.max_subscriptions`, `engine.max_subscriptions`, `filter.max_uris`, `filter.max_bytes`, `uri.max_bytes`",
+        Engine, ["g12_a_listen_beyond_a_limit_is_refused_before_any_acknowledgment"];
     13 "How is a filter changed?",
         "By a new listen; the old one is cancelled once the new one is acknowledged.",
         "", Engine, ["r46_each_listen_has_its_own_copy", "g14_nothing_is_missed_from_the_acknowledgment_on"];
