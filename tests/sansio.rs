@@ -60,6 +60,8 @@ const MODULES: &[Module] = &[
             "crate::config",
             "crate::error",
             "crate::params",
+            // The primitives of its locks, which `make loom` replaces.
+            "crate::sync",
         ],
         pure: false,
     },

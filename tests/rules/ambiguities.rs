@@ -155,6 +155,32 @@ fn g11_a_listen_to_nothing_ends_at_once_unless_it_is_held() {
 }
 
 #[test]
+fn g12_a_listen_beyond_a_limit_is_refused_before_any_acknowledgment() {
+    let settings =
+        [("session.max_subscriptions", "2"), ("filter.max_uris", "2"), ("uri.max_bytes", "64")];
+    let engine = engine(&settings);
+    let session = open(&engine, Profile::Modern);
+    let long = format!(r#"{{"resourceSubscriptions":["a:{}"]}}"#, "x".repeat(64));
+    for (filter, key) in [
+        (r#"{"resourceSubscriptions":["a:","b:","c:"]}"#, "filter.max_uris"),
+        (long.as_str(), "uri.max_bytes"),
+    ] {
+        let got = asked(&engine, session, &listen("1", filter));
+        assert_eq!(got.len(), 1, "{got:?}");
+        assert!(code_of(&got[0], "1") < 0 && got[0].contains(key), "{got:?}");
+    }
+    for id in ["1", "2"] {
+        assert_eq!(asked(&engine, session, &listen(id, TOOLS)), [ack(id, TOOLS)]);
+    }
+    let got = asked(&engine, session, &listen("3", TOOLS));
+    assert_eq!((got.len(), code_of(&got[0], "3")), (1, -32603));
+    assert!(got[0].contains("session.max_subscriptions"), "{got:?}");
+    assert_eq!(engine.notify_tool_list_changed(&Raise::ALL), Ok(2));
+    assert_eq!(asked(&engine, session, &cancelled("1")), [tagged_list("2", "tools")]);
+    assert_eq!(asked(&engine, session, &listen("3", TOOLS)), [ack("3", TOOLS)]);
+}
+
+#[test]
 fn g14_nothing_is_missed_from_the_acknowledgment_on() {
     let engine = engine(&[]);
     let session = open(&engine, Profile::Modern);

@@ -266,6 +266,28 @@ fn r48_a_graceful_end_says_so_last() {
 }
 
 #[test]
+fn r48_a_graceful_end_ends_each_stream() {
+    let engine = engine(&[]);
+    let session = modern(&engine);
+    let streams = ["1", "2"].map(|id| {
+        let stream = engine.open_stream(session, StreamKind::Listen).unwrap();
+        engine.receive(session, Some(stream), listen(id, TOOLS).as_bytes()).unwrap();
+        (id, stream)
+    });
+    engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+    engine.end(session, EndReason::Shutdown).unwrap();
+    for (id, stream) in streams {
+        let mut batch = fanfare::Batch::new();
+        engine.recv_stream(stream, 10, &mut batch).unwrap();
+        let last: Vec<bool> = batch.iter().map(|frame| frame.flags.is_last()).collect();
+        assert_eq!(last, [false, false, true]);
+        let expected = [ack(id, TOOLS), tagged_list(id, "tools"), complete(id)];
+        assert_eq!(texts(&engine, &batch), expected);
+    }
+    assert_eq!(engine.stats().sessions, 0);
+}
+
+#[test]
 fn r48_an_end_that_is_not_graceful_never_looks_like_one() {
     for reason in EndReason::ALL.into_iter().filter(|reason| !reason.is_graceful()) {
         let engine = engine(&[]);

@@ -182,7 +182,7 @@ pub(crate) static RULES: &[Rule] = rules! {
     47 MUST MODERN "After the client has cancelled or gone, nothing more is sent for the listen, nor a result.",
         Engine, ["r47_silence_after_a_cancellation_under_load", "r47_silence_after_the_stream_is_closed"];
     48 SHOULD MODERN "A server that ends a listen sends its result as the last frame.",
-        Engine, ["r48_a_graceful_end_says_so_last", "r48_an_end_that_is_not_graceful_never_looks_like_one"];
+        Engine, ["r48_a_graceful_end_says_so_last", "r48_a_graceful_end_ends_each_stream", "r48_an_end_that_is_not_graceful_never_looks_like_one"];
     49 MUST MODERN "A server's `cancelled` names nothing but a listen of the client's.",
         Engine, ["r49_the_host_cannot_send_a_cancellation"];
     50 MUST ALL "A `cancelled` that is malformed, unknown or late is passed over, also when it races the response.",
@@ -297,8 +297,9 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "It is acknowledged and ends at once, gracefully.",
         "`listen.empty=hold` holds it open", Engine, ["g11_a_listen_to_nothing_ends_at_once_unless_it_is_held"];
     12 "How many listens and URIs may a client have?",
-        "As many as it likes.",
-        "", NotYet("limits, with -32603 before the acknowledgment"), [];
+        "As many as are configured; one more is refused before any acknowledgment, with -32603 and the name of the limit.",
+        "`session.max_subscriptions`, `principal.max_subscriptions`, `engine.max_subscriptions`, `filter.max_uris`, `filter.max_bytes`, `uri.max_bytes`",
+        Engine, ["g12_a_listen_beyond_a_limit_is_refused_before_any_acknowledgment"];
     13 "How is a filter changed?",
         "By a new listen; the old one is cancelled once the new one is acknowledged.",
         "", Engine, ["r46_each_listen_has_its_own_copy", "g14_nothing_is_missed_from_the_acknowledgment_on"];
