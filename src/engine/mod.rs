@@ -18,7 +18,9 @@ mod progress;
 mod queue;
 mod raise;
 mod receive;
+mod replay;
 mod request;
+mod resume;
 mod send;
 mod session;
 mod stats;
@@ -41,6 +43,7 @@ use crate::config::Config;
 use crate::engine::event::Events;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::{HandleKind, Slab};
+use crate::engine::replay::Replays;
 use crate::engine::request::Requests;
 use crate::engine::session::{Principals, Session};
 use crate::engine::subscription::Subscriptions;
@@ -66,6 +69,7 @@ pub(crate) struct Core {
     /// The context that a link carries (an event body), for links with the `CONTEXT` flag.
     contexts: HashMap<u32, u32>,
     requests: Requests,
+    replays: Replays,
     timers: Timers,
     /// Counters; the gauges among them are filled in when somebody asks.
     counters: Stats,
@@ -96,6 +100,7 @@ impl Core {
             events: Events::new(),
             contexts: HashMap::new(),
             requests: Requests::new(),
+            replays: Replays::default(),
             timers: Timers::default(),
             counters: Stats::default(),
             told_heavy: HashSet::new(),
@@ -116,12 +121,16 @@ impl Core {
         while let Some(request) = self.timers.pop_due(self.now_ms) {
             self.release_held_progress(request);
         }
+        if self.has_ages() {
+            self.age_kept();
+        }
         self.settle_lagging();
         self.next_deadline_ms()
     }
 
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
-        self.timers.next()
+        let aged_ms = if self.has_ages() { self.aged_ms() } else { None };
+        self.timers.next().into_iter().chain(aged_ms).min()
     }
 
     /// Whether some session has output.

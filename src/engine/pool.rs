@@ -167,6 +167,15 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Gives a live record a handle that it never had: the one it had is stale from now on. A
+    /// place whose generations are nearly used up keeps its handle.
+    pub(crate) fn renew(&mut self, ix: u32) {
+        let generation = &mut self.pool[ix].generation;
+        if *generation + 1 < MAX_GENERATION {
+            *generation += 1;
+        }
+    }
+
     /// The handle of a live record.
     #[inline]
     pub(crate) fn handle(&self, ix: u32) -> u64 {

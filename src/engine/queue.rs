@@ -29,6 +29,10 @@ impl Core {
         loop {
             let is_engine_full =
                 self.events.bytes + ENTRY_BYTES > self.config.engine_max_queued_bytes;
+            // What was sent already makes room for what was not.
+            if is_engine_full && self.shed_kept() {
+                continue;
+            }
             if !is_engine_full && !self.sessions[ix].is_full(len) {
                 return true;
             }

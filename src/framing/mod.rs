@@ -2,6 +2,8 @@
 
 mod lines;
 
+use std::fmt;
+
 pub use lines::{Line, Lines};
 
 /// How the frames of a session are delimited.
@@ -40,6 +42,22 @@ impl Framing {
             Self::Json | Self::Ndjson => b"",
             Self::Sse => b"event: message\ndata: ",
         }
+    }
+
+    /// The same of an event that has an id.
+    pub(crate) fn head_with_id(self, id: impl fmt::Display) -> String {
+        format!("id: {id}\nevent: message\ndata: ")
+    }
+
+    /// The same of an event with an id and no message, from which a client can resume already
+    /// (R33).
+    pub(crate) fn priming_head(self, id: impl fmt::Display) -> String {
+        format!("id: {id}\ndata: ")
+    }
+
+    /// The same of an event that only says how long to wait before coming back (R33).
+    pub(crate) fn retry_head(self, ms: u32) -> String {
+        format!("retry: {ms}")
     }
 
     /// What stands after it. The engine's JSON has no line break inside, so one data line does.
