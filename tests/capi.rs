@@ -66,6 +66,11 @@ fn everything_that_a_host_can_say() {
     check("said");
 }
 
+#[test]
+fn streams_that_outlive_their_connections() {
+    check("resume");
+}
+
 /// A file in tests/c that no test runs would be a promise that nobody checks.
 #[test]
 fn every_program_is_run() {
