@@ -262,8 +262,8 @@
 /// Every session of one principal.
 #define FANFARE_TARGET_PRINCIPAL 4
 
-/// In fanfare_frame.flags and fanfare_record.flags: nothing will follow on this stream; once the
-/// frame is written, the stream's connection can be closed.
+/// In fanfare_frame.flags and fanfare_record.flags: nothing will follow on this stream, or nothing
+/// until it is resumed; once the frame is written, the stream's connection can be closed.
 #define FANFARE_FRAME_LAST 1
 
 /// It took the frame.

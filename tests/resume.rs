@@ -646,3 +646,53 @@ fn the_machine_s_clock_ages_what_is_kept() {
         engine.wait(Some(std::time::Duration::from_millis(5)));
     }
 }
+
+#[test]
+fn a_replay_that_breaks_off_does_not_hold_its_frames_for_ever() {
+    let engine = engine(&[("replay.max_age_ms", "1000")]);
+    let session = open_sse(&engine, legacy(Revision::V2025_06_18));
+    let stream = get(&engine, session);
+    for _ in 0..3 {
+        engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+        assert_eq!(frames_of(&engine, stream).len(), 1);
+    }
+    let stream = engine.resume_stream(session, "1-1").unwrap();
+    let mut batch = Batch::new();
+    assert_eq!(engine.recv_stream(stream, 1, &mut batch), Ok(1));
+    engine.close_stream(stream).unwrap();
+    assert_eq!(engine.recv(None, 10, &mut batch), Ok(0));
+    engine.advance(1000).unwrap();
+    assert_eq!(engine.stats().queued_bytes, 0);
+}
+
+/// The frame that a callback has in hand when its stream is resumed went to a connection that is
+/// gone. It is queued as before, and a change that comes now merges with it.
+#[test]
+fn a_resumption_inside_a_callback_takes_the_frame_out_of_its_hand() {
+    use fanfare::Verdict;
+    use std::sync::{Arc, Mutex};
+    let engine = Arc::new(engine(&[]));
+    let session = open_sse(&engine, legacy(Revision::V2025_11_25));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (inside, noted) = (Arc::clone(&engine), Arc::clone(&seen));
+    engine
+        .on_frame(
+            Some(session),
+            Box::new(move |frame| {
+                noted.lock().unwrap().push(String::from_utf8(frame.data.to_vec()).unwrap());
+                if noted.lock().unwrap().len() == 2 {
+                    inside.resume_stream(session, "1-0").unwrap();
+                    inside.notify_tool_list_changed(&Raise::ALL).unwrap();
+                }
+                Verdict::Accepted
+            }),
+        )
+        .unwrap();
+    get(&engine, session);
+    engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+    while engine.dispatch(10).unwrap() != 0 {}
+    let once = event("1-1", TOOLS);
+    assert_eq!(*seen.lock().unwrap(), [priming("1-0"), once.clone(), once]);
+    engine.close(session).unwrap();
+    assert_eq!(engine.stats().queued_bytes, 0);
+}
