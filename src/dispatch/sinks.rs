@@ -5,7 +5,7 @@ use crate::engine::{Output, Sink};
 
 #[inline]
 pub(crate) fn framed_len(output: &Output<'_>) -> usize {
-    output.head.len() + output.pieces.len() + output.tail.len()
+    output.framing.head().len() + output.pieces.len() + output.framing.tail().len()
 }
 
 #[inline]
@@ -16,11 +16,11 @@ pub(crate) fn flags(output: &Output<'_>) -> FrameFlags {
 /// Writes a frame into a place of exactly its size.
 #[inline]
 pub(crate) fn write_frame(place: &mut [u8], output: &Output<'_>) {
-    let mut rest = put(place, output.head);
+    let mut rest = put(place, output.framing.head());
     for piece in output.pieces.iter() {
         rest = put(rest, piece.as_bytes());
     }
-    put(rest, output.tail);
+    put(rest, output.framing.tail());
 }
 
 #[inline]

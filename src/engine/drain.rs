@@ -8,6 +8,7 @@ use crate::engine::outbox::{
 };
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
+use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::{self, Pieces};
 
@@ -16,9 +17,7 @@ use crate::protocol::encode::{self, Pieces};
 pub(crate) struct Output<'a> {
     pub(crate) session: SessionId,
     pub(crate) stream: StreamId,
-    /// What stands before the JSON text and after it.
-    pub(crate) head: &'a [u8],
-    pub(crate) tail: &'a [u8],
+    pub(crate) framing: Framing,
     /// Nothing will follow on this stream.
     pub(crate) is_last: bool,
     pub(crate) pieces: Pieces<'a>,
@@ -229,8 +228,7 @@ impl Core {
         Output {
             session: SessionId(record.session_handle),
             stream: StreamId(self.out.streams.handle(stream)),
-            head: record.framing.head(),
-            tail: record.framing.tail(),
+            framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,
             pieces: self.pieces(slot),
         }

@@ -19,6 +19,9 @@ pub enum Framing {
 }
 
 impl Framing {
+    /// What stands after an SSE event.
+    pub(crate) const EVENT_TAIL: &'static str = "\n\n";
+
     /// Every framing.
     pub const ALL: [Self; 3] = [Self::Json, Self::Ndjson, Self::Sse];
 
@@ -44,19 +47,19 @@ impl Framing {
         }
     }
 
-    /// The same of an event that has an id.
-    pub(crate) fn head_with_id(self, id: impl fmt::Display) -> String {
+    /// What stands before the JSON text of an SSE event that has an id.
+    pub(crate) fn head_with_id(id: impl fmt::Display) -> String {
         format!("id: {id}\nevent: message\ndata: ")
     }
 
     /// The same of an event with an id and no message, from which a client can resume already
     /// (R33).
-    pub(crate) fn priming_head(self, id: impl fmt::Display) -> String {
+    pub(crate) fn priming_head(id: impl fmt::Display) -> String {
         format!("id: {id}\ndata: ")
     }
 
     /// The same of an event that only says how long to wait before coming back (R33).
-    pub(crate) fn retry_head(self, ms: u32) -> String {
+    pub(crate) fn retry_head(ms: u32) -> String {
         format!("retry: {ms}")
     }
 
@@ -65,7 +68,7 @@ impl Framing {
         match self {
             Self::Json => b"",
             Self::Ndjson => b"\n",
-            Self::Sse => b"\n\n",
+            Self::Sse => Self::EVENT_TAIL.as_bytes(),
         }
     }
 }
