@@ -270,8 +270,8 @@
 /// Every session of one principal.
 #define FANFARE_TARGET_PRINCIPAL 4
 
-/// In fanfare_frame.flags and fanfare_record.flags: nothing will follow on this stream; once the
-/// frame is written, the stream's connection can be closed.
+/// In fanfare_frame.flags and fanfare_record.flags: nothing will follow on this stream, or nothing
+/// until it is resumed; once the frame is written, the stream's connection can be closed.
 #define FANFARE_FRAME_LAST 1
 
 /// It took the frame.
@@ -880,11 +880,49 @@ fanfare_status fanfare_stream_open(fanfare_engine *engine,
                                    fanfare_stream *out);
 
 /// The connection of a stream is gone. For a duplex stream that is the session's end. For a modern
-/// session it cancels what the stream was opened for; for older ones it does not.
+/// session it cancels what the stream was opened for; for older ones it does not: a stream with
+/// event ids waits for fanfare_stream_resume(). The handle of a stream for a request is stale from
+/// now on.
 ///
 /// Any thread, callbacks included.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE.
 FANFARE_API fanfare_status fanfare_stream_close(fanfare_engine *engine, fanfare_stream stream);
+
+/// The client of a legacy HTTP session (2025-03-26 to 2025-11-25) is back, and has every event of a
+/// stream up to last_event_id: what its Last-Event-ID header says, passed on as it came. The stream
+/// is attached again and offers what followed that id, in order and no other stream's, and then
+/// goes on where it is, its response included. *out is its new handle. If it had a connection
+/// still, that one is superseded: close it without fanfare_stream_close(), its handle is stale.
+///
+/// The frames of a stream have event ids if it was opened by fanfare_stream_open() as REQUEST or
+/// STANDALONE, in a session of such a revision with FANFARE_FRAMING_SSE; how much is kept, and for
+/// how long, is up to the configuration keys that begin with "replay.".
+///
+/// Any thread, callbacks included. Ownership: last_event_id is yours, and read during the call.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_GONE: the session is gone, or what
+/// followed that id is not kept any more, or nothing can follow it; FANFARE_E_INVALID_ARGUMENT: it
+/// is no event id, or none that this session was given; FANFARE_E_NOT_NEGOTIATED: the session has
+/// no event ids; FANFARE_E_STATE: it is ending. Unless the session is gone or ending, the text
+/// begins with "cannot resume: ", and the client may open a new stream instead.
+FANFARE_API
+FANFARE_NODISCARD
+fanfare_status fanfare_stream_resume(fanfare_engine *engine,
+                                     fanfare_session session,
+                                     const char *last_event_id,
+                                     size_t last_event_id_len,
+                                     fanfare_stream *out);
+
+/// Ends the connection of a stream of 2025-11-25, not the stream: its next frame asks the client
+/// to come back after retry_ms milliseconds and has FANFARE_FRAME_LAST set. Close the connection
+/// when it is written; the handle is stale then. What is queued waits for fanfare_stream_resume().
+///
+/// Any thread, callbacks included.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE; FANFARE_E_STATE: the session is ending;
+/// FANFARE_E_NOT_NEGOTIATED: the stream has no event ids, or its session an older revision.
+FANFARE_API
+fanfare_status fanfare_stream_hang_up(fanfare_engine *engine,
+                                      fanfare_stream stream,
+                                      uint32_t retry_ms);
 
 /// The stream that a session has without opening one, or its only one: what 0 stands for where a
 /// function takes a stream.

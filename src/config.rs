@@ -50,6 +50,10 @@ pub struct Config {
     pub(crate) hold_empty_listen: bool,
     pub(crate) match_segments: bool,
     pub(crate) monotonic_clock: bool,
+    pub(crate) replay_max_frames: u32,
+    pub(crate) replay_max_bytes: u32,
+    pub(crate) replay_max_age_ms: u32,
+    pub(crate) replay_max_streams: u32,
 }
 
 impl Default for Config {
@@ -91,6 +95,10 @@ impl Default for Config {
             hold_empty_listen: false,
             match_segments: false,
             monotonic_clock: true,
+            replay_max_frames: 256,
+            replay_max_bytes: 1 << 20,
+            replay_max_age_ms: 300_000,
+            replay_max_streams: 16,
         }
     }
 }
@@ -311,6 +319,14 @@ static KEYS: &[Key] = &[
         },
         show: |config| config.instructions.clone(),
     },
+    number!("replay.max_frames", replay_max_frames: u32, 0..=1_000_000,
+        "How many sent frames of a stream are kept, so that a client of 2025-03-26 to 2025-11-25 that lost its connection can resume by `Last-Event-ID` (R31 to R35). Only streams that were opened by name with the framing `sse` are; 0: none, and their events have no ids."),
+    number!("replay.max_bytes", replay_max_bytes: u32, 1024..=1_073_741_824,
+        "How many bytes of JSON those of one stream may hold."),
+    number!("replay.max_age_ms", replay_max_age_ms: u32, 1..=86_400_000,
+        "How long a sent frame is kept, and a stream without a connection of which no response is owed any more."),
+    number!("replay.max_streams", replay_max_streams: u32, 0..=65_536,
+        "How many request streams without a connection a session may have; one more, and the one that lost it first is given up, those that have ended before the others."),
     word!("listen.empty", hold_empty_listen, "`end` or `hold`",
         "What becomes of a listen of which nothing can be honoured: acknowledged and ended at once, or held open (G11).",
         "end" => false, "hold" => true),

@@ -71,6 +71,11 @@ fn limits() {
     check("limits");
 }
 
+#[test]
+fn streams_that_outlive_their_connections() {
+    check("resume");
+}
+
 /// A file in tests/c that no test runs would be a promise that nobody checks.
 #[test]
 fn every_program_is_run() {

@@ -107,15 +107,15 @@ impl Dice {
 
     fn command(&mut self) -> Value {
         let (session, stream) = (self.session(), self.stream());
-        match self.roll(24) {
+        match self.roll(28) {
             0..=2 => json!({
                 "op": "open", "session": session, "principal": self.pick(&["p", "q"]),
-                "profile": self.pick(&["open", "legacy", "modern", "auto"]),
-                "framing": self.pick(&["json", "ndjson", "sse"]),
+                "profile": self.pick(&["open", "legacy", "legacy", "modern", "auto"]),
+                "framing": self.pick(&["json", "ndjson", "sse", "sse"]),
                 "overflow": self.pick(&["close", "drop_oldest", "drop_newest"]),
                 "max_queued_frames": self.roll(5),
             }),
-            3 => json!({
+            3 | 24..=26 => json!({
                 "op": "stream", "session": session, "stream": self.pick(&["s", "t"]),
                 "kind": self.pick(&["duplex", "listen", "request", "standalone"]),
             }),
@@ -159,8 +159,19 @@ impl Dice {
             },
             21 => json!({"op": "advance", "ms": self.roll(50)}),
             22 => json!({"op": "drain", "session": session, "stream": stream, "max": self.roll(4)}),
+            23 => json!({
+                "op": "hang_up", "session": session, "stream": self.pick(&["s", "t"]), "retry_ms": 5,
+            }),
             _ => json!({"op": "drain", "max": self.roll(8)}),
         }
+    }
+
+    /// The return of a client to one of the events that it has seen.
+    fn resume(&mut self, seen: &[(String, String)]) -> Value {
+        let (session, id) = &seen[seen.len() - 1 - self.roll(seen.len().min(12))];
+        json!({
+            "op": "resume", "session": session, "stream": self.pick(&["s", "t", "u", "v", "w"]), "last_event_id": id,
+        })
     }
 }
 
@@ -173,20 +184,32 @@ fn numbers(drive: &mut Drive) -> Vec<String> {
     all
 }
 
-fn walk(seed: u64, steps: usize) -> (Vec<String>, usize) {
+/// The answers, how many commands were refused, and how many streams were resumed.
+fn walk(seed: u64, steps: usize) -> (Vec<String>, usize, usize) {
     let mut dice = Dice(seed);
-    let mut drive = Drive::start(&["--set", "progress.min_interval_ms=20", "--log", "emergency"]);
+    let mut drive = Drive::start(&[
+        "--set",
+        "progress.min_interval_ms=20",
+        "--set",
+        "replay.max_age_ms=300",
+        "--set",
+        "replay.max_streams=2",
+        "--log",
+        "emergency",
+    ]);
+    let mut seen = Vec::new();
     let mut answers = Vec::new();
-    let mut refused = 0;
+    let (mut refused, mut resumed) = (0, 0);
     let mut before = numbers(&mut drive);
     for step in 0..steps {
-        let command = dice.command().to_string();
+        let comes_back = dice.roll(12) == 0 && !seen.is_empty();
+        let command = if comes_back { dice.resume(&seen) } else { dice.command() }.to_string();
         let answer = drive.line(&command);
         let parsed: Value = serde_json::from_str(&answer)
             .unwrap_or_else(|e| panic!("seed {seed}, step {step}: {command}: {e}: {answer}"));
         let after = numbers(&mut drive);
         match (&parsed["ok"], &parsed["error"]["code"], &parsed["error"]["text"]) {
-            (Value::Bool(true), _, _) => {}
+            (Value::Bool(true), _, _) => resumed += usize::from(comes_back),
             (_, Value::String(_), Value::String(_)) => {
                 refused += 1;
                 assert_eq!(after, before, "seed {seed}, step {step}: {command}: {answer}");
@@ -194,18 +217,30 @@ fn walk(seed: u64, steps: usize) -> (Vec<String>, usize) {
             _ => panic!("seed {seed}, step {step}: {command}: neither done nor refused: {answer}"),
         }
         for frame in parsed["frames"].as_array().into_iter().flatten() {
-            sound(frame, &command);
+            seen.extend(sound(frame, &command));
         }
         before = after;
         answers.push(answer);
     }
     assert!(drive.finish().success(), "seed {seed}");
-    (answers, refused)
+    (answers, refused, resumed)
 }
 
-/// A frame is one JSON-RPC message in its framing (R1, R4, R5).
-fn sound(frame: &Value, command: &str) {
+/// A frame is one JSON-RPC message in its framing (R1, R4, R5), or one of the two events without a
+/// message (R33). Yields its session and its event id, if it has one.
+fn sound(frame: &Value, command: &str) -> Option<(String, String)> {
     let data = frame["data"].as_str().unwrap_or_else(|| panic!("{command}: {frame}"));
+    if data == "retry: 5\n\n" {
+        return None;
+    }
+    let numbered = data.strip_prefix("id: ").and_then(|rest| rest.split_once('\n'));
+    let seen =
+        numbered.map(|(id, _)| (frame["session"].as_str().unwrap().to_owned(), id.to_owned()));
+    let data = numbered.map_or(data, |(_, rest)| rest);
+    if data == "data: \n\n" {
+        assert!(seen.is_some(), "{command}: {frame}");
+        return seen;
+    }
     let bare = data.strip_prefix("event: message\ndata: ").unwrap_or(data).trim_end_matches('\n');
     assert!(!bare.contains(['\n', '\r']), "{command}: a line break inside {frame}");
     let message: Value =
@@ -213,16 +248,20 @@ fn sound(frame: &Value, command: &str) {
     assert_eq!(message["jsonrpc"], "2.0", "{command}: {frame}");
     let response = message.get("result").is_some() != message.get("error").is_some();
     assert_ne!(message["method"].is_string(), response, "{command}: {frame}");
+    seen
 }
 
 #[test]
 fn random_scripts_are_answered_line_by_line() {
-    let mut refused = 0;
+    let (mut refused, mut resumed) = (0, 0);
     for seed in 1..=6 {
-        refused += walk(seed, 1200).1;
+        let walked = walk(seed, 1200);
+        refused += walked.1;
+        resumed += walked.2;
     }
     // Both outcomes must have been seen often, or this test tests nothing.
     assert!((500..6000).contains(&refused), "{refused} of 7200 refused");
+    assert!(resumed > 15, "{resumed} streams were resumed");
 }
 
 #[test]

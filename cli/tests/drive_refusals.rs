@@ -318,6 +318,30 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (r#"{"op":"pause"}"#, "INVALID_ARGUMENT", "session: missing"),
     (r#"{"op":"pause","session":"gone"}"#, "GONE", "gone"),
     (r#"{"op":"resume","session":"never"}"#, "GONE", "never"),
+    (r#"{"op":"resume","session":"l","stream":"s"}"#, "INVALID_ARGUMENT", "stream: no such field"),
+    (
+        r#"{"op":"resume","session":"l","last_event_id":"1-0"}"#,
+        "INVALID_ARGUMENT",
+        "stream: missing",
+    ),
+    (
+        r#"{"op":"resume","session":"l","stream":"s","last_event_id":7}"#,
+        "INVALID_ARGUMENT",
+        "last_event_id: must be a string, not 7",
+    ),
+    (
+        r#"{"op":"resume","session":"o","stream":"s","last_event_id":"1-0"}"#,
+        "NOT_NEGOTIATED",
+        "cannot resume: ",
+    ),
+    (
+        r#"{"op":"resume","session":"l","stream":"s","last_event_id":"x"}"#,
+        "INVALID_ARGUMENT",
+        "cannot resume: ",
+    ),
+    (r#"{"op":"hang_up","session":"l","retry_ms":1}"#, "INVALID_ARGUMENT", "stream: missing"),
+    (r#"{"op":"hang_up","session":"l","stream":"s"}"#, "INVALID_ARGUMENT", "retry_ms: missing"),
+    (r#"{"op":"hang_up","session":"l","stream":"s","retry_ms":1}"#, "GONE", r#"stream "s""#),
     (
         r#"{"op":"end","session":"l","reason":"bored"}"#,
         "INVALID_ARGUMENT",

@@ -12,7 +12,8 @@ impl FrameFlags {
     /// The bit of [`is_last`](Self::is_last).
     pub const LAST: u32 = 1;
 
-    /// Nothing will follow on this stream: once it is written, the stream can be closed.
+    /// Nothing will follow on this stream, or nothing until it is resumed: once the frame is
+    /// written, the stream's connection can be closed.
     pub fn is_last(self) -> bool {
         self.0 & Self::LAST != 0
     }

@@ -109,11 +109,13 @@ impl Engine {
         let mut core = self.lock();
         while accepted < max {
             batch.clear();
+            self.pass_time(&mut core);
             let Some(hand) = core.take_in_hand(&mut batch) else { break };
             self.ready.note_pushed(core.is_push_ready());
             drop(core);
             let verdict = self.call(hand, &batch);
             core = self.lock();
+            self.pass_time(&mut core);
             self.put_down(&mut core, hand, verdict, batch.used());
             accepted += usize::from(verdict == Verdict::Accepted);
         }

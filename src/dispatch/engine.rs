@@ -155,9 +155,37 @@ impl Engine {
 
     /// The connection of a stream is gone. For a duplex stream that is the session's end. For a
     /// session of 2026-07-28 it cancels what the stream was opened for; for older ones it does
-    /// not (R35).
+    /// not (R35): a stream with event ids waits for [`resume_stream`](Self::resume_stream). In
+    /// any case the handle of a stream for a request is stale from now on.
     pub fn close_stream(&self, stream: StreamId) -> Result<()> {
         self.with(|core| core.close_stream(stream))
+    }
+
+    /// The client of a legacy HTTP session (2025-03-26 to 2025-11-25) is back, and has every event
+    /// of a stream up to that id (its `Last-Event-ID`). The stream is attached again: it offers
+    /// what followed that id, in order and no other stream's (R32), and then goes on where it is,
+    /// the response that it owes included (R30). The handle is a new one. If the stream had a
+    /// connection still, that one is superseded, and its handle stale.
+    ///
+    /// Streams can be resumed that were opened by name for a session with
+    /// [`Framing::Sse`](crate::Framing::Sse) of such a revision, if `replay.max_frames` is not 0.
+    ///
+    /// [`ErrorKind::Gone`] if what followed is not kept any more, or nothing can follow;
+    /// [`ErrorKind::InvalidArgument`] if the id is none that this session was given;
+    /// [`ErrorKind::NotNegotiated`] if the session has no event ids (R58). The text begins with
+    /// `cannot resume: `, and nothing has changed.
+    pub fn resume_stream(&self, session: SessionId, last_event_id: &str) -> Result<StreamId> {
+        self.with(|core| core.resume_stream(session, last_event_id)).map(StreamId)
+    }
+
+    /// Ends the connection of a stream of 2025-11-25, not the stream (R33): the next frame asks
+    /// the client to wait `retry_ms` and is the last one
+    /// ([`FrameFlags::is_last`](crate::FrameFlags::is_last)). What is queued waits for
+    /// [`resume_stream`](Self::resume_stream).
+    ///
+    /// [`ErrorKind::NotNegotiated`] if the stream has no event ids, or an older revision.
+    pub fn hang_up(&self, stream: StreamId, retry_ms: u32) -> Result<()> {
+        self.with(|core| core.hang_up(stream, retry_ms))
     }
 
     /// The stream that a session has without naming it. [`ErrorKind::State`] if it has several,
@@ -547,9 +575,7 @@ impl Engine {
 
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Core) -> T) -> T {
         let mut core = self.lock();
-        if let Clock::Monotonic { since, is_needed: true } = self.clock {
-            core.advance(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
-        }
+        self.pass_time(&mut core);
         let result = work(&mut core);
         self.release(core);
         result
@@ -558,6 +584,15 @@ impl Engine {
     /// The same for a call that a limit may refuse, which is counted then.
     fn with_limits<T>(&self, work: impl FnOnce(&mut Core) -> Result<T>) -> Result<T> {
         self.with(|core| work(core).inspect_err(|error| core.count_limited(error)))
+    }
+
+    /// Reads the machine's clock where time makes a difference.
+    pub(crate) fn pass_time(&self, core: &mut Core) {
+        if let Clock::Monotonic { since, is_needed } = self.clock
+            && (is_needed || core.has_ages())
+        {
+            core.advance(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
+        }
     }
 
     /// The second and the third step, for a caller that has taken the lock itself.

@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::outbox::{AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, Lane, PASSING};
+use crate::engine::outbox::{
+    AGAIN, BUSY, Body, COLD, CONTEXT, FINISHED, IN_HAND, Lane, NUMBERED, PASSING,
+};
+use crate::engine::pool::NONE;
+use crate::engine::resume::NumberedHand;
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::{self, Pieces};
@@ -31,6 +35,18 @@ pub(crate) struct Hand {
     slot: u32,
     stream: StreamId,
     pub(crate) session: SessionId,
+    numbered: Option<NumberedHand>,
+}
+
+impl Hand {
+    pub(crate) fn new(
+        slot: u32,
+        stream: StreamId,
+        session: SessionId,
+        numbered: Option<NumberedHand>,
+    ) -> Self {
+        Self { slot, stream, session, numbered }
+    }
 }
 
 /// How many frames of one stream are taken before the others get their turn.
@@ -80,6 +96,9 @@ impl Core {
         max: usize,
         sink: &mut impl Sink,
     ) -> (usize, bool) {
+        if self.out.streams[stream].is(NUMBERED) {
+            return self.drain_numbered(stream, max, sink);
+        }
         let mut taken = 0;
         while taken < max {
             let Some(slot) = self.front(stream) else { break };
@@ -121,11 +140,18 @@ impl Core {
     /// however many streams it has.
     pub(crate) fn take_in_hand(&mut self, sink: &mut impl Sink) -> Option<Hand> {
         let stream = self.out.first_ready(true)?;
-        let slot = self.front(stream)?;
-        let output = self.output(stream, slot);
-        let hand = Hand { slot, stream: output.stream, session: output.session };
-        sink.take(&output)?;
-        self.out.slots[slot].flags |= IN_HAND;
+        let hand = if self.out.streams[stream].is(NUMBERED) {
+            self.take_numbered_in_hand(stream, sink)?
+        } else {
+            let slot = self.front(stream)?;
+            let output = self.output(stream, slot);
+            let hand = Hand::new(slot, output.stream, output.session, None);
+            sink.take(&output)?;
+            hand
+        };
+        if hand.slot != NONE {
+            self.out.slots[hand.slot].flags |= IN_HAND;
+        }
         let session = self.out.streams[stream].session;
         self.sessions[session].is_resumed_in_hand = false;
         for stream in self.streams_of(session) {
@@ -137,11 +163,18 @@ impl Core {
     /// The callback is done with the frame. What happened to it meanwhile stands: if it was
     /// withdrawn it is gone, if it was raised again it is queued anew.
     pub(crate) fn put_down(&mut self, hand: Hand, is_accepted: bool, len: usize) {
-        let Ok(session) = self.session_even_ending(hand.session) else { return };
-        if is_accepted && let Ok(stream) = self.stream_ix(hand.stream) {
+        let stream = self.stream_ix(hand.stream).ok();
+        if is_accepted && let Some(stream) = stream {
             self.count_delivered(stream, len);
         }
-        self.settle_hand(session, hand.slot, is_accepted);
+        if let Ok(session) = self.session_even_ending(hand.session) {
+            self.settle_hand(session, hand.slot, is_accepted);
+        }
+        let mut goes_on = false;
+        if let Some(numbered) = hand.numbered {
+            goes_on = self.settle_numbered(stream, numbered, is_accepted);
+        }
+        let Ok(session) = self.session_even_ending(hand.session) else { return };
         let mut streams = self.streams_of(session);
         let stream = self.stream_ix(hand.stream).ok();
         // The session's streams line up again behind the one whose turn it was, so that each
@@ -157,7 +190,7 @@ impl Core {
             return self.bury_if_drained(session);
         };
         let record = &self.out.streams[stream];
-        if record.is(FINISHED) && record.queued == 0 {
+        if record.is(FINISHED) && !record.is(COLD) && record.queued == 0 && !goes_on {
             self.close_drained(stream);
         }
     }
@@ -226,7 +259,7 @@ impl Core {
     }
 
     #[inline]
-    fn count_delivered(&mut self, stream: u32, len: usize) {
+    pub(crate) fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
         self.out.streams[stream].delivered += 1;
@@ -234,7 +267,7 @@ impl Core {
 
     /// A frame has been taken: its slot leaves the outbox.
     #[inline]
-    fn pop(&mut self, slot: u32) {
+    pub(crate) fn pop(&mut self, slot: u32) {
         let record = &self.out.slots[slot];
         let Body::Link(link) = &record.body else { return self.discard(slot) };
         let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
@@ -248,10 +281,12 @@ impl Core {
     }
 
     /// The last frame of a stream is out: the stream goes, and an ending session with its last.
-    fn close_drained(&mut self, stream: u32) {
+    pub(crate) fn close_drained(&mut self, stream: u32) {
         let ix = self.out.streams[stream].session;
         if self.sessions[ix].is_ending() {
             self.bury_if_drained(ix);
+        } else if self.out.streams[stream].is(NUMBERED) {
+            self.detach(stream);
         } else {
             self.drop_stream(stream);
         }

@@ -24,7 +24,9 @@ mod progress;
 mod queue;
 mod raise;
 mod receive;
+mod replay;
 mod request;
+mod resume;
 mod send;
 mod session;
 mod stats;
@@ -48,6 +50,7 @@ use crate::engine::debounce::Debounce;
 use crate::engine::event::Events;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::{HandleKind, Slab};
+use crate::engine::replay::Replays;
 use crate::engine::request::Requests;
 use crate::engine::session::{Principals, Session};
 use crate::engine::subscription::Subscriptions;
@@ -73,6 +76,7 @@ pub(crate) struct Core {
     /// The context that a link carries (an event body), for links with the `CONTEXT` flag.
     contexts: HashMap<u32, u32>,
     requests: Requests,
+    replays: Replays,
     timers: Timers,
     debounce: Debounce,
     /// Counters; the gauges among them are filled in when somebody asks.
@@ -104,6 +108,7 @@ impl Core {
             events: Events::new(),
             contexts: HashMap::new(),
             requests: Requests::new(),
+            replays: Replays::default(),
             timers: Timers::default(),
             debounce: Debounce::default(),
             counters: Stats::default(),
@@ -128,12 +133,16 @@ impl Core {
                 Due::Debounce(key) => self.end_interval(key),
             }
         }
+        if self.has_ages() {
+            self.age_kept();
+        }
         self.settle_lagging();
         self.next_deadline_ms()
     }
 
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
-        self.timers.next()
+        let aged_ms = if self.has_ages() { self.aged_ms() } else { None };
+        self.timers.next().into_iter().chain(aged_ms).min()
     }
 
     /// Whether some session has output.

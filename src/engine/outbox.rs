@@ -156,27 +156,31 @@ pub(crate) struct Stream {
     pub(crate) queued: u32,
     /// Requests and listens received by this stream that have not ended yet.
     pub(crate) open_requests: u32,
-    pub(crate) flags: u8,
+    pub(crate) flags: u16,
     pub(crate) kind: StreamKind,
     pub(crate) framing: Framing,
 }
 
 /// Nobody writes it out at present: what is queued waits.
-pub(crate) const DETACHED: u8 = 1;
+pub(crate) const DETACHED: u16 = 1;
 /// Its main lane waits for the end of the handshake (R7).
-pub(crate) const HELD: u8 = 1 << 1;
+pub(crate) const HELD: u16 = 1 << 1;
 /// The host asked for no more output.
-pub(crate) const PAUSED: u8 = 1 << 2;
+pub(crate) const PAUSED: u16 = 1 << 2;
 /// A frame callback is at work on its session.
-pub(crate) const BUSY: u8 = 1 << 3;
+pub(crate) const BUSY: u16 = 1 << 3;
 /// In the ready list.
-pub(super) const READY: u8 = 1 << 4;
+pub(super) const READY: u16 = 1 << 4;
 /// What is queued is all there will ever be.
-pub(crate) const FINISHED: u8 = 1 << 5;
+pub(crate) const FINISHED: u16 = 1 << 5;
 /// Opened by the host by name, not with its session.
-pub(crate) const NAMED: u8 = 1 << 6;
+pub(crate) const NAMED: u16 = 1 << 6;
 /// Delivered by a frame callback.
-pub(crate) const PUSHED: u8 = 1 << 7;
+pub(crate) const PUSHED: u16 = 1 << 7;
+/// Its frames have event ids, and are kept for a while after they were sent.
+pub(crate) const NUMBERED: u16 = 1 << 8;
+/// A numbered stream that has something to send before its outbox.
+pub(crate) const COLD: u16 = 1 << 9;
 
 impl Stream {
     pub(crate) fn new(
@@ -184,7 +188,7 @@ impl Stream {
         session_handle: u64,
         kind: StreamKind,
         framing: Framing,
-        flags: u8,
+        flags: u16,
     ) -> Self {
         Self {
             session,
@@ -205,7 +209,7 @@ impl Stream {
         }
     }
 
-    pub(crate) fn is(&self, flag: u8) -> bool {
+    pub(crate) fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
@@ -218,7 +222,7 @@ impl Stream {
     }
 
     pub(super) fn is_drainable(&self) -> bool {
-        !self.is(DETACHED | PAUSED | BUSY) && self.front().is_some()
+        !self.is(DETACHED | PAUSED | BUSY) && (self.is(COLD) || self.front().is_some())
     }
 
     fn queue(&mut self, lane: Lane) -> &mut Queue {
@@ -378,7 +382,7 @@ impl Outboxes {
     }
 
     /// Sets and clears flags of a stream, and keeps the ready lists right.
-    pub(crate) fn set_flags(&mut self, stream: u32, set: u8, clear: u8) {
+    pub(crate) fn set_flags(&mut self, stream: u32, set: u16, clear: u16) {
         if (set | clear) & PUSHED != 0 && self.streams[stream].is(READY) {
             self.leave_ready(stream);
         }

@@ -167,7 +167,8 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Makes the handles that a live record has had stale. Its last generation it keeps.
+    /// Gives a live record a handle that it never had: the one it had is stale from now on. A
+    /// place whose generations are nearly used up keeps its handle.
     pub(crate) fn renew(&mut self, ix: u32) {
         let generation = &mut self.pool[ix].generation;
         if *generation + 1 < MAX_GENERATION {

@@ -28,7 +28,12 @@ impl Core {
     /// Applies the overflow policy until an event of that size fits, or says that it may not.
     pub(crate) fn make_room(&mut self, ix: u32, stream: u32, len: usize) -> bool {
         loop {
-            if !self.is_engine_full_for(ix) && !self.sessions[ix].is_full(len) {
+            let is_engine_full = self.is_engine_full_for(ix);
+            // What was sent already makes room for what was not.
+            if is_engine_full && self.shed_kept() {
+                continue;
+            }
+            if !is_engine_full && !self.sessions[ix].is_full(len) {
                 return true;
             }
             match self.sessions[ix].overflow() {

@@ -41,14 +41,13 @@ impl Core {
     ) -> Result<()> {
         let ix = self.session(handle)?;
         let Outgoing { message, text } = outgoing?;
+        let limit = self.config.engine_max_queued_bytes;
+        while self.events.bytes + text.len() as u64 > limit && self.shed_kept() {}
         let total = self.events.bytes + text.len() as u64;
-        if total > self.config.engine_max_queued_bytes {
+        if total > limit {
             return Err(Error::new(
                 ErrorKind::Limit,
-                format!(
-                    "{total} bytes would be queued; engine.max_queued_bytes allows {}",
-                    self.config.engine_max_queued_bytes
-                ),
+                format!("{total} bytes would be queued; engine.max_queued_bytes allows {limit}"),
             ));
         }
         match message {

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use crate::engine::limits::Excess;
 use crate::engine::news::News;
-use crate::engine::outbox::{BUSY, DETACHED, FINISHED, HELD, Lane, Owner, PAUSED, PUSHED, Stream};
+use crate::engine::outbox::{
+    BUSY, COLD, DETACHED, FINISHED, HELD, Lane, Owner, PAUSED, PUSHED, Stream,
+};
 use crate::engine::pool::NONE;
 use crate::engine::types::Types;
 use crate::engine::{Core, SessionEnd, SessionStats};
@@ -308,7 +310,7 @@ impl Core {
     }
 
     /// A stream of the session, with the flags that it shares with the others.
-    pub(crate) fn new_stream(&self, ix: u32, kind: StreamKind, flags: u8) -> Stream {
+    pub(crate) fn new_stream(&self, ix: u32, kind: StreamKind, flags: u16) -> Stream {
         let session = &self.sessions[ix];
         let paused = if session.is_paused { PAUSED } else { 0 };
         let pushed = if session.is_pushed { PUSHED } else { 0 };
@@ -397,6 +399,7 @@ impl Core {
         for request in requests {
             self.forget_request(request);
         }
+        self.settle_kept(ix, reason.is_graceful());
         for (stream, id) in self.drop_subscriptions(ix) {
             if let Some(body) = closing_frame(&id, reason) {
                 let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
@@ -419,7 +422,7 @@ impl Core {
         let streams = self.streams_of(ix);
         let is_drained = streams.iter().all(|&s| {
             let stream = &self.out.streams[s];
-            stream.queued == 0 && !stream.is(BUSY)
+            stream.queued == 0 && !stream.is(BUSY | COLD)
         });
         if is_drained {
             let session = SessionId(self.sessions.handle(ix));
@@ -462,6 +465,7 @@ impl Core {
         }
         self.drop_subscriptions(ix);
         for stream in self.streams_of(ix) {
+            self.forget_kept(stream);
             self.out.remove_stream(stream);
         }
         let session = self.sessions.remove(ix);

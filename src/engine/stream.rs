@@ -2,7 +2,7 @@
 
 use crate::engine::Core;
 use crate::engine::limits::Excess;
-use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED};
+use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED, NUMBERED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,6 +27,7 @@ impl Core {
                 }
                 self.out.streams[home].kind = kind;
                 self.out.set_flags(home, NAMED, DETACHED);
+                self.number_stream(home);
                 Ok(self.out.streams.handle(home))
             }
             StreamKind::Request | StreamKind::Listen => {
@@ -45,6 +46,7 @@ impl Core {
                 let stream = self.out.streams.insert(stream);
                 self.sessions[ix].streams = stream;
                 self.sessions[ix].stream_count += 1;
+                self.number_stream(stream);
                 Ok(self.out.streams.handle(stream))
             }
         }
@@ -52,12 +54,14 @@ impl Core {
 
     /// The connection of a stream is gone. A duplex one is the session itself. For the others
     /// 2026-07-28 takes it as a cancellation, older revisions do not (R35): what belongs to no
-    /// request waits for the next standalone stream, a request goes on.
+    /// request waits for the next standalone stream, a request goes on. A stream with event ids
+    /// waits to be resumed.
     pub(crate) fn close_stream(&mut self, handle: StreamId) -> Result<()> {
         let stream = self.stream_ix(handle)?;
         let ix = self.out.streams[stream].session;
         match self.out.streams[stream].kind {
             StreamKind::Duplex => self.disconnect(ix),
+            _ if self.out.streams[stream].is(NUMBERED) => self.detach(stream),
             StreamKind::Standalone => {
                 self.out.set_flags(stream, DETACHED, NAMED);
                 // Whoever opens it next gets a handle of their own: that of this connection, which
@@ -151,6 +155,7 @@ impl Core {
     /// Takes a stream that is not its session's home out of the session.
     pub(crate) fn drop_stream(&mut self, stream: u32) {
         self.empty_stream(stream);
+        self.forget_kept(stream);
         let ix = self.out.streams[stream].session;
         let record = &self.out.streams[stream];
         let rare = self.sessions[ix].rare_mut();
@@ -183,6 +188,9 @@ impl Core {
         let is_own = matches!(record.kind, StreamKind::Request | StreamKind::Listen);
         if is_own && record.open_requests == 0 {
             self.out.set_flags(stream, FINISHED, 0);
+            if self.out.streams[stream].is(NUMBERED) {
+                self.note_finished(stream);
+            }
         }
     }
 }

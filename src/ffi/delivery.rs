@@ -13,8 +13,8 @@ use super::stream::fanfare_stream;
 use crate::dispatch::{Batch, Frame, FrameFlags};
 use crate::params::{SessionId, StreamId};
 
-/// In fanfare_frame.flags and fanfare_record.flags: nothing will follow on this stream; once the
-/// frame is written, the stream's connection can be closed.
+/// In fanfare_frame.flags and fanfare_record.flags: nothing will follow on this stream, or nothing
+/// until it is resumed; once the frame is written, the stream's connection can be closed.
 pub const FANFARE_FRAME_LAST: u32 = 1;
 const _: () = assert!(FANFARE_FRAME_LAST == FrameFlags::LAST);
 

@@ -2,6 +2,8 @@
 
 mod lines;
 
+use std::fmt;
+
 pub use lines::{Line, Lines};
 
 /// How the frames of a session are delimited.
@@ -17,6 +19,9 @@ pub enum Framing {
 }
 
 impl Framing {
+    /// What stands after an SSE event.
+    pub(crate) const EVENT_TAIL: &'static str = "\n\n";
+
     /// Every framing.
     pub const ALL: [Self; 3] = [Self::Json, Self::Ndjson, Self::Sse];
 
@@ -42,12 +47,28 @@ impl Framing {
         }
     }
 
+    /// What stands before the JSON text of an SSE event that has an id.
+    pub(crate) fn head_with_id(id: impl fmt::Display) -> String {
+        format!("id: {id}\nevent: message\ndata: ")
+    }
+
+    /// The same of an event with an id and no message, from which a client can resume already
+    /// (R33).
+    pub(crate) fn priming_head(id: impl fmt::Display) -> String {
+        format!("id: {id}\ndata: ")
+    }
+
+    /// The same of an event that only says how long to wait before coming back (R33).
+    pub(crate) fn retry_head(ms: u32) -> String {
+        format!("retry: {ms}")
+    }
+
     /// What stands after it. The engine's JSON has no line break inside, so one data line does.
     pub(crate) fn tail(self) -> &'static [u8] {
         match self {
             Self::Json => b"",
             Self::Ndjson => b"\n",
-            Self::Sse => b"\n\n",
+            Self::Sse => Self::EVENT_TAIL.as_bytes(),
         }
     }
 }

@@ -28,6 +28,16 @@ impl<'a> Pieces<'a> {
         Self::of([text])
     }
 
+    /// The same with something before it and something behind it. What has a subscription id and
+    /// a context has no room for that.
+    pub(crate) fn between(self, head: &'a str, tail: &'a str) -> Self {
+        let mut pieces = [""; MOST_PIECES];
+        pieces[0] = head;
+        pieces[1..=self.count].copy_from_slice(&self.pieces[..self.count]);
+        pieces[self.count + 1] = tail;
+        Self { pieces, count: self.count + 2 }
+    }
+
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
         self.pieces[..self.count].iter().copied()

@@ -4,6 +4,7 @@
 mod capabilities;
 pub(crate) mod code;
 pub(crate) mod encode;
+pub(crate) mod event_id;
 pub(crate) mod filter;
 pub(crate) mod id;
 pub(crate) mod kind;

@@ -64,6 +64,17 @@ impl Revision {
         self >= Self::V2025_03_26
     }
 
+    /// Whether SSE events may have ids, by which a stream is resumed (R31 to R34, R58).
+    pub fn has_event_ids(self) -> bool {
+        matches!(self, Self::V2025_03_26 | Self::V2025_06_18 | Self::V2025_11_25)
+    }
+
+    /// Whether a stream begins with an id alone, and the server may hang up and be called again
+    /// (R33).
+    pub fn has_polling(self) -> bool {
+        self == Self::V2025_11_25
+    }
+
     /// Whether an error that answers an unreadable message may go without an id.
     ///
     /// Older revisions require an id of every error, and none can be given, so they get none.

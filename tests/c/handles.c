@@ -41,6 +41,7 @@ static void no_session(fanfare_engine *e, fanfare_session s) {
     STATUS(FANFARE_E_GONE, fanfare_session_on_frame(e, s, take, NULL, dropped));
     STATUS(FANFARE_E_GONE, fanfare_stream_open(e, s, FANFARE_STREAM_DUPLEX, &stream));
     STATUS(FANFARE_E_GONE, fanfare_stream_default(e, s, &stream));
+    STATUS(FANFARE_E_GONE, fanfare_stream_resume(e, s, "1-0", 3, &stream));
     STATUS(FANFARE_E_GONE, fanfare_receive(e, s, 0, "{}", 2, &number));
     STATUS(FANFARE_E_GONE, fanfare_receive_too_long(e, s, 0, &number));
     STATUS(FANFARE_E_GONE, fanfare_send(e, s, 0, "{\"jsonrpc\":\"2.0\",\"method\":\"x\"}", 30));
@@ -62,6 +63,7 @@ static void no_stream(fanfare_engine *e, fanfare_session s, fanfare_stream strea
     fanfare_batch *batch = fanfare_batch_new();
     uint32_t disposition = 77;
     STATUS(FANFARE_E_GONE, fanfare_stream_close(e, stream));
+    STATUS(FANFARE_E_GONE, fanfare_stream_hang_up(e, stream, 1));
     STATUS(FANFARE_E_GONE, fanfare_recv_stream(e, stream, 1, batch));
     if (stream != 0) { /* Where 0 stands for the default stream. */
         STATUS(FANFARE_E_GONE, fanfare_receive(e, s, stream, "{}", 2, &disposition));

@@ -138,6 +138,10 @@ static void session(fanfare_engine *e, fanfare_session s) {
     NULL_FAILS("engine", fanfare_stream_close(NULL, 1));
     NULL_FAILS("engine", fanfare_stream_default(NULL, s, &stream));
     NULL_FAILS("out", fanfare_stream_default(e, s, NULL));
+    NULL_FAILS("engine", fanfare_stream_resume(NULL, s, "1-0", 3, &stream));
+    NULL_FAILS("last_event_id", fanfare_stream_resume(e, s, NULL, 3, &stream));
+    NULL_FAILS("out", fanfare_stream_resume(e, s, "1-0", 3, NULL));
+    NULL_FAILS("engine", fanfare_stream_hang_up(NULL, 1, 0));
     CHECK(opened == 77 && stream == 77 && number == 77 && user_data == e);
 }
 

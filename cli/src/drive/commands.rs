@@ -32,6 +32,7 @@ static COMMANDS: &[(&str, Command)] = &[
     ("open", Driver::open),
     ("stream", Driver::open_stream),
     ("close_stream", Driver::close_stream),
+    ("hang_up", Driver::hang_up),
     ("receive", Driver::receive),
     ("send", Driver::send),
     ("subscribe", Driver::subscribe),
@@ -144,15 +145,40 @@ impl Driver {
         Ok(Answer::ok())
     }
 
+    fn hang_up(&mut self, mut fields: Fields<'_>) -> Outcome {
+        let name = session_field(&mut fields)?;
+        let stream = fields.string("stream")?;
+        let stream = fields.need("stream", stream)?;
+        let ms = u32_field(&mut fields, "retry_ms")?;
+        let ms = fields.need("retry_ms", ms)?;
+        fields.finish()?;
+        self.names.session(&self.engine, &name)?;
+        let id = self.names.stream(&self.engine, &name, &stream)?;
+        self.engine.hang_up(id, ms)?;
+        Ok(Answer::ok())
+    }
+
     fn pause(&mut self, fields: Fields<'_>) -> Outcome {
         let session = self.only_session(fields)?;
         self.engine.pause(session)?;
         Ok(Answer::ok())
     }
 
-    fn resume(&mut self, fields: Fields<'_>) -> Outcome {
-        let session = self.only_session(fields)?;
-        self.engine.resume(session)?;
+    /// The opposite of `pause`; with a `last_event_id`, the return of a client to one stream.
+    fn resume(&mut self, mut fields: Fields<'_>) -> Outcome {
+        let Some(id) = fields.string("last_event_id")? else {
+            let session = self.only_session(fields)?;
+            self.engine.resume(session)?;
+            return Ok(Answer::ok());
+        };
+        let name = session_field(&mut fields)?;
+        let stream = fields.string("stream")?;
+        let stream = fields.need("stream", stream)?;
+        fields.finish()?;
+        let session = self.names.session(&self.engine, &name)?;
+        self.names.check_stream_free(&self.engine, &name, &stream)?;
+        let resumed = self.engine.resume_stream(session, &id)?;
+        self.names.bind_stream(&name, stream, resumed);
         Ok(Answer::ok())
     }
 
