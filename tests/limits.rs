@@ -231,7 +231,7 @@ fn a_filter_too_large_is_a_fault_of_the_params_and_takes_no_id() {
     let engine = engine(&settings);
     let session = open(&engine, Profile::Modern);
     let of = |uris: &[&str]| format!(r#"{{"resourceSubscriptions":["{}"]}}"#, uris.join("\",\""));
-    let (longest, too_long) = ("x".repeat(64), "x".repeat(65));
+    let [longest, too_long] = [62, 63].map(|size| format!("x:{}", "x".repeat(size)));
     // JSON text of 256 and 257 bytes: what is not known takes room too.
     let padded =
         |size: usize| format!(r#"{{"toolsListChanged":true,"x":"{}"}}"#, "y".repeat(size - 32));
@@ -259,7 +259,7 @@ fn a_filter_too_large_is_a_fault_of_the_params_and_takes_no_id() {
 #[test]
 fn a_uri_too_long_is_neither_subscribed_to_nor_raised() {
     let engine = engine(&[("uri.max_bytes", "64")]);
-    let (longest, too_long) = ("x".repeat(64), "x".repeat(65));
+    let [longest, too_long] = [62, 63].map(|size| format!("x:{}", "x".repeat(size)));
     let text = "the URI is 65 bytes; uri.max_bytes allows 64";
     let session = open(&engine, legacy(Revision::V2025_06_18));
     let witness = open(&engine, Profile::Open);
