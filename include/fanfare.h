@@ -80,6 +80,14 @@
  *   something else than it should is beyond our help. Each function lists what it returns; besides,
  *   any may return FANFARE_E_PANIC, and FANFARE_E_REENTRANT from inside a drop function.
  *
+ * LIMITS
+ *   What clients can make the engine hold and read is limited by options, which
+ *   fanfare_config_schema() lists: sessions, streams, subscriptions, requests in flight, filters,
+ *   URIs, messages, queues. A call of yours beyond one gives FANFARE_E_LIMIT; a client's request is
+ *   answered with an error whose data is {"reason":"limit","limit":N}, and is never passed to you.
+ *   Both count as limited in fanfare_counters. A client that does not read what is queued for it
+ *   lags: fanfare_config_set_lag() says who is told.
+ *
  * STRUCTS
  *   A struct that may grow begins with struct_size. Set all of it to zero, struct_size to its
  *   sizeof, and then what differs: zero is the default of every field. So programs keep working
@@ -1041,7 +1049,8 @@ fanfare_status fanfare_subscriber_count(const fanfare_engine *engine,
 /// id or token is not a string or an integer, the context has a reserved key, or several sessions
 /// use the progress token; FANFARE_E_NOT_NEGOTIATED: the method is not a server's to raise;
 /// FANFARE_E_GONE: the session that the raise names; FANFARE_E_LIMIT: params are larger than the
-/// option params.max_bytes; FANFARE_E_VERSION: a field is set that this library does not know.
+/// option params.max_bytes, or a URI than uri.max_bytes; FANFARE_E_VERSION: a field is set that
+/// this library does not know.
 FANFARE_API
 fanfare_status fanfare_notify(fanfare_engine *engine,
                               const char *method,

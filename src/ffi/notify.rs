@@ -115,7 +115,8 @@ unsafe fn raising(
 /// id or token is not a string or an integer, the context has a reserved key, or several sessions
 /// use the progress token; FANFARE_E_NOT_NEGOTIATED: the method is not a server's to raise;
 /// FANFARE_E_GONE: the session that the raise names; FANFARE_E_LIMIT: params are larger than the
-/// option params.max_bytes; FANFARE_E_VERSION: a field is set that this library does not know.
+/// option params.max_bytes, or a URI than uri.max_bytes; FANFARE_E_VERSION: a field is set that
+/// this library does not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify(
     engine: *mut fanfare_engine,
