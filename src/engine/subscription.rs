@@ -510,7 +510,12 @@ impl Core {
         };
         let stream = self.subs.subs[sub].stream;
         let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Link(link)));
-        topic_record.links.push(slot);
+        let links = &mut topic_record.links;
+        if links.len() == links.capacity() {
+            // By an eighth, as the records do: every session has a place in each list.
+            links.reserve_exact((links.len() / 8).max(4));
+        }
+        links.push(slot);
         if flags & PASSING != 0 {
             topic_record.passing += 1;
             self.sessions[self.subs.subs[sub].session].frames += 1;
