@@ -13,6 +13,7 @@ mod modern;
 mod page;
 mod progress;
 mod race;
+mod resume;
 mod schema_check;
 mod streams;
 mod table;

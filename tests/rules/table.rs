@@ -143,19 +143,17 @@ pub(crate) static RULES: &[Rule] = rules! {
     29 SHOULD STREAMABLE "What belongs to a request rides its stream, everything else the standalone one.",
         Engine, ["r29_what_belongs_to_a_request_rides_its_stream"];
     30 MUST STREAMABLE "No response stands on the standalone stream, unless it resumes the one that owes it.",
-        Partly("resuming; a response whose stream is gone is an error for the host"),
-        ["r30_no_response_on_the_standalone_stream"];
+        Engine, ["r30_no_response_on_the_standalone_stream", "r30_r35_the_response_waits_for_the_stream_that_owes_it"];
     31 MUST STREAMABLE "Event ids are unique among all streams of a session.",
-        NotYet("events have no ids, so no stream can be resumed"), [];
+        Engine, ["r31_r34_ids_name_their_stream_and_are_never_twice_the_same"];
     32 MUST STREAMABLE "A resumed stream is sent what followed that event on that stream, in order, and nothing else.",
-        NotYet("there is no replay"), [];
+        Engine, ["r32_a_stream_replays_its_own_and_only_what_followed"];
     33 SHOULD TASKS "A stream opens with an id and empty data, and says when to come back before it is dropped.",
-        NotYet("there is no replay"), [];
+        Engine, ["r33_only_2025_11_25_begins_with_an_id_and_says_when_to_come_back", "r33_a_stream_can_be_hung_up_before_anything_was_said"];
     34 SHOULD TASKS "An event id names its stream.",
-        NotYet("events have no ids"), [];
+        Engine, ["r31_r34_ids_name_their_stream_and_are_never_twice_the_same"];
     35 SHOULD STREAMABLE "A dropped connection is no cancellation.",
-        Partly("resuming; requests go on and notices wait, but what was on the lost stream is lost"),
-        ["r35_a_dropped_connection_cancels_nothing"];
+        Engine, ["r35_a_dropped_connection_cancels_nothing", "r30_r35_the_response_waits_for_the_stream_that_owes_it"];
     36 MUST STREAMABLE "A terminated session answers 404, and its subscriptions are dropped.",
         Helped("its handle is `Gone` at once for every call, which the host turns into 404"),
         ["r36_an_ended_session_is_gone_with_what_it_held"];
@@ -203,7 +201,7 @@ pub(crate) static RULES: &[Rule] = rules! {
     57 MUST MODERN "Nothing that one request said is used for another.",
         Engine, ["r57_no_request_inherits_from_another"];
     58 MUST MODERN "Events have no id, and nothing is resumed.",
-        Engine, ["r58_events_have_no_id"];
+        Engine, ["r58_events_have_no_id", "r58_other_revisions_framings_and_unnamed_streams_have_no_ids"];
     59 SHOULD MODERN "Proxies are told not to buffer, and a silent listen shows signs of life.",
         NotYet("no header for the host, no comment frames"), [];
     60 MUST MODERN "Every result has a `resultType`; in the older revisions none has.",

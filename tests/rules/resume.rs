@@ -1,12 +1,11 @@
 //! Streams of legacy HTTP sessions that outlive their connections (R30 to R35, R58).
 
-mod common;
-
-use common::*;
 use fanfare::{
     Batch, Engine, ErrorKind, Framing, Profile, Raise, Revision, SessionId, SessionParams,
     StreamId, StreamKind, Target,
 };
+
+use crate::common::*;
 
 const TOOLS: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 
@@ -165,7 +164,7 @@ fn r58_other_revisions_framings_and_unnamed_streams_have_no_ids() {
     engine.notify_tool_list_changed(&to(json)).unwrap();
     assert_eq!(frames_of(&engine, stream), [TOOLS]);
 
-    let off = common::engine(&[("replay.max_frames", "0")]);
+    let off = crate::common::engine(&[("replay.max_frames", "0")]);
     let session = open_sse(&off, legacy(Revision::V2025_11_25));
     let stream = get(&off, session);
     off.notify_tool_list_changed(&Raise::ALL).unwrap();
