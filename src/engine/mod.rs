@@ -16,6 +16,8 @@ mod drain;
 mod event;
 mod handshake;
 mod limits;
+mod link;
+mod listen;
 mod news;
 mod notify;
 mod outbox;

@@ -1,11 +1,9 @@
-//! Subscriptions and their links.
+//! Subscriptions: what they hold, and the one that open and legacy sessions have of their own.
 //!
 //! A subscription is either a `subscriptions/listen` (it has the id of its request) or a session's
 //! own one, which holds the lists and URIs of an open or legacy session.
 //!
 //! Invariants:
-//! * a link is in its topic's `links`, in its subscription's chain, and in `pairs`, from
-//!   [`Core::add_link`] to [`Core::remove_link`];
 //! * a subscription has at most one link to a topic;
 //! * an own subscription is in `ears` if and only if its session hears of every URI.
 
@@ -16,15 +14,11 @@ use hashbrown::HashTable;
 
 use crate::engine::Core;
 use crate::engine::limits::Excess;
-use crate::engine::outbox::{
-    AGAIN, Body, CONTEXT, EventEntry, Lane, Link, MUTED, Owner, PASSING, QUEUED, Slot,
-};
+use crate::engine::outbox::{MUTED, PASSING, Slot};
 use crate::engine::pool::{HandleKind, NONE, Slab};
-use crate::engine::session::{Rules, Session, closing_frame};
+use crate::engine::session::{Rules, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::params::{EndReason, SessionId, SubscriptionId};
-use crate::protocol::encode;
-use crate::protocol::filter::Filter;
+use crate::params::SessionId;
 use crate::protocol::id::Id;
 use crate::protocol::kind::NoticeKind;
 
@@ -53,7 +47,7 @@ pub(crate) struct Subscriptions {
     pub(super) listens: HashTable<u32>,
     /// Own subscriptions that hear of every URI.
     pub(crate) ears: Vec<u32>,
-    hasher: RandomState,
+    pub(crate) hasher: RandomState,
     /// URIs that own subscriptions hold.
     pub(super) uris: u64,
 }
@@ -110,7 +104,7 @@ impl Subscriptions {
         self.subs[sub].ack = NONE;
     }
 
-    fn hash(&self, key: impl Hash) -> u64 {
+    pub(crate) fn hash(&self, key: impl Hash) -> u64 {
         self.hasher.hash_one(key)
     }
 }
@@ -124,137 +118,12 @@ impl std::ops::Index<u32> for Subscriptions {
 }
 
 /// Hashes a link by its pair, as `pairs` does.
-fn pair_of(slot: &Slot) -> (u32, u32) {
+pub(crate) fn pair_of(slot: &Slot) -> (u32, u32) {
     let link = slot.link();
     (link.sub, link.topic)
 }
 
 impl Core {
-    // ---- listens ----
-
-    /// Starts a listen: the acknowledgment is queued before there is a link, so that nothing of
-    /// the subscription can come before it (R41). Nothing honoured: the end follows at once,
-    /// unless such listens are held (G11). Yields the handle, which is stale in that case.
-    pub(crate) fn start_listen(
-        &mut self,
-        ix: u32,
-        stream: u32,
-        id: Id,
-        filter: Filter,
-    ) -> std::result::Result<u64, Excess> {
-        self.check_subscription_limits(ix)?;
-        let honoured = filter.narrow(&self.sessions[ix].capabilities);
-        let sub = self.subs.subs.insert(Subscription {
-            session: ix,
-            stream,
-            links: NONE,
-            uris: 0,
-            session_next: self.sessions[ix].listens,
-            session_prev: NONE,
-            ears_pos: NONE,
-            ack: NONE,
-            id: Some(id.clone()),
-        });
-        let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);
-        if newer_than != NONE {
-            self.subs.subs[newer_than].session_prev = sub;
-        }
-        self.count_held(ix);
-        self.expect_answer(stream);
-        let hash = self.subs.hash((ix, id.as_json()));
-        let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
-        listens.insert_unique(hash, sub, |&other| {
-            let record = &subs[other];
-            let id = record.id.as_ref().expect("a listen has an id");
-            hasher.hash_one((record.session, id.as_json()))
-        });
-        let ack = encode::acknowledged(&id, &honoured.to_json());
-        let ack = self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
-        self.subs.subs[sub].ack = ack;
-        let handle = self.subs.subs.handle(sub);
-        let is_empty = honoured.topics.is_empty();
-        for (kind, name) in &honoured.topics {
-            let topic = self.topics.intern(*kind, name);
-            self.add_link(sub, topic, 0);
-        }
-        if is_empty && !self.config.hold_empty_listen {
-            self.end_subscription_ix(sub, EndReason::Graceful);
-        }
-        Ok(handle)
-    }
-
-    /// A listen asked for by the host rather than on the wire.
-    pub(crate) fn listen(
-        &mut self,
-        handle: SessionId,
-        stream: Option<crate::params::StreamId>,
-        id: &str,
-        filter: &str,
-    ) -> Result<u64> {
-        let ix = self.session(handle)?;
-        let stream = self.stream_of(ix, stream)?;
-        if self.sessions[ix].rules != Rules::Modern {
-            return Err(Error::new(
-                ErrorKind::NotNegotiated,
-                "only a session of 2026-07-28 can listen",
-            ));
-        }
-        let id = Id::parse(id)
-            .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
-        self.check_filter_text(filter).map_err(Excess::error)?;
-        let filter = Filter::parse(filter).map_err(|why| Error::new(ErrorKind::Json, why))?;
-        self.check_filter(&filter).map_err(Excess::error)?;
-        if self.is_id_in_use(ix, &id) {
-            return Err(Error::invalid(format!("id {id} is in use on this session")));
-        }
-        self.start_listen(ix, stream, id, filter).map_err(Excess::error)
-    }
-
-    pub(crate) fn subscription(&self, handle: SessionId, id: &str) -> Result<u64> {
-        let ix = self.session_even_ending(handle)?;
-        let id = Id::parse(id)
-            .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
-        let sub = self.subs.find_listen(ix, &id).ok_or_else(|| Error::gone("subscription"))?;
-        Ok(self.subs.subs.handle(sub))
-    }
-
-    pub(crate) fn end_subscription(
-        &mut self,
-        handle: SubscriptionId,
-        reason: EndReason,
-    ) -> Result<()> {
-        let sub = self.subs.subs.resolve(handle.0).ok_or_else(|| Error::gone("subscription"))?;
-        self.end_subscription_ix(sub, reason);
-        self.settle_lagging();
-        Ok(())
-    }
-
-    /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
-    /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
-    pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
-        let (stream, id) = (self.subs[sub].stream, self.subs[sub].id.clone());
-        let ix = self.subs[sub].session;
-        if reason.keeps_queue() {
-            // Its waiting notices move behind its acknowledgment, in their order.
-            for slot in self.out.in_order(self.queued_links(sub)) {
-                self.materialise(slot);
-                self.out.requeue(slot, Lane::Control);
-            }
-            let ack = self.subs[sub].ack;
-            if ack != NONE {
-                self.own_by_session(ack);
-            }
-        }
-        self.remove_subscription(sub);
-        if let Some(body) = id.and_then(|id| closing_frame(&id, reason)) {
-            self.push_reply(stream, body, Owner::Session, Lane::Control);
-        }
-        self.finish_if_answered(stream);
-        self.bury_if_drained(ix);
-    }
-
-    // ---- a session's own subscription ----
-
     /// What an open or legacy session holds from the start: the lists that it may hear of.
     pub(crate) fn open_own_subscription(&mut self, ix: u32) {
         let session = &self.sessions[ix];
@@ -462,157 +331,6 @@ impl Core {
         }
         if session_next != NONE {
             self.subs.subs[session_next].session_prev = session_prev;
-        }
-    }
-
-    // ---- links ----
-
-    pub(crate) fn find_link(&self, sub: u32, topic: u32) -> Option<u32> {
-        let hash = self.subs.hash((sub, topic));
-        let slots = &self.out.slots;
-        self.subs.pairs.find(hash, |&slot| pair_of(&slots[slot]) == (sub, topic)).copied()
-    }
-
-    pub(crate) fn links_of(&self, sub: u32) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut at = self.subs[sub].links;
-        while at != NONE {
-            found.push(at);
-            at = self.out.slots[at].link().sub_next;
-        }
-        found
-    }
-
-    /// The links of a subscription that are queued, in the order of the outbox. The lane is looked
-    /// through only if there is an order to be found.
-    fn queued_links(&self, sub: u32) -> Vec<u32> {
-        let mut queued = self.links_of(sub);
-        queued.retain(|&slot| self.out.slots[slot].is(QUEUED));
-        if queued.len() > 1 {
-            queued = self.out.lane(self.subs[sub].stream, Lane::Main);
-            queued.retain(
-                |&slot| matches!(&self.out.slots[slot].body, Body::Link(link) if link.sub == sub),
-            );
-        }
-        queued
-    }
-
-    pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u8) -> u32 {
-        let topic_record = &mut self.topics[topic];
-        let first = self.subs.subs[sub].links;
-        let link = Link {
-            topic,
-            topic_pos: topic_record.links.len() as u32,
-            sub,
-            sub_next: first,
-            sub_prev: NONE,
-            raised_at: 0,
-        };
-        let stream = self.subs.subs[sub].stream;
-        let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Link(link)));
-        let links = &mut topic_record.links;
-        if links.len() == links.capacity() {
-            // By an eighth, as the records do: every session has a place in each list.
-            links.reserve_exact((links.len() / 8).max(4));
-        }
-        links.push(slot);
-        if flags & PASSING != 0 {
-            topic_record.passing += 1;
-            self.sessions[self.subs.subs[sub].session].frames += 1;
-        }
-        if first != NONE {
-            self.out.slots[first].link_mut().sub_prev = slot;
-        }
-        self.subs.subs[sub].links = slot;
-        let hash = self.subs.hash((sub, topic));
-        let Subscriptions { pairs, hasher, .. } = &mut self.subs;
-        let slots = &self.out.slots;
-        pairs.insert_unique(hash, slot, |&other| hasher.hash_one(pair_of(&slots[other])));
-        slot
-    }
-
-    /// Takes a link out of its topic and subscription, and out of the outbox.
-    pub(crate) fn remove_link(&mut self, slot: u32) {
-        self.retract(slot);
-        self.detach_link(slot);
-        self.out.slots.remove(slot);
-    }
-
-    /// Takes a link out of its topic and subscription; its place in the outbox stays.
-    fn detach_link(&mut self, slot: u32) {
-        let is_passing = self.out.slots[slot].is(PASSING);
-        let &Link { topic, topic_pos, sub, sub_next, sub_prev, .. } = self.out.slots[slot].link();
-        let hash = self.subs.hash((sub, topic));
-        if let Ok(entry) = self.subs.pairs.find_entry(hash, |&other| other == slot) {
-            entry.remove();
-        }
-        let topic_record = &mut self.topics[topic];
-        topic_record.links.swap_remove(topic_pos as usize);
-        if is_passing {
-            topic_record.passing -= 1;
-            self.sessions[self.subs.subs[sub].session].uncount_frame();
-        }
-        if let Some(&moved) = topic_record.links.get(topic_pos as usize) {
-            self.out.slots[moved].link_mut().topic_pos = topic_pos;
-        }
-        self.topics.release(topic);
-        if sub_prev == NONE {
-            self.subs.subs[sub].links = sub_next;
-        } else {
-            self.out.slots[sub_prev].link_mut().sub_next = sub_next;
-        }
-        if sub_next != NONE {
-            self.out.slots[sub_next].link_mut().sub_prev = sub_prev;
-        }
-    }
-
-    /// Drops what is queued of a link; the link stays.
-    pub(crate) fn retract(&mut self, slot: u32) {
-        if self.out.slots[slot].is(QUEUED) {
-            self.out.unlink(slot);
-        }
-        self.drop_context(slot);
-    }
-
-    pub(crate) fn drop_context(&mut self, slot: u32) {
-        let record = &mut self.out.slots[slot];
-        if record.is(CONTEXT) {
-            record.flags &= !CONTEXT;
-            if let Some(context) = self.contexts.remove(&slot) {
-                self.events.release(context);
-            }
-        }
-    }
-
-    /// Turns a queued notice into an event with the same text, so that it can outlive its link.
-    fn materialise(&mut self, slot: u32) {
-        let text = self.pieces(slot).to_text();
-        let record = &self.out.slots[slot];
-        let (stream, link) = (record.stream, record.link());
-        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
-        self.out.streams[stream].merged += u64::from(merged);
-        self.drop_context(slot);
-        self.detach_link(slot);
-        let session = self.out.streams[stream].session;
-        self.sessions[session].reply_bytes += text.len() as u32;
-        let event = self.events.insert(text);
-        self.out.replace_link(slot, EventEntry { event, owner: Owner::Session, owner_next: NONE });
-    }
-
-    /// Does so for everything queued of a session.
-    pub(crate) fn materialise_session(&mut self, ix: u32) {
-        for stream in self.streams_of(ix) {
-            for lane in [Lane::Control, Lane::Main] {
-                for slot in self.out.lane(stream, lane) {
-                    match &self.out.slots[slot].body {
-                        Body::Link(_) => self.materialise(slot),
-                        Body::Event(_) => self.own_by_session(slot),
-                    }
-                    if self.out.slots[slot].is(AGAIN) {
-                        self.out.requeue(slot, lane);
-                    }
-                }
-            }
         }
     }
 }

@@ -1,0 +1,164 @@
+//! Links: the pairs of a subscription and a topic, which are the slots of change notices.
+//!
+//! Invariant: a link is in its topic's `links`, in its subscription's chain, and in the table of
+//! pairs, from [`Core::add_link`] to [`Core::remove_link`].
+
+use std::hash::BuildHasher;
+
+use crate::engine::Core;
+use crate::engine::outbox::{
+    AGAIN, Body, CONTEXT, EventEntry, Lane, Link, Owner, PASSING, QUEUED, Slot,
+};
+use crate::engine::pool::NONE;
+use crate::engine::subscription::{Subscriptions, pair_of};
+
+impl Core {
+    pub(crate) fn find_link(&self, sub: u32, topic: u32) -> Option<u32> {
+        let hash = self.subs.hash((sub, topic));
+        let slots = &self.out.slots;
+        self.subs.pairs.find(hash, |&slot| pair_of(&slots[slot]) == (sub, topic)).copied()
+    }
+
+    pub(crate) fn links_of(&self, sub: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut at = self.subs[sub].links;
+        while at != NONE {
+            found.push(at);
+            at = self.out.slots[at].link().sub_next;
+        }
+        found
+    }
+
+    /// The links of a subscription that are queued, in the order of the outbox. The lane is looked
+    /// through only if there is an order to be found.
+    pub(crate) fn queued_links(&self, sub: u32) -> Vec<u32> {
+        let mut queued = self.links_of(sub);
+        queued.retain(|&slot| self.out.slots[slot].is(QUEUED));
+        if queued.len() > 1 {
+            queued = self.out.lane(self.subs[sub].stream, Lane::Main);
+            queued.retain(
+                |&slot| matches!(&self.out.slots[slot].body, Body::Link(link) if link.sub == sub),
+            );
+        }
+        queued
+    }
+
+    pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u8) -> u32 {
+        let topic_record = &mut self.topics[topic];
+        let first = self.subs.subs[sub].links;
+        let link = Link {
+            topic,
+            topic_pos: topic_record.links.len() as u32,
+            sub,
+            sub_next: first,
+            sub_prev: NONE,
+            raised_at: 0,
+        };
+        let stream = self.subs.subs[sub].stream;
+        let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Link(link)));
+        let links = &mut topic_record.links;
+        if links.len() == links.capacity() {
+            // By an eighth, as the records do: every session has a place in each list.
+            links.reserve_exact((links.len() / 8).max(4));
+        }
+        links.push(slot);
+        if flags & PASSING != 0 {
+            topic_record.passing += 1;
+            self.sessions[self.subs.subs[sub].session].frames += 1;
+        }
+        if first != NONE {
+            self.out.slots[first].link_mut().sub_prev = slot;
+        }
+        self.subs.subs[sub].links = slot;
+        let hash = self.subs.hash((sub, topic));
+        let Subscriptions { pairs, hasher, .. } = &mut self.subs;
+        let slots = &self.out.slots;
+        pairs.insert_unique(hash, slot, |&other| hasher.hash_one(pair_of(&slots[other])));
+        slot
+    }
+
+    /// Takes a link out of its topic and subscription, and out of the outbox.
+    pub(crate) fn remove_link(&mut self, slot: u32) {
+        self.retract(slot);
+        self.detach_link(slot);
+        self.out.slots.remove(slot);
+    }
+
+    /// Takes a link out of its topic and subscription; its place in the outbox stays.
+    fn detach_link(&mut self, slot: u32) {
+        let is_passing = self.out.slots[slot].is(PASSING);
+        let &Link { topic, topic_pos, sub, sub_next, sub_prev, .. } = self.out.slots[slot].link();
+        let hash = self.subs.hash((sub, topic));
+        if let Ok(entry) = self.subs.pairs.find_entry(hash, |&other| other == slot) {
+            entry.remove();
+        }
+        let topic_record = &mut self.topics[topic];
+        topic_record.links.swap_remove(topic_pos as usize);
+        if is_passing {
+            topic_record.passing -= 1;
+            self.sessions[self.subs.subs[sub].session].uncount_frame();
+        }
+        if let Some(&moved) = topic_record.links.get(topic_pos as usize) {
+            self.out.slots[moved].link_mut().topic_pos = topic_pos;
+        }
+        self.topics.release(topic);
+        if sub_prev == NONE {
+            self.subs.subs[sub].links = sub_next;
+        } else {
+            self.out.slots[sub_prev].link_mut().sub_next = sub_next;
+        }
+        if sub_next != NONE {
+            self.out.slots[sub_next].link_mut().sub_prev = sub_prev;
+        }
+    }
+
+    /// Drops what is queued of a link; the link stays.
+    pub(crate) fn retract(&mut self, slot: u32) {
+        if self.out.slots[slot].is(QUEUED) {
+            self.out.unlink(slot);
+        }
+        self.drop_context(slot);
+    }
+
+    pub(crate) fn drop_context(&mut self, slot: u32) {
+        let record = &mut self.out.slots[slot];
+        if record.is(CONTEXT) {
+            record.flags &= !CONTEXT;
+            if let Some(context) = self.contexts.remove(&slot) {
+                self.events.release(context);
+            }
+        }
+    }
+
+    /// Turns a queued notice into an event with the same text, so that it can outlive its link.
+    pub(crate) fn materialise(&mut self, slot: u32) {
+        let text = self.pieces(slot).to_text();
+        let record = &self.out.slots[slot];
+        let (stream, link) = (record.stream, record.link());
+        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
+        self.out.streams[stream].merged += u64::from(merged);
+        self.drop_context(slot);
+        self.detach_link(slot);
+        let session = self.out.streams[stream].session;
+        self.sessions[session].reply_bytes += text.len() as u32;
+        let event = self.events.insert(text);
+        self.out.replace_link(slot, EventEntry { event, owner: Owner::Session, owner_next: NONE });
+    }
+
+    /// Does so for everything queued of a session.
+    pub(crate) fn materialise_session(&mut self, ix: u32) {
+        for stream in self.streams_of(ix) {
+            for lane in [Lane::Control, Lane::Main] {
+                for slot in self.out.lane(stream, lane) {
+                    match &self.out.slots[slot].body {
+                        Body::Link(_) => self.materialise(slot),
+                        Body::Event(_) => self.own_by_session(slot),
+                    }
+                    if self.out.slots[slot].is(AGAIN) {
+                        self.out.requeue(slot, lane);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `subscriptions/listen`: how one starts, acknowledged before anything else of it (R41), and the
+//! ways in which it ends.
+
+use std::hash::BuildHasher;
+
+use crate::engine::Core;
+use crate::engine::limits::Excess;
+use crate::engine::outbox::{Lane, Owner};
+use crate::engine::pool::NONE;
+use crate::engine::session::{Rules, closing_frame};
+use crate::engine::subscription::{Subscription, Subscriptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::params::{EndReason, SessionId, SubscriptionId};
+use crate::protocol::encode;
+use crate::protocol::filter::Filter;
+use crate::protocol::id::Id;
+
+impl Core {
+    /// Starts a listen: the acknowledgment is queued before there is a link, so that nothing of
+    /// the subscription can come before it (R41). Nothing honoured: the end follows at once,
+    /// unless such listens are held (G11). Yields the handle, which is stale in that case.
+    pub(crate) fn start_listen(
+        &mut self,
+        ix: u32,
+        stream: u32,
+        id: Id,
+        filter: Filter,
+    ) -> std::result::Result<u64, Excess> {
+        self.check_subscription_limits(ix)?;
+        let honoured = filter.narrow(&self.sessions[ix].capabilities);
+        let sub = self.subs.subs.insert(Subscription {
+            session: ix,
+            stream,
+            links: NONE,
+            uris: 0,
+            session_next: self.sessions[ix].listens,
+            session_prev: NONE,
+            ears_pos: NONE,
+            ack: NONE,
+            id: Some(id.clone()),
+        });
+        let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);
+        if newer_than != NONE {
+            self.subs.subs[newer_than].session_prev = sub;
+        }
+        self.count_held(ix);
+        self.expect_answer(stream);
+        let hash = self.subs.hash((ix, id.as_json()));
+        let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
+        listens.insert_unique(hash, sub, |&other| {
+            let record = &subs[other];
+            let id = record.id.as_ref().expect("a listen has an id");
+            hasher.hash_one((record.session, id.as_json()))
+        });
+        let ack = encode::acknowledged(&id, &honoured.to_json());
+        let ack = self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
+        self.subs.subs[sub].ack = ack;
+        let handle = self.subs.subs.handle(sub);
+        let is_empty = honoured.topics.is_empty();
+        for (kind, name) in &honoured.topics {
+            let topic = self.topics.intern(*kind, name);
+            self.add_link(sub, topic, 0);
+        }
+        if is_empty && !self.config.hold_empty_listen {
+            self.end_subscription_ix(sub, EndReason::Graceful);
+        }
+        Ok(handle)
+    }
+
+    /// A listen asked for by the host rather than on the wire.
+    pub(crate) fn listen(
+        &mut self,
+        handle: SessionId,
+        stream: Option<crate::params::StreamId>,
+        id: &str,
+        filter: &str,
+    ) -> Result<u64> {
+        let ix = self.session(handle)?;
+        let stream = self.stream_of(ix, stream)?;
+        if self.sessions[ix].rules != Rules::Modern {
+            return Err(Error::new(
+                ErrorKind::NotNegotiated,
+                "only a session of 2026-07-28 can listen",
+            ));
+        }
+        let id = Id::parse(id)
+            .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
+        self.check_filter_text(filter).map_err(Excess::error)?;
+        let filter = Filter::parse(filter).map_err(|why| Error::new(ErrorKind::Json, why))?;
+        self.check_filter(&filter).map_err(Excess::error)?;
+        if self.is_id_in_use(ix, &id) {
+            return Err(Error::invalid(format!("id {id} is in use on this session")));
+        }
+        self.start_listen(ix, stream, id, filter).map_err(Excess::error)
+    }
+
+    pub(crate) fn subscription(&self, handle: SessionId, id: &str) -> Result<u64> {
+        let ix = self.session_even_ending(handle)?;
+        let id = Id::parse(id)
+            .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
+        let sub = self.subs.find_listen(ix, &id).ok_or_else(|| Error::gone("subscription"))?;
+        Ok(self.subs.subs.handle(sub))
+    }
+
+    pub(crate) fn end_subscription(
+        &mut self,
+        handle: SubscriptionId,
+        reason: EndReason,
+    ) -> Result<()> {
+        let sub = self.subs.subs.resolve(handle.0).ok_or_else(|| Error::gone("subscription"))?;
+        self.end_subscription_ix(sub, reason);
+        self.settle_lagging();
+        Ok(())
+    }
+
+    /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
+    /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
+    pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
+        let (stream, id) = (self.subs[sub].stream, self.subs[sub].id.clone());
+        let ix = self.subs[sub].session;
+        if reason.keeps_queue() {
+            // Its waiting notices move behind its acknowledgment, in their order.
+            for slot in self.out.in_order(self.queued_links(sub)) {
+                self.materialise(slot);
+                self.out.requeue(slot, Lane::Control);
+            }
+            let ack = self.subs[sub].ack;
+            if ack != NONE {
+                self.own_by_session(ack);
+            }
+        }
+        self.remove_subscription(sub);
+        if let Some(body) = id.and_then(|id| closing_frame(&id, reason)) {
+            self.push_reply(stream, body, Owner::Session, Lane::Control);
+        }
+        self.finish_if_answered(stream);
+        self.bury_if_drained(ix);
+    }
+}
