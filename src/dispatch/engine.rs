@@ -9,20 +9,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::dispatch::batch::Batch;
 use crate::dispatch::callbacks::Callbacks;
 use crate::dispatch::hooks::Hooks;
 use crate::dispatch::ready::Ready;
-use crate::dispatch::sinks::{Flat, Packed};
 use crate::engine::{Core, Incoming, News, Outgoing, SessionStats, Stats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{
-    Disposition, EndReason, Progress, Raise, SessionId, SessionParams, StreamId, StreamKind,
-    SubscriptionId,
+    Disposition, EndReason, SessionId, SessionParams, StreamId, StreamKind, SubscriptionId,
 };
-use crate::protocol::id::Id;
-use crate::protocol::kind::{NoticeKind, method};
-use crate::protocol::{Level, Revision, encode};
+use crate::protocol::Revision;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A notification engine. Every method may be called from any thread.
@@ -126,7 +121,7 @@ impl Engine {
         self.lock().next_deadline_ms()
     }
 
-    fn clock_ms(&self) -> Option<u64> {
+    pub(super) fn clock_ms(&self) -> Option<u64> {
         match self.clock {
             Clock::Monotonic { since, .. } => {
                 Some(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX))
@@ -362,203 +357,6 @@ impl Engine {
         self.lock().subscriber_count(uri)
     }
 
-    // ---- raising ----
-
-    /// Raises a notification by its method, with params that are the JSON text of an object.
-    /// Methods of the protocol are routed by their own rules; any other passes through unchanged
-    /// to the open and legacy sessions that hear of it. Yields how many subscriptions it reached
-    /// (for events: sessions), merged ones included.
-    ///
-    /// [`ErrorKind::Limit`] if the params exceed `params.max_bytes`; [`ErrorKind::Json`] if they
-    /// are not what the method takes; [`ErrorKind::NotNegotiated`] if the method is not a
-    /// server's to send.
-    pub fn notify(&self, method: &str, params: Option<&str>, raise: &Raise<'_>) -> Result<usize> {
-        self.with_limits(|core| core.notify(method, params, raise))
-    }
-
-    /// The list of tools has changed.
-    pub fn notify_tool_list_changed(&self, raise: &Raise<'_>) -> Result<usize> {
-        self.raise(NoticeKind::ToolList, "", raise)
-    }
-
-    /// The list of prompts has changed.
-    pub fn notify_prompt_list_changed(&self, raise: &Raise<'_>) -> Result<usize> {
-        self.raise(NoticeKind::PromptList, "", raise)
-    }
-
-    /// The list of resources (or of their templates, G21) has changed.
-    pub fn notify_resource_list_changed(&self, raise: &Raise<'_>) -> Result<usize> {
-        self.raise(NoticeKind::ResourceList, "", raise)
-    }
-
-    /// A resource has changed. URIs are compared byte by byte (G3). [`ErrorKind::Limit`] beyond
-    /// `uri.max_bytes`, which no subscription can have either.
-    pub fn notify_resource_updated(&self, uri: &str, raise: &Raise<'_>) -> Result<usize> {
-        if uri.is_empty() {
-            return Err(Error::invalid("uri must not be empty"));
-        }
-        self.raise(NoticeKind::Resource, uri, raise)
-    }
-
-    fn raise(&self, kind: NoticeKind, uri: &str, raise: &Raise<'_>) -> Result<usize> {
-        self.with_limits(|core| {
-            let reached = core.raise(kind, uri, raise);
-            core.settle_lagging();
-            reached
-        })
-    }
-
-    /// Long work moves on. Reaches the request whose token it is, if that is in flight and the
-    /// value is greater than the last one (R16, R17), and open sessions. Each session chooses its
-    /// tokens for itself: name the session in `raise`, unless only one can be meant.
-    pub fn notify_progress(&self, progress: &Progress<'_>, raise: &Raise<'_>) -> Result<usize> {
-        let token = Id::parse(progress.token).ok_or_else(|| {
-            Error::invalid("token must be the JSON text of a string or an integer")
-        })?;
-        let mut params = format!(
-            r#"{{"progressToken":{token},"progress":{}"#,
-            number("progress", progress.progress)?
-        );
-        if let Some(total) = progress.total {
-            params += &format!(r#","total":{}"#, number("total", total)?);
-        }
-        if let Some(message) = progress.message {
-            params += &format!(r#","message":{}"#, encode::string(message));
-        }
-        params.push('}');
-        self.notify(method::PROGRESS, Some(&params), raise)
-    }
-
-    /// A log message, with data that is JSON text. It reaches open sessions, legacy ones whose
-    /// level admits it, and for 2026-07-28 only the request that it belongs to, if that asked for
-    /// such a level (R10, R12): name it by [`Target::Request`](crate::Target::Request).
-    pub fn notify_logging_message(
-        &self,
-        level: Level,
-        logger: Option<&str>,
-        data: &str,
-        raise: &Raise<'_>,
-    ) -> Result<usize> {
-        let logger = logger.map(|logger| format!(r#""logger":{},"#, encode::string(logger)));
-        let logger = logger.unwrap_or_default();
-        serde_json::from_str::<serde::de::IgnoredAny>(data)
-            .map_err(|e| Error::new(ErrorKind::Json, format!("data: {e}")))?;
-        let params = format!(r#"{{"level":"{level}",{logger}"data":{data}}}"#);
-        self.notify(method::MESSAGE, Some(&params), raise)
-    }
-
-    /// Something is wrong: a log message of level `warning` or above. A lower one is
-    /// [`ErrorKind::InvalidArgument`].
-    pub fn notify_alert(
-        &self,
-        level: Level,
-        logger: Option<&str>,
-        data: &str,
-        raise: &Raise<'_>,
-    ) -> Result<usize> {
-        if level < Level::Warning {
-            return Err(Error::invalid(format!(
-                "an alert has level {} or above, not {level}",
-                Level::Warning
-            )));
-        }
-        self.notify_logging_message(level, logger, data, raise)
-    }
-
-    // ---- delivery by pull ----
-
-    /// Waits until some session has output (`true`), or until somebody called
-    /// [`wakeup`](Self::wakeup) or the time is over (`false`). `None` waits for as long as it
-    /// takes. What falls due meanwhile is done.
-    pub fn wait(&self, timeout: Option<Duration>) -> bool {
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        loop {
-            // A deadline that comes nearer after this is news for the wait below. With the host's
-            // own clock nothing falls due by itself.
-            let now_ms = self.clock_ms();
-            let next_ms =
-                now_ms.map(|now_ms| self.with(|core| core.advance(now_ms)).unwrap_or(u64::MAX));
-            let next = next_ms.zip(now_ms).and_then(|(next_ms, now_ms)| {
-                let left = Duration::from_millis(next_ms.saturating_sub(now_ms));
-                Instant::now().checked_add(left)
-            });
-            let first = [until, next].into_iter().flatten().min();
-            if let Some(has_output) = self.ready.wait(first, next_ms.unwrap_or(0)) {
-                return has_output;
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                return false;
-            }
-        }
-    }
-
-    /// Makes one [`wait`](Self::wait), present or next, return at once.
-    pub fn wakeup(&self) {
-        self.ready.wake();
-    }
-
-    /// A file descriptor for a poll loop: readable exactly while some session has output. It is
-    /// the engine's: do not read, write or close it. `None` where the system has none.
-    pub fn fd(&self) -> Option<i32> {
-        self.ready.fd().ok()
-    }
-
-    /// Puts up to `max` sessions that have output into `ready`, longest waiting first.
-    pub fn ready_sessions(&self, max: usize, ready: &mut Vec<SessionId>) {
-        ready.clear();
-        self.lock().ready_sessions(max, ready);
-    }
-
-    /// Takes up to `max` frames into a batch: of one session, or of all that have no frame
-    /// callback, in turns. Yields how many.
-    pub fn recv(&self, session: Option<SessionId>, max: usize, batch: &mut Batch) -> Result<usize> {
-        self.with(|core| {
-            // A call that fails leaves the batch as it was.
-            let ix = session.map(|session| core.session_even_ending(session)).transpose()?;
-            batch.clear();
-            Ok(match ix {
-                Some(ix) => core.drain_session(ix, max, batch),
-                None => core.drain(max, batch),
-            })
-        })
-    }
-
-    /// Takes up to `max` frames of one stream into a batch.
-    pub fn recv_stream(&self, stream: StreamId, max: usize, batch: &mut Batch) -> Result<usize> {
-        self.with(|core| {
-            let ix = core.stream_ix(stream)?;
-            batch.clear();
-            Ok(core.drain_stream(ix, max, batch).0)
-        })
-    }
-
-    /// Copies as many whole frames of one session as fit into `buf`, and yields their bytes: 0 if
-    /// nothing is queued. Fails with [`ErrorKind::Limit`] and [`Error::needed_bytes`] if the first
-    /// one alone does not fit; it stays queued.
-    ///
-    /// For a session with one stream. If it has several, use
-    /// [`recv_stream`](Self::recv_stream).
-    pub fn read(&self, session: SessionId, buf: &mut [u8]) -> Result<usize> {
-        let mut sink = Flat::new(buf);
-        self.with(|core| {
-            let ix = core.session_even_ending(session)?;
-            let _only = core.default_stream(session)?;
-            core.drain_session(ix, usize::MAX, &mut sink);
-            Ok(())
-        })?;
-        written(sink.finish())
-    }
-
-    /// Packs as many whole frames of as many sessions as fit into `buf`, and yields the bytes
-    /// used. Each record is a header (session `u64`, stream `u64`, flags `u32`, length `u32`, in
-    /// the machine's byte order), the frame, and zeros up to a multiple of 8 bytes. Fails with
-    /// [`ErrorKind::Limit`] and [`Error::needed_bytes`] if the first record alone does not fit.
-    pub fn drain(&self, buf: &mut [u8]) -> Result<usize> {
-        let mut sink = Packed::new(buf);
-        self.with(|core| core.drain(usize::MAX, &mut sink));
-        written(sink.finish())
-    }
-
     // ---- numbers ----
 
     /// What the engine has done and holds.
@@ -582,7 +380,7 @@ impl Engine {
     }
 
     /// The same for a call that a limit may refuse, which is counted then.
-    fn with_limits<T>(&self, work: impl FnOnce(&mut Core) -> Result<T>) -> Result<T> {
+    pub(super) fn with_limits<T>(&self, work: impl FnOnce(&mut Core) -> Result<T>) -> Result<T> {
         self.with(|core| work(core).inspect_err(|error| core.count_limited(error)))
     }
 
@@ -636,25 +434,6 @@ impl Engine {
         // A panic of the core's own under the lock: what it left is not to be trusted.
         self.core.lock().expect("an earlier panic has left the engine in an unknown state")
     }
-}
-
-fn written((used, needed): (usize, Option<usize>)) -> Result<usize> {
-    match needed {
-        Some(needed) if used == 0 => Err(Error::too_small(needed)),
-        _ => Ok(used),
-    }
-}
-
-/// A finite number as JSON: whole ones without a fraction.
-fn number(field: &str, value: f64) -> Result<String> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if !value.is_finite() {
-        return Err(Error::invalid(format!("{field} must be a finite number")));
-    }
-    if value.fract() == 0.0 && value.abs() < EXACT {
-        return Ok(format!("{value:.0}"));
-    }
-    Ok(serde_json::Number::from_f64(value).expect("it is finite").to_string())
 }
 
 impl fmt::Debug for Engine {

@@ -8,6 +8,8 @@ mod hooks;
 mod level;
 #[cfg(all(test, fanfare_loom))]
 mod models;
+mod pull;
+mod raise;
 mod ready;
 mod sinks;
 #[cfg(feature = "dispatch")]
