@@ -75,8 +75,8 @@ impl Engine {
     }
 
     /// Copies as many whole frames of one session as fit into `buf`, and yields their bytes: 0 if
-    /// nothing is queued. Fails with [`ErrorKind::Limit`](crate::ErrorKind::Limit) and [`Error::needed_bytes`] if the first
-    /// one alone does not fit; it stays queued.
+    /// nothing is queued. Fails with [`ErrorKind::Limit`](crate::ErrorKind::Limit) and
+    /// [`Error::needed_bytes`] if the first one alone does not fit; it stays queued.
     ///
     /// For a session with one stream. If it has several, use
     /// [`recv_stream`](Self::recv_stream).
@@ -94,7 +94,8 @@ impl Engine {
     /// Packs as many whole frames of as many sessions as fit into `buf`, and yields the bytes
     /// used. Each record is a header (session `u64`, stream `u64`, flags `u32`, length `u32`, in
     /// the machine's byte order), the frame, and zeros up to a multiple of 8 bytes. Fails with
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) and [`Error::needed_bytes`] if the first record alone does not fit.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) and [`Error::needed_bytes`] if the first
+    /// record alone does not fit.
     pub fn drain(&self, buf: &mut [u8]) -> Result<usize> {
         let mut sink = Packed::new(buf);
         self.with(|core| core.drain(usize::MAX, &mut sink));
