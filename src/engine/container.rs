@@ -6,8 +6,10 @@
 //! where that is used up, the container itself is raised, which says as much in one slot that is
 //! always there. So nothing is lost, and nothing grows without end.
 
+use std::collections::HashSet;
+
 use crate::engine::Core;
-use crate::engine::outbox::{MUTED, PASSING};
+use crate::engine::outbox::{MUTED, PASSING, QUEUED};
 use crate::engine::raise::{Audience, Reached};
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::{encode, uri};
@@ -32,6 +34,7 @@ impl Core {
         context: Option<u32>,
         reached: &mut Reached,
     ) {
+        let mut told_otherwise = HashSet::new();
         for &container in containers {
             for slot in self.links_reached(container, audience) {
                 let record = &self.out.slots[slot];
@@ -40,12 +43,35 @@ impl Core {
                     continue;
                 }
                 if self.sessions[self.subs[sub].session].is_full(0) {
-                    self.raise_link(slot, context, reached);
+                    // Once, by the nearest container that it holds.
+                    if told_otherwise.insert(sub) {
+                        self.raise_link(slot, context, reached);
+                    }
                 } else {
                     let slot = self.add_link(sub, topic, PASSING);
                     self.raise_link(slot, context, reached);
                 }
             }
+        }
+    }
+
+    /// A session no longer subscribes to a URI by name. What is queued of it is dropped, unless a
+    /// container that it still holds covers it: then it goes on as the notice of a sub-resource.
+    pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
+        let record = &self.out.slots[slot];
+        let (sub, topic, is_queued) = (record.link().sub, record.link().topic, record.is(QUEUED));
+        let container = is_queued.then(|| self.container_of(sub, topic)).flatten();
+        match container {
+            Some(container) if self.sessions[ix].is_full(0) => {
+                self.remove_link(slot);
+                self.raise_link(container, None, &mut Reached::default());
+            }
+            Some(_) => {
+                self.out.slots[slot].flags |= PASSING;
+                self.topics[topic].passing += 1;
+                self.sessions[ix].frames += 1;
+            }
+            None => self.remove_link(slot),
         }
     }
 
@@ -71,11 +97,18 @@ impl Core {
 
     /// Whether a subscription holds a container of that topic.
     pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
-        self.config.match_segments
-            && uri::containers(self.topics[topic].name()).any(|container| {
-                let topic = self.topics.find_escaped(container);
-                let link = topic.and_then(|topic| self.find_link(sub, topic));
-                link.is_some_and(|link| !self.out.slots[link].is(PASSING))
-            })
+        self.container_of(sub, topic).is_some()
+    }
+
+    /// The link of a subscription to the nearest container of a topic.
+    fn container_of(&self, sub: u32, topic: u32) -> Option<u32> {
+        if !self.config.match_segments {
+            return None;
+        }
+        uri::containers(self.topics[topic].name()).find_map(|container| {
+            let topic = self.topics.find_escaped(container);
+            let link = topic.and_then(|topic| self.find_link(sub, topic));
+            link.filter(|&link| !self.out.slots[link].is(PASSING))
+        })
     }
 }

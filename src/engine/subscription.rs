@@ -271,7 +271,8 @@ impl Core {
         Ok(())
     }
 
-    /// Whether there was such a subscription. What was queued of it is dropped (R25).
+    /// Whether there was such a subscription. What was queued of it is dropped (R25), unless
+    /// another one covers it (G2).
     pub(crate) fn unsubscribe_uri(&mut self, ix: u32, uri: &str) -> bool {
         let sub = self.sessions[ix].own_sub;
         let Some(topic) = self.topics.find(NoticeKind::Resource, uri) else { return false };
@@ -282,7 +283,7 @@ impl Core {
         self.subs.subs[sub].uris -= 1;
         self.subs.uris -= 1;
         self.uncount_held(ix, 1);
-        self.remove_link(slot);
+        self.let_go(ix, slot);
         self.retract_contained(sub, uri);
         self.follow_ears(ix);
         true

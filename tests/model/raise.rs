@@ -120,7 +120,7 @@ impl Model {
         reached
     }
 
-    fn raise_to(
+    pub(crate) fn raise_to(
         &mut self,
         s: usize,
         sub: Sub,

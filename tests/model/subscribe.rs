@@ -3,7 +3,7 @@
 
 use fanfare::EndReason;
 
-use super::hears::Heard;
+use super::hears::{Heard, contains};
 use super::reference::{drops_queue, Class, Entry, Listen, Model, Outcome, Owner, Sub};
 use super::wire;
 use super::words::{Id, Place, Rules, Topic};
@@ -138,18 +138,44 @@ impl Model {
     }
 
     /// Whether there was such a subscription. What is queued of it is dropped, unless the session
-    /// subscribes to what contains it as well.
+    /// asks for it, or for what contains it, as well.
     fn remove_uri(&mut self, s: usize, uri: &'static str) -> bool {
         let uris = &mut self.sessions[s].uris;
         let Some(found) = uris.iter().position(|it| *it == uri) else { return false };
         uris.remove(found);
-        let topic = Topic::Uri(uri);
-        let hearers = self.hearers(s, topic);
-        let is_contained = hearers.iter().any(|(_, heard)| matches!(heard, Heard::Contained(_)));
-        let notice = Class::Notice(Sub::Own, topic);
-        self.sessions[s].retain(0, |entry| entry.class != notice || is_contained);
+        let is_its = |topic: Topic| match topic {
+            Topic::Uri(other) => other == uri || self.setup.by_segments && contains(uri, other),
+            _ => false,
+        };
+        let is_asked_for = |topic: Topic| {
+            let mut hearers = self.hearers(s, topic).into_iter();
+            hearers.any(|(sub, heard)| sub == Sub::Own && heard != Heard::Passing)
+        };
+        let classes = self.sessions[s].streams[0].main.iter().map(|entry| match entry.class {
+            Class::Notice(Sub::Own, topic) | Class::Passing(Sub::Own, topic)
+                if is_its(topic) && !is_asked_for(topic) =>
+            {
+                None
+            }
+            class => Some(class),
+        });
+        let classes = classes.collect();
+        self.sessions[s].reclass(classes);
+        // What is left of its own is covered by a container, and takes a place like an event.
+        let notice = Class::Notice(Sub::Own, Topic::Uri(uri));
+        if self.sessions[s].streams[0].main.iter().any(|entry| entry.class == notice)
+            && self.sessions[s].is_full(0)
+        {
+            self.sessions[s].retain(0, |entry| entry.class != notice);
+            self.raise_to(s, Sub::Own, Topic::Uri(uri), self.own_way(s, uri), None);
+        }
         self.drop_unheard(s);
         true
+    }
+
+    fn own_way(&self, s: usize, uri: &'static str) -> Heard {
+        let mut hearers = self.hearers(s, Topic::Uri(uri)).into_iter();
+        hearers.find(|(sub, _)| *sub == Sub::Own).expect("it is covered").1
     }
 
     /// Drops what a session has chosen not to hear of. What it hears of by another way than before
