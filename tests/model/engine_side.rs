@@ -78,8 +78,8 @@ impl World {
                 let taken = engine.receive(session, stream, text.as_bytes())?;
                 return Ok(Outcome::Passed(taken == Disposition::Pass));
             }
-            Command::Respond { session, id } => {
-                engine.send(self.sessions[*session], None, wire::empty_result(id).as_bytes())?;
+            Command::Respond { session, id, n } => {
+                engine.send(self.sessions[*session], None, wire::answer(id, *n).as_bytes())?;
             }
             Command::Welcome { session, id, revision, advertised } => {
                 let text = wire::welcome(id, *revision, *advertised);

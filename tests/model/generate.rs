@@ -1,6 +1,7 @@
 //! How sequences are made, and made smaller.
 
 use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::ops::{Kind, Op};
 use super::words::Setup;
@@ -72,4 +73,12 @@ fn setup() -> impl Strategy<Value = Setup> {
             by_segments: one_in(match_, 4),
         }
     })
+}
+
+/// A source of sequences that are the same each time.
+pub(crate) fn runner(seed: u64, cases: u32) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }

@@ -106,7 +106,7 @@ impl Op {
             Kind::Handshake => return handshake(session, s, is_modern, place(), self.dice),
             Kind::Respond => {
                 let id = request_id(session, a).filter(|_| b < 240).unwrap_or(id);
-                Command::Respond { session: s, id }
+                Command::Respond { session: s, id, n: model.raising }
             }
             Kind::Ask => Command::Ask { place: place()?, n: model.raising },
             Kind::HostSubscribe => Command::Subscribe { session: s, uri },

@@ -1,6 +1,6 @@
 //! What waits, within its bounds (promises 4 and 5), and the order in which it leaves (promise 2).
 
-use fanfare::{EndReason, Overflow};
+use fanfare::Overflow;
 
 use super::reference::{Class, Entry, Life, Model, News, Owner, Phase, Session, Stream};
 use super::words::Rules;
@@ -281,14 +281,6 @@ impl Model {
                 && (0..session.streams.len()).any(|at| session.available(at) != 0)
         };
         (0..self.sessions.len()).filter(|&s| is_ready(&self.sessions[s])).collect()
-    }
-
-    /// Whether some session ended for that reason and still waits to be drained.
-    pub(crate) fn is_ending(&self, s: usize) -> Option<EndReason> {
-        match self.sessions[s].life {
-            Life::Ending(reason) => Some(reason),
-            Life::Live | Life::Gone => None,
-        }
     }
 }
 

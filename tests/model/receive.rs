@@ -283,7 +283,8 @@ impl Model {
     pub(crate) fn ask(&mut self, place: Place, n: usize) -> Result<(), &'static str> {
         let s = place.session;
         let max = self.setup.max_reply_bytes;
-        if self.live(s)?.rules == Rules::Modern {
+        // The era of an `auto` session may yet be one without such requests.
+        if matches!(self.live(s)?.rules, Rules::Modern | Rules::Auto) {
             return Err("NOT_NEGOTIATED");
         }
         let at = match place.stream {

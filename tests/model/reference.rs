@@ -184,6 +184,14 @@ pub(crate) enum News {
     Lag(usize, u64, Overflow),
 }
 
+impl News {
+    pub(crate) fn session(&self) -> usize {
+        match *self {
+            Self::End(session, _) | Self::Lag(session, ..) => session,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) setup: Setup,
@@ -233,8 +241,8 @@ impl Model {
             Command::Receive { place, said, is_modern } => {
                 return self.receive(*place, said, *is_modern);
             }
-            Command::Respond { session, id } => {
-                self.respond(*session, id, super::wire::empty_result(id))?;
+            Command::Respond { session, id, n } => {
+                self.respond(*session, id, super::wire::answer(id, *n))?;
             }
             Command::Welcome { session, id, revision, advertised } => {
                 self.welcome(*session, id, *revision, *advertised)?;

@@ -1,52 +1,56 @@
 //! One sequence, step by step: the engine and the reference do the same, and whatever can be seen
 //! of the engine is what the reference says.
 
+use std::fmt::Debug;
+
+use fanfare::Revision;
+
 use super::engine_side::World;
 use super::ledger::Ledger;
 use super::ops::Op;
-use super::reference::Model;
+use super::queue::Seen;
+use super::reference::{Life, Model, News};
 use super::script;
 use super::words::{Command, Setup};
 
-/// A sequence that ran, as far as it did.
-#[derive(Debug, Default)]
-pub(crate) struct Run {
-    /// The lines for `fanfare drive`.
-    pub(crate) lines: Vec<String>,
+/// Looks at a frame of a session of that revision, or of none.
+pub(crate) type Look<'a> = &'a mut dyn FnMut(Option<Revision>, &Seen) -> Result<(), String>;
+
+/// Does a sequence. `lines` gets what `fanfare drive` takes for it, as far as it came; the error
+/// says where the engine and the reference part.
+pub(crate) fn follow(
+    setup: &Setup,
+    ops: &[Op],
+    lines: &mut Vec<String>,
+    look: Look<'_>,
+) -> Result<(), String> {
+    let mut pair =
+        Pair { model: Model::new(*setup), world: World::new(setup), ledger: Ledger::default() };
+    let mut step = |pair: &mut Pair, command: &Command| {
+        lines.push(script::line(command, pair.model.sessions.len()));
+        pair.step(command, look).map_err(|why| format!("line {}: {why}", lines.len()))
+    };
+    for op in ops {
+        if let Some(command) = op.resolve(&pair.model) {
+            step(&mut pair, &command)?;
+        }
+    }
+    for command in epilogue(&pair.model) {
+        step(&mut pair, &command)?;
+    }
+    pair.ledger.settle(&pair.model)
 }
 
-impl Run {
-    /// Does a sequence. The error says where the engine and the reference part.
-    pub(crate) fn follow(&mut self, setup: &Setup, ops: &[Op]) -> Result<(), String> {
-        let mut pair = Pair {
-            model: Model::new(*setup),
-            world: World::new(setup),
-            ledger: Ledger::default(),
-        };
-        for op in ops {
-            if let Some(command) = op.resolve(&pair.model) {
-                self.step(&mut pair, &command)?;
-            }
-        }
-        // At last everybody reads, and what was held back comes.
-        for s in 0..pair.model.sessions.len() {
-            if pair.model.sessions[s].is_paused {
-                self.step(&mut pair, &Command::Resume { session: s })?;
-            }
-        }
-        let all = Command::Drain { session: None, stream: None, max: usize::MAX };
-        for _ in 0..2 {
-            self.step(&mut pair, &all)?;
-            self.step(&mut pair, &Command::Advance { ms: 1000 })?;
-        }
-        self.step(&mut pair, &all)?;
-        pair.ledger.settle(&pair.model)
-    }
-
-    fn step(&mut self, pair: &mut Pair, command: &Command) -> Result<(), String> {
-        self.lines.push(script::line(command, pair.model.sessions.len()));
-        pair.step(command).map_err(|why| format!("step {}: {why}", self.lines.len()))
-    }
+/// At last everybody reads everything, and what was held back comes.
+pub(crate) fn epilogue(model: &Model) -> Vec<Command> {
+    let paused = (0..model.sessions.len()).filter(|&s| {
+        let session = &model.sessions[s];
+        session.is_paused && session.life != Life::Gone
+    });
+    let mut commands: Vec<Command> = paused.map(|session| Command::Resume { session }).collect();
+    let drain = Command::Drain { session: None, stream: None, max: usize::MAX };
+    commands.extend([drain.clone(), Command::Advance { ms: 1000 }, drain]);
+    commands
 }
 
 struct Pair {
@@ -56,35 +60,50 @@ struct Pair {
 }
 
 impl Pair {
-    fn step(&mut self, command: &Command) -> Result<(), String> {
+    fn step(&mut self, command: &Command, look: Look<'_>) -> Result<(), String> {
         if let &Command::Drain { session, stream, max } = command {
             let seen = self.world.drain(session, stream, max);
             for frame in seen.iter().flatten() {
-                self.ledger.see(frame)?;
+                look(self.model.sessions[frame.session].revision(), frame)?;
+                self.ledger.see(&self.model, frame)?;
             }
             self.model.drained(session, stream, max, &seen)?;
         } else {
             self.ledger.before(&mut self.model, command);
             let got = self.world.perform(command);
-            let expected = self.model.perform(command);
-            same("the outcome", &got, &expected)?;
-            self.ledger.after(&self.model, command);
+            same("the outcome", &got, &self.model.perform(command))?;
+            self.ledger.after(&self.model);
         }
-        let mut expected = std::mem::take(&mut self.model.news);
-        let mut got = self.world.take_news();
-        expected.sort_by_key(|news| format!("{news:?}"));
-        got.sort_by_key(|news| format!("{news:?}"));
+        self.compare()
+    }
+
+    /// Everything that can be asked without taking a frame out.
+    fn compare(&mut self) -> Result<(), String> {
+        let (mut got, mut expected) = (self.world.take_news(), std::mem::take(&mut self.model.news));
+        // Who ends with one call ends in no order.
+        got.sort_by_key(News::session);
+        expected.sort_by_key(News::session);
         same("what the host is told", &got, &expected)?;
         same("the engine's numbers", &self.world.gauges(), &self.model.gauges())?;
         for (s, session) in self.model.sessions.iter().enumerate() {
-            let is_gone = session.life == super::reference::Life::Gone;
-            let expected = (!is_gone).then(|| session.gauges());
+            let is_there = session.life != Life::Gone;
+            let expected = is_there.then(|| session.gauges());
             same(&format!("the numbers of s{s}"), &self.world.session_gauges(s), &expected)?;
+            let expected = if is_there { session.revision() } else { None };
+            same(&format!("the revision of s{s}"), &self.world.revision(s), &expected)?;
         }
-        same("who has output", &self.world.ready(), &self.model.ready())
+        same("who has output", &self.world.ready(), &self.model.ready())?;
+        // The engine may look for something to do too early, never too late.
+        let next_ms = self.model.dues.iter().map(|(due_ms, _)| *due_ms).min();
+        let told_ms = self.world.engine.next_deadline_ms();
+        let is_in_time = next_ms.is_none_or(|next| told_ms.is_some_and(|told| told <= next));
+        same("whether the next deadline is in time", &is_in_time, &true)
     }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, expected: &T) -> Result<(), String> {
-    if got == expected { Ok(()) } else { Err(format!("{what}: got {got:?}, expected {expected:?}")) }
+fn same<T: PartialEq + Debug>(what: &str, got: &T, expected: &T) -> Result<(), String> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(format!("{what}:\ngot      {got:?}\nexpected {expected:?}"))
 }

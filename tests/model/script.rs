@@ -54,8 +54,8 @@ fn fields(command: &Command, opened: usize) -> (&'static str, Vec<Field>) {
         Command::Receive { place, said, is_modern } => {
             ("receive", at(*place, [("message", said.text(*is_modern))]))
         }
-        Command::Respond { session, id } => {
-            ("send", vec![of(*session), ("message", wire::empty_result(id))])
+        Command::Respond { session, id, n } => {
+            ("send", vec![of(*session), ("message", wire::answer(id, *n))])
         }
         Command::Welcome { session, id, revision, advertised } => {
             ("send", vec![of(*session), ("message", wire::welcome(id, *revision, *advertised))])

@@ -133,6 +133,11 @@ impl Advertised {
     }
 }
 
+/// The host's answer to a request.
+pub(crate) fn answer(id: Id, n: usize) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":{n}}}}}"#)
+}
+
 /// The host's answer to `initialize`.
 pub(crate) fn welcome(id: Id, revision: usize, advertised: Advertised) -> String {
     let version = Revision::ALL[revision];

@@ -145,8 +145,8 @@ pub(crate) enum Command {
     CloseStream { session: usize, stream: usize },
     /// `is_modern`: a request is written in the way of 2026-07-28.
     Receive { place: Place, said: Said, is_modern: bool },
-    /// The host answers a request with an empty result.
-    Respond { session: usize, id: Id },
+    /// The host answers a request. `n` tells its answers apart.
+    Respond { session: usize, id: Id, n: usize },
     /// The host answers `initialize`.
     Welcome { session: usize, id: Id, revision: usize, advertised: Advertised },
     /// A request of the host's own.
