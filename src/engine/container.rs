@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::outbox::{MUTED, PASSING, QUEUED};
+use crate::engine::outbox::{MUTED, PASSING, QUEUED, WITHDRAWN};
 use crate::engine::raise::{Audience, Reached};
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::{encode, uri};
@@ -67,6 +67,7 @@ impl Core {
                 self.raise_link(container, None, &mut Reached::default());
             }
             Some(_) => {
+                self.forget_held(sub, topic);
                 self.out.slots[slot].flags |= PASSING;
                 self.topics[topic].passing += 1;
                 self.sessions[ix].frames += 1;
@@ -78,11 +79,21 @@ impl Core {
     /// Drops what is queued of the sub-resources of a URI that a session no longer subscribes to,
     /// unless another of its containers covers them (R25).
     pub(crate) fn retract_contained(&mut self, sub: u32, uri: &str) {
-        if !self.config.match_segments {
-            return;
+        if self.config.match_segments {
+            // As topics have it.
+            self.retract_contained_escaped(sub, &encode::escaped(uri));
         }
-        // As topics have it.
-        let uri = &*encode::escaped(uri);
+    }
+
+    /// The same for a topic.
+    pub(crate) fn retract_contained_in(&mut self, sub: u32, topic: u32) {
+        if self.config.match_segments && self.topics[topic].kind == NoticeKind::Resource {
+            let uri = self.topics[topic].name().to_owned();
+            self.retract_contained_escaped(sub, &uri);
+        }
+    }
+
+    fn retract_contained_escaped(&mut self, sub: u32, uri: &str) {
         for slot in self.links_of(sub) {
             let record = &self.out.slots[slot];
             let topic = record.link().topic;
@@ -95,12 +106,12 @@ impl Core {
         }
     }
 
-    /// Whether a subscription holds a container of that topic.
+    /// Whether a subscription holds a container of that topic, and hears of it.
     pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
         self.container_of(sub, topic).is_some()
     }
 
-    /// The link of a subscription to the nearest container of a topic.
+    /// The link of a subscription to the nearest container of a topic that it hears of.
     fn container_of(&self, sub: u32, topic: u32) -> Option<u32> {
         if !self.config.match_segments {
             return None;
@@ -108,7 +119,7 @@ impl Core {
         uri::containers(self.topics[topic].name()).find_map(|container| {
             let topic = self.topics.find_escaped(container);
             let link = topic.and_then(|topic| self.find_link(sub, topic));
-            link.filter(|&link| !self.out.slots[link].is(PASSING))
+            link.filter(|&link| !self.out.slots[link].is(PASSING | WITHDRAWN))
         })
     }
 }
