@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use fanfare::{
-    Batch, Capabilities, Config, Disposition, EndReason, Engine, Error, Framing, Hooks, Overflow,
+    Access, AccessRequest, Batch, Capabilities, Config, Disposition, EndReason, Engine, Error, Framing, Hooks, Overflow,
     Profile, Raise, Revision, SessionId, SessionParams, StreamId, Target,
 };
 
 use super::queue::Seen;
 use super::reference::{News, Outcome};
 use super::wire;
-use super::words::{Advertised, Command, Opening, Place, Rules, Setup, To};
+use super::words::{Advertised, Command, Opening, Place, Rules, Setup, To, Topic};
 
 pub(crate) struct World {
     pub(crate) engine: Engine,
@@ -18,6 +18,8 @@ pub(crate) struct World {
     /// Each stream's session, and its name if it has one.
     streams: Vec<(StreamId, usize, Option<usize>)>,
     news: Arc<Mutex<Vec<Told>>>,
+    /// What the host says, the latest last.
+    policy: Arc<Mutex<Policy>>,
     batch: Batch,
 }
 
@@ -28,6 +30,8 @@ enum Told {
     Lag(SessionId, u64, Overflow),
 }
 
+type Policy = Vec<(Option<&'static str>, Option<Topic>, Access)>;
+
 impl World {
     pub(crate) fn new(setup: &Setup) -> Self {
         let mut config = Config::default();
@@ -37,6 +41,16 @@ impl World {
         }
         let news: Arc<Mutex<Vec<Told>>> = Arc::default();
         let (ends, lags) = (news.clone(), news.clone());
+        let policy: Arc<Mutex<Policy>> = Arc::default();
+        let rules = policy.clone();
+        let asked = move |request: &AccessRequest<'_>| {
+            let rules = rules.lock().unwrap();
+            let rule = rules.iter().rev().find(|(principal, topic, _)| {
+                principal.is_none_or(|name| request.principal == Some(name))
+                    && topic.is_none_or(|topic| topic_of(topic) == request.topic)
+            });
+            rule.map_or(Access::Allow, |rule| rule.2)
+        };
         let hooks = Hooks::new()
             .on_session_end(move |end| {
                 ends.lock().unwrap().push(Told::End(end.session, end.reason));
@@ -46,10 +60,11 @@ impl World {
                 lags.lock().unwrap().push(told);
             });
         Self {
-            engine: Engine::with_hooks(config, hooks),
+            engine: Engine::with_hooks(config, if setup.asks { hooks.authorize(asked) } else { hooks }),
             sessions: Vec::new(),
             streams: Vec::new(),
             news,
+            policy,
             batch: Batch::new(),
         }
     }
@@ -117,6 +132,13 @@ impl World {
                 engine.end_subscription(listen, *reason)?;
             }
             Command::Close { session } => engine.close(self.sessions[*session])?,
+            Command::Authorize { principal, topic, access } => {
+                self.policy.lock().unwrap().push((*principal, *topic, *access));
+            }
+            Command::Revoke { principal, topic } => {
+                let it = engine.revoke(*principal, topic.map(topic_of))?;
+                return Ok(Outcome::Revoked([it.asked, it.withdrawn, it.restored, it.ended]));
+            }
             Command::Advance { ms } => {
                 engine.advance(engine.now_ms() + ms)?;
             }
@@ -236,5 +258,14 @@ fn capabilities(advertised: Advertised) -> Capabilities {
         prompts_list_changed,
         resources_list_changed,
         resources_subscribe: advertised.subscribe,
+    }
+}
+
+fn topic_of(topic: Topic) -> fanfare::Topic<'static> {
+    match topic {
+        Topic::Tools => fanfare::Topic::ToolList,
+        Topic::Prompts => fanfare::Topic::PromptList,
+        Topic::Resources => fanfare::Topic::ResourceList,
+        Topic::Uri(uri) => fanfare::Topic::Resource(uri),
     }
 }

@@ -37,6 +37,8 @@ const WEIGHTS: &[(u32, Kind)] = &[
     (1, Kind::Resume),
     (1, Kind::End),
     (1, Kind::Close),
+    (3, Kind::Authorize),
+    (3, Kind::Revoke),
 ];
 
 /// The longest sequence.
@@ -57,7 +59,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    any::<[u8; 8]>().prop_map(|[progress, lists, resources, replies, held, counts, hold, match_]| {
+    let dice = any::<[u8; 9]>();
+    dice.prop_map(|[progress, lists, resources, replies, held, counts, empty, segments, asks]| {
         let one_in = |die: u8, n: u8| die % n == n - 1;
         Setup {
             progress_interval_ms: if one_in(progress, 2) { 10 } else { 0 },
@@ -69,8 +72,9 @@ fn setup() -> impl Strategy<Value = Setup> {
             max_requests: if one_in(counts, 3) { 2 } else { 100 },
             max_streams: if one_in(counts, 4) { 2 } else { 100 },
             max_sessions: if one_in(counts, 5) { 3 } else { 6 },
-            holds_empty: one_in(hold, 3),
-            by_segments: one_in(match_, 4),
+            holds_empty: one_in(empty, 3),
+            by_segments: one_in(segments, 4),
+            asks: one_in(asks, 2),
         }
     })
 }

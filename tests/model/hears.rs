@@ -26,8 +26,8 @@ impl Session {
         is_open && self.uris.is_empty() && self.admits(Topic::Uri("").method())
     }
 
-    /// Its subscriptions that hear of a topic because they name it.
-    fn named(&self, topic: Topic) -> Vec<Sub> {
+    /// Its subscriptions that name a topic, whether they hear of it or not.
+    pub(crate) fn holding(&self, topic: Topic) -> Vec<Sub> {
         let listens = self.listens.iter().filter(|listen| listen.topics.contains(&topic));
         let mut found: Vec<Sub> = listens.map(|listen| Sub::Listen(listen.id)).collect();
         let is_own = self.hears_events()
@@ -35,17 +35,16 @@ impl Session {
                 Topic::Uri(uri) => self.uris.contains(&uri),
                 list => self.rules == Rules::Open || self.advertised.list(list),
             };
-        if is_own && self.admits(topic.method()) {
+        if is_own && self.life == Life::Live {
             found.push(Sub::Own);
         }
         found
     }
 
-    /// The nearest of the URIs by which a subscription hears of what is in them.
-    fn container(&self, sub: Sub, topic: Topic) -> Option<Topic> {
-        let Topic::Uri(uri) = topic else { return None };
+    /// The URIs that a subscription names and that contain another, the nearest first.
+    fn containers(&self, sub: Sub, topic: Topic) -> Vec<Topic> {
+        let Topic::Uri(uri) = topic else { return Vec::new() };
         let held: Vec<&'static str> = match sub {
-            Sub::Own if !self.admits(topic.method()) || !self.hears_events() => Vec::new(),
             Sub::Own => self.uris.clone(),
             Sub::Listen(id) => {
                 let listen = self.listens.iter().find(|listen| listen.id == id);
@@ -53,8 +52,10 @@ impl Session {
                 topics.iter().filter_map(|it| if let Topic::Uri(uri) = it { Some(*uri) } else { None }).collect()
             }
         };
-        let containers = held.into_iter().filter(|container| contains(container, uri));
-        containers.max_by_key(|container| container.len()).map(Topic::Uri)
+        let mut containers = held;
+        containers.retain(|container| contains(container, uri));
+        containers.sort_by_key(|container| std::cmp::Reverse(container.len()));
+        containers.into_iter().map(Topic::Uri).collect()
     }
 
     fn subs(&self) -> Vec<Sub> {
@@ -81,14 +82,19 @@ impl Model {
         if session.life != Life::Live {
             return Vec::new();
         }
-        let mut found: Vec<(Sub, Heard)> =
-            session.named(topic).into_iter().map(|sub| (sub, Heard::Named)).collect();
-        if self.setup.by_segments {
-            for sub in session.subs() {
-                let is_found = found.iter().any(|(other, _)| *other == sub);
-                if let Some(container) = session.container(sub, topic).filter(|_| !is_found) {
-                    found.push((sub, Heard::Contained(container)));
-                }
+        let holding = session.holding(topic);
+        let mut found = Vec::new();
+        for sub in session.subs() {
+            // What a session chose by types is its own matter, and no listen's.
+            if sub == Sub::Own && !session.admits(topic.method()) {
+                continue;
+            }
+            let may_hear = |topic: &Topic| !self.is_withdrawn(s, *topic);
+            if holding.contains(&sub) {
+                found.extend(may_hear(&topic).then_some((sub, Heard::Named)));
+            } else if self.setup.by_segments {
+                let nearest = session.containers(sub, topic).into_iter().find(may_hear);
+                found.extend(nearest.map(|container| (sub, Heard::Contained(container))));
             }
         }
         if matches!(topic, Topic::Uri(_)) && session.hears_all_uris() {

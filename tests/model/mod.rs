@@ -4,12 +4,13 @@
 //! A sequence is a list of [`ops`], each of which becomes one of the [`words`] that a host, a
 //! client or the clock can say. The [`reference`] does them with plain lists, in [`hears`] (who may
 //! hear), [`raise`] and [`progress`] (what is raised), [`receive`] and [`subscribe`] (what clients
-//! say) and [`queue`] (what waits, and what comes out); the [`ledger`] keeps what each client has
+//! say), [`access`] (what the host allows) and [`queue`] (what waits, and what comes out); the [`ledger`] keeps what each client has
 //! learnt. [`engine_side`] does them with the engine, [`run`] compares, and [`script`] prints them
 //! for `fanfare drive`.
 
 #![allow(dead_code, reason = "the program's own test takes a part of it")]
 
+pub(crate) mod access;
 pub(crate) mod engine_side;
 pub(crate) mod generate;
 pub(crate) mod hears;

@@ -1,7 +1,7 @@
 //! What a sequence is made of: kinds of steps with dice. A die is read modulo what there is to
 //! choose from just then, so that a sequence stays one whatever is taken out of it.
 
-use fanfare::{EndReason, Level, Overflow, StreamKind};
+use fanfare::{Access, EndReason, Level, Overflow, StreamKind};
 
 use super::reference::{Life, Model, Phase, Session};
 use super::words::{
@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     End,
     EndListen,
     Close,
+    Authorize,
+    Revoke,
     Advance,
 }
 
@@ -160,6 +162,14 @@ impl Op {
                 Command::End { session: s, subscription: Some(ids[at]), reason: pick(&REASONS, c) }
             }
             Kind::Close => Command::Close { session: s },
+            Kind::Authorize | Kind::Revoke if !model.setup.asks => return None,
+            Kind::Authorize => {
+                let access = pick(&[Access::Allow, Access::Omit, Access::Refuse], d);
+                Command::Authorize { principal: any_principal(a), topic: any_topic(b, c), access }
+            }
+            Kind::Revoke => {
+                Command::Revoke { principal: any_principal(a), topic: any_topic(b, c) }
+            }
             Kind::Advance => Command::Advance { ms: u64::from(a % 16) },
         })
     }
@@ -262,6 +272,19 @@ fn filter(lists: u8, uris: u8) -> Vec<Topic> {
         filter.push(Topic::Uri(URIS[0]));
     }
     filter
+}
+
+fn any_principal(die: u8) -> Option<&'static str> {
+    (die % 3 != 0).then(|| pick(&PRINCIPALS, die / 3))
+}
+
+fn any_topic(die: u8, other: u8) -> Option<Topic> {
+    let uri = Topic::Uri(pick(&URIS, other));
+    match die % 4 {
+        0 => None,
+        1 => Some(pick(&Topic::LISTS, other)),
+        _ => Some(uri),
+    }
 }
 
 /// How many bytes an event is made longer by.

@@ -65,14 +65,13 @@ impl Session {
         self.note_left(before);
     }
 
-    /// Gives what is queued where what belongs to no request goes another class, each in its
-    /// turn; without one it goes.
-    pub(crate) fn reclass(&mut self, classes: Vec<Option<Class>>) {
+    /// Gives what is queued on a stream another class, each in its turn; without one it goes.
+    pub(crate) fn reclass(&mut self, at: usize, classes: Vec<Option<Class>>) {
         let before = self.events().0;
-        let main = std::mem::take(&mut self.streams[0].main);
+        let main = std::mem::take(&mut self.streams[at].main);
         for (entry, class) in main.into_iter().zip(classes) {
             if let Some(class) = class {
-                self.streams[0].main.push(Entry { class, ..entry });
+                self.streams[at].main.push(Entry { class, ..entry });
             }
         }
         self.note_left(before);

@@ -3,6 +3,7 @@
 
 use fanfare::Revision;
 
+use super::access::Refusal;
 use super::reference::{Model, Outcome, Owner, Phase, Request};
 use super::wire;
 use super::words::{Advertised, Id, Place, Rules, Said};
@@ -189,7 +190,11 @@ impl Model {
         match said {
             Said::Listen { filter, .. } => match self.start_listen(s, at, id, filter) {
                 Ok(()) => HANDLED,
-                Err(excess) => self.refuse_limit(s, at, id, excess),
+                Err(Refusal::Limit(text, limit)) => self.refuse_limit(s, at, id, (text, limit)),
+                Err(Refusal::Denied(what)) => {
+                    let text = format!("params.notifications: access to {what} is refused");
+                    self.refuse(s, at, id, -32602, &text, None)
+                }
             },
             Said::Call { token, level, .. } => self.note(
                 s,
@@ -246,6 +251,17 @@ impl Model {
 
     /// The response goes after everything of its request, and nothing of that comes after it.
     pub(crate) fn respond(&mut self, s: usize, id: Id, text: String) -> Result<(), &'static str> {
+        self.answer_request(s, id, text, None)
+    }
+
+    /// `said`: what the answer to `initialize` says that the session may be sent.
+    fn answer_request(
+        &mut self,
+        s: usize,
+        id: Id,
+        text: String,
+        said: Option<(usize, Advertised)>,
+    ) -> Result<(), &'static str> {
         let request = self.asked(s, id)?;
         let serial = self.sessions[s].requests[request].serial;
         let at = self.sessions[s].requests[request].stream.ok_or("GONE")?;
@@ -257,6 +273,11 @@ impl Model {
         let session = &mut self.sessions[s];
         if is_initialize && session.phase == Phase::Greeting {
             session.phase = Phase::Answered;
+            if let Some((revision, advertised)) = said {
+                session.rules = Rules::Legacy { revision, handshake: true };
+                session.advertised = advertised;
+            }
+            self.grant_lists(s);
         }
         Ok(())
     }
@@ -269,15 +290,8 @@ impl Model {
         revision: usize,
         advertised: Advertised,
     ) -> Result<(), &'static str> {
-        let request = self.asked(s, id)?;
-        let is_first = self.sessions[s].requests[request].is_initialize
-            && self.sessions[s].phase == Phase::Greeting;
-        self.respond(s, id, wire::welcome(id, revision, advertised))?;
-        if is_first {
-            self.sessions[s].rules = Rules::Legacy { revision, handshake: true };
-            self.sessions[s].advertised = advertised;
-        }
-        Ok(())
+        let text = wire::welcome(id, revision, advertised);
+        self.answer_request(s, id, text, Some((revision, advertised)))
     }
 
     pub(crate) fn ask(&mut self, place: Place, n: usize) -> Result<(), &'static str> {

@@ -2,8 +2,9 @@
 //! calls that make and unmake sessions and streams. Nothing is merged, indexed or shared here that
 //! the promises do not merge.
 
-use fanfare::{EndReason, Level, Overflow, Revision, StreamKind};
+use fanfare::{Access, EndReason, Level, Overflow, Revision, StreamKind};
 
+use super::access::Holder;
 use super::words::{Advertised, Command, Id, Opening, Rules, Setup, Topic};
 
 /// What came of a command.
@@ -14,6 +15,8 @@ pub(crate) enum Outcome {
     Passed(bool),
     /// How many subscriptions or sessions a raising reached.
     Matched(usize),
+    /// Questions asked, subscriptions that lost a topic, that got one back, listens that ended.
+    Revoked([usize; 4]),
     /// The code of the error. Nothing has changed.
     Refused(&'static str),
 }
@@ -205,6 +208,10 @@ pub(crate) struct Model {
     /// By time, and at the same time in the order in which they were set.
     pub(crate) dues: Vec<(u64, Due)>,
     pub(crate) intervals: Vec<super::raise::Interval>,
+    /// What the host says of a principal and a topic, the latest last.
+    pub(crate) policy: Vec<(Option<&'static str>, Option<Topic>, Access)>,
+    /// What the host does not let its holder hear of just now.
+    pub(crate) withdrawn: Vec<(Holder, Topic)>,
     pub(crate) news: Vec<News>,
     pub(crate) lagged: u64,
 }
@@ -220,6 +227,8 @@ impl Model {
             names: 0,
             dues: Vec::new(),
             intervals: Vec::new(),
+            policy: Vec::new(),
+            withdrawn: Vec::new(),
             news: Vec::new(),
             lagged: 0,
         }
@@ -230,6 +239,7 @@ impl Model {
         self.raising += 1;
         let outcome = self.execute(command).unwrap_or_else(Outcome::Refused);
         self.settle();
+        self.forget_verdicts();
         outcome
     }
 
@@ -268,6 +278,10 @@ impl Model {
             Command::Close { session } => {
                 self.present(*session)?.life = Life::Gone;
             }
+            Command::Authorize { principal, topic, access } => {
+                self.policy.push((*principal, *topic, *access));
+            }
+            Command::Revoke { principal, topic } => return self.revoke(*principal, *topic),
             Command::Advance { ms } => self.advance(*ms),
         }
         Ok(Outcome::Done)
@@ -325,6 +339,7 @@ impl Model {
             delivered: 0,
             dropped: 0,
         });
+        self.grant_lists(self.sessions.len() - 1);
         Ok(Outcome::Done)
     }
 

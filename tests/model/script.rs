@@ -3,7 +3,7 @@
 use fanfare::{Revision, StreamKind};
 
 use super::wire;
-use super::words::{Command, Opening, Place, Rules, Setup, To};
+use super::words::{Command, Opening, Place, Rules, Setup, To, Topic};
 
 /// How a script calls a session, and a stream with a name.
 pub(crate) fn session_name(s: usize) -> String {
@@ -93,6 +93,12 @@ fn fields(command: &Command, opened: usize) -> (&'static str, Vec<Field>) {
             ("end", fields)
         }
         Command::Close { session } => ("close", vec![of(*session)]),
+        Command::Authorize { principal, topic, access } => {
+            let mut fields = about(*principal, *topic);
+            fields.push(text("access", access.as_str()));
+            ("authorize", fields)
+        }
+        Command::Revoke { principal, topic } => ("revoke", about(*principal, *topic)),
         Command::Advance { ms } => ("advance", vec![("ms", ms.to_string())]),
     }
 }
@@ -107,6 +113,17 @@ fn of(session: usize) -> Field {
 
 fn named(stream: usize) -> Field {
     text("stream", &stream_name(stream))
+}
+
+fn about(principal: Option<&str>, topic: Option<Topic>) -> Vec<Field> {
+    let mut fields: Vec<Field> = principal.map(|name| text("principal", name)).into_iter().collect();
+    fields.extend(topic.map(|topic| match topic {
+        Topic::Tools => text("list", "tools"),
+        Topic::Prompts => text("list", "prompts"),
+        Topic::Resources => text("list", "resources"),
+        Topic::Uri(uri) => text("uri", uri),
+    }));
+    fields
 }
 
 fn at<const N: usize>(place: Place, rest: [Field; N]) -> Vec<Field> {

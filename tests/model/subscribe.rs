@@ -1,15 +1,13 @@
 //! Subscriptions: listens with their acknowledgment first and their end last, single URIs, and
 //! what becomes of what is queued when a session no longer wants it.
 
-use fanfare::EndReason;
+use fanfare::{Access, EndReason};
 
+use super::access::{Refusal, name_of};
 use super::hears::{Heard, contains};
 use super::reference::{drops_queue, Class, Entry, Listen, Model, Outcome, Owner, Sub};
 use super::wire;
 use super::words::{Id, Place, Rules, Topic};
-
-/// Why a limit refuses, and what it allows.
-type Excess = (String, usize);
 
 impl Model {
     // ---- listens ----
@@ -20,7 +18,7 @@ impl Model {
         at: usize,
         id: Id,
         filter: &[Topic],
-    ) -> Result<(), Excess> {
+    ) -> Result<(), Refusal> {
         self.check_room(s)?;
         let advertised = self.sessions[s].advertised;
         let mut topics: Vec<Topic> = Vec::new();
@@ -29,10 +27,25 @@ impl Model {
                 topics.push(topic);
             }
         }
+        let mut denied = None;
+        topics.retain(|&topic| match self.access(s, topic) {
+            Access::Allow => true,
+            Access::Omit => false,
+            Access::Refuse => {
+                denied.get_or_insert(topic);
+                false
+            }
+        });
+        if let Some(topic) = denied {
+            return Err(Refusal::Denied(name_of(topic)));
+        }
         let is_empty = topics.is_empty();
         self.sessions[s].streams[at].is_finished = false;
         self.reply(s, at, wire::acknowledged(id, &topics), Owner::Listen(id), true);
-        self.sessions[s].listens.push(Listen { id, stream: at, topics });
+        self.sessions[s].listens.push(Listen { id, stream: at, topics: topics.clone() });
+        for topic in topics {
+            self.settle_access(s, topic, true);
+        }
         if is_empty && !self.setup.holds_empty {
             self.end_listen(s, id, EndReason::Graceful).expect("it has just begun");
         }
@@ -50,7 +63,7 @@ impl Model {
         if self.is_in_use(s, id) {
             return Err("INVALID_ARGUMENT");
         }
-        self.start_listen(s, at, id, filter).map_err(|_| "LIMIT")
+        self.start_listen(s, at, id, filter).map_err(|refusal| refusal.code())
     }
 
     /// What is queued of a listen goes before its end, or is dropped where nobody wants it.
@@ -95,8 +108,13 @@ impl Model {
         } else if !session.hears_events() {
             Some((-32600, format!("{method}: the session is not initialized"), None))
         } else if is_more {
-            self.add_uri(s, uri).err().map(|(text, limit)| {
-                (-32603, text, Some(format!(r#"{{"reason":"limit","limit":{limit}}}"#)))
+            self.add_uri(s, uri).err().map(|refusal| match refusal {
+                Refusal::Limit(text, limit) => {
+                    (-32603, text, Some(format!(r#"{{"reason":"limit","limit":{limit}}}"#)))
+                }
+                Refusal::Denied(what) => {
+                    (-32602, format!("params.uri: access to {what} is refused"), None)
+                }
             })
         } else {
             self.remove_uri(s, uri);
@@ -117,7 +135,7 @@ impl Model {
         if !session.hears_events() || !is_advertised {
             return Err("NOT_NEGOTIATED");
         }
-        self.add_uri(s, uri).map_err(|_| "LIMIT")
+        self.add_uri(s, uri).map_err(|refusal| refusal.code())
     }
 
     pub(crate) fn unsubscribe(&mut self, s: usize, uri: &'static str) -> Result<(), &'static str> {
@@ -127,13 +145,18 @@ impl Model {
         if self.remove_uri(s, uri) { Ok(()) } else { Err("GONE") }
     }
 
-    fn add_uri(&mut self, s: usize, uri: &'static str) -> Result<(), Excess> {
-        if self.sessions[s].uris.contains(&uri) {
-            return Ok(());
+    fn add_uri(&mut self, s: usize, uri: &'static str) -> Result<(), Refusal> {
+        let access = self.access(s, Topic::Uri(uri));
+        if access == Access::Refuse {
+            return Err(Refusal::Denied(name_of(Topic::Uri(uri))));
         }
-        self.check_room(s)?;
-        self.sessions[s].uris.push(uri);
-        self.drop_unheard(s);
+        if !self.sessions[s].uris.contains(&uri) {
+            self.check_room(s)?;
+            self.sessions[s].uris.push(uri);
+            self.drop_unheard(s);
+        }
+        // What the host leaves out is held all the same, and not heard of.
+        self.settle_access(s, Topic::Uri(uri), access == Access::Allow);
         Ok(())
     }
 
@@ -160,7 +183,7 @@ impl Model {
             class => Some(class),
         });
         let classes = classes.collect();
-        self.sessions[s].reclass(classes);
+        self.sessions[s].reclass(0, classes);
         // What is left of its own is covered by a container, and takes a place like an event.
         let notice = Class::Notice(Sub::Own, Topic::Uri(uri));
         if self.sessions[s].streams[0].main.iter().any(|entry| entry.class == notice)
@@ -181,29 +204,28 @@ impl Model {
     /// Drops what a session has chosen not to hear of. What it hears of by another way than before
     /// counts as that way has it.
     pub(crate) fn drop_unheard(&mut self, s: usize) {
-        let heard = |model: &Self, topic: Topic| {
-            let hearers = model.hearers(s, topic);
-            hearers.into_iter().find(|(sub, _)| *sub == Sub::Own).map(|(_, heard)| heard)
-        };
-        let mut classes = Vec::new();
-        for entry in &self.sessions[s].streams[0].main {
-            classes.push(match entry.class {
-                Class::Notice(Sub::Own, topic) | Class::Passing(Sub::Own, topic) => {
-                    heard(self, topic).map(|heard| match heard {
-                        Heard::Named => Class::Notice(Sub::Own, topic),
-                        Heard::Contained(_) | Heard::Passing => Class::Passing(Sub::Own, topic),
+        for at in 0..self.sessions[s].streams.len() {
+            let main = &self.sessions[s].streams[at].main;
+            let classes = main.iter().map(|entry| match entry.class {
+                Class::Notice(sub, topic) | Class::Passing(sub, topic) => {
+                    let mut hearers = self.hearers(s, topic).into_iter();
+                    let heard = hearers.find(|(other, _)| *other == sub);
+                    heard.map(|(_, heard)| match heard {
+                        Heard::Named => Class::Notice(sub, topic),
+                        Heard::Contained(_) | Heard::Passing => Class::Passing(sub, topic),
                     })
                 }
                 other => Some(other),
             });
+            let classes = classes.collect();
+            self.sessions[s].reclass(at, classes);
         }
-        self.sessions[s].reclass(classes);
     }
 
     // ---- limits ----
 
     /// Whether a session may hold one more subscription.
-    fn check_room(&self, s: usize) -> Result<(), Excess> {
+    fn check_room(&self, s: usize) -> Result<(), Refusal> {
         let setup = &self.setup;
         let held = |principal: Option<&str>| -> usize {
             let sessions = self.sessions.iter().filter(|it| it.life != super::reference::Life::Gone);
@@ -222,7 +244,7 @@ impl Model {
                 let text = format!(
                     "Subscription limit reached: the {who} holds {held} subscriptions; {who}.max_subscriptions allows {limit}"
                 );
-                return Err((text, limit));
+                return Err(Refusal::Limit(text, limit));
             }
         }
         Ok(())

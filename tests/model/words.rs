@@ -2,7 +2,7 @@
 //! that `fanfare drive` has too. Sessions and streams go by ordinals, in the order of their
 //! opening, so that a command means the same to the engine, to the reference and to a script.
 
-use fanfare::{EndReason, Level, Overflow, StreamKind};
+use fanfare::{Access, EndReason, Level, Overflow, StreamKind};
 
 /// The JSON text of a request id or a progress token.
 pub(crate) type Id = &'static str;
@@ -161,6 +161,10 @@ pub(crate) enum Command {
     Resume { session: usize },
     End { session: usize, subscription: Option<Id>, reason: EndReason },
     Close { session: usize },
+    /// What the host says from now on of a principal and a topic; none: of any.
+    Authorize { principal: Option<&'static str>, topic: Option<Topic>, access: Access },
+    /// The host is asked again.
+    Revoke { principal: Option<&'static str>, topic: Option<Topic> },
     Advance { ms: u64 },
 }
 
@@ -179,6 +183,8 @@ pub(crate) struct Setup {
     pub(crate) max_sessions: usize,
     pub(crate) holds_empty: bool,
     pub(crate) by_segments: bool,
+    /// Whether the host wants to be asked who may hear of what.
+    pub(crate) asks: bool,
 }
 
 impl Setup {
