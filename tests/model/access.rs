@@ -109,7 +109,8 @@ impl Model {
             if self.sessions[s].advertised.list(topic) {
                 // Who else of its holder has it tells what is known.
                 let others = self.held(self.holder(s), topic).into_iter();
-                let is_known = others.clone().any(|it| it != (s, Sub::Own)) && !self.is_withdrawn(s, topic);
+                let is_known =
+                    others.clone().any(|it| it != (s, Sub::Own)) && !self.is_withdrawn(s, topic);
                 let is_granted = is_known || self.verdict(self.holder(s), topic) == Access::Allow;
                 self.settle_access(s, topic, is_granted);
             }
@@ -162,7 +163,7 @@ impl Model {
     }
 
     /// What the subscriptions of a session name.
-    fn topics_of(&self, s: usize) -> Vec<Topic> {
+    pub(crate) fn topics_of(&self, s: usize) -> Vec<Topic> {
         let session = &self.sessions[s];
         let listened = session.listens.iter().flat_map(|listen| listen.topics.clone());
         let uris = session.uris.iter().map(|uri| Topic::Uri(uri));

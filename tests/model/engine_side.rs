@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use fanfare::{
-    Access, AccessRequest, Batch, Capabilities, Config, Disposition, EndReason, Engine, Error, Framing, Hooks, Overflow,
-    Profile, Raise, Revision, SessionId, SessionParams, StreamId, Target,
+    Access, AccessRequest, Batch, Capabilities, Config, Disposition, EndReason, Engine, Error,
+    Framing, Hooks, Overflow, Profile, Raise, Revision, SessionId, SessionParams, StreamId, Target,
 };
 
 use super::queue::Seen;
@@ -60,7 +60,10 @@ impl World {
                 lags.lock().unwrap().push(told);
             });
         Self {
-            engine: Engine::with_hooks(config, if setup.asks { hooks.authorize(asked) } else { hooks }),
+            engine: Engine::with_hooks(
+                config,
+                if setup.asks { hooks.authorize(asked) } else { hooks },
+            ),
             sessions: Vec::new(),
             streams: Vec::new(),
             news,
@@ -93,18 +96,21 @@ impl World {
                 let taken = engine.receive(session, stream, text.as_bytes())?;
                 return Ok(Outcome::Passed(taken == Disposition::Pass));
             }
-            Command::Respond { session, id, n } => {
-                engine.send(self.sessions[*session], None, wire::answer(id, *n).as_bytes())?;
+            Command::Respond { session, id, n, pad } => {
+                let text = wire::answer(id, *n, *pad);
+                engine.send(self.sessions[*session], None, text.as_bytes())?;
             }
             Command::Welcome { session, id, revision, advertised } => {
                 let text = wire::welcome(id, *revision, *advertised);
                 engine.send(self.sessions[*session], None, text.as_bytes())?;
             }
-            Command::Ask { place, n } => {
+            Command::Ask { place, n, pad } => {
                 let (session, stream) = self.place(*place);
-                engine.send(session, stream, wire::ask(*n).as_bytes())?;
+                engine.send(session, stream, wire::ask(*n, *pad).as_bytes())?;
             }
-            Command::Subscribe { session, uri } => engine.subscribe(self.sessions[*session], uri)?,
+            Command::Subscribe { session, uri } => {
+                engine.subscribe(self.sessions[*session], uri)?
+            }
             Command::Unsubscribe { session, uri } => {
                 engine.unsubscribe(self.sessions[*session], uri)?;
             }
@@ -205,13 +211,28 @@ impl World {
     /// As [`Model::gauges`](super::reference::Model::gauges) counts them.
     pub(crate) fn gauges(&self) -> [u64; 7] {
         let it = self.engine.stats();
-        [it.sessions, it.streams, it.subscriptions, it.requests, it.queued_frames, it.dropped, it.lagged]
+        [
+            it.sessions,
+            it.streams,
+            it.subscriptions,
+            it.requests,
+            it.queued_frames,
+            it.dropped,
+            it.lagged,
+        ]
     }
 
     /// The same of a session; none once that has gone.
     pub(crate) fn session_gauges(&self, s: usize) -> Option<[u64; 6]> {
         let it = self.engine.session_stats(self.sessions[s]).ok()?;
-        Some([it.queued_frames, it.queued_bytes, it.delivered, it.dropped, it.subscriptions, it.requests])
+        Some([
+            it.queued_frames,
+            it.queued_bytes,
+            it.delivered,
+            it.dropped,
+            it.subscriptions,
+            it.requests,
+        ])
     }
 
     /// The sessions that have output.

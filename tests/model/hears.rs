@@ -49,7 +49,10 @@ impl Session {
             Sub::Listen(id) => {
                 let listen = self.listens.iter().find(|listen| listen.id == id);
                 let topics = listen.map_or(&[][..], |listen| &listen.topics);
-                topics.iter().filter_map(|it| if let Topic::Uri(uri) = it { Some(*uri) } else { None }).collect()
+                topics
+                    .iter()
+                    .filter_map(|it| if let Topic::Uri(uri) = it { Some(*uri) } else { None })
+                    .collect()
             }
         };
         let mut containers = held;

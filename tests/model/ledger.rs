@@ -39,7 +39,7 @@ impl Ledger {
                     }
                 }
             }
-            Command::Respond { session, id, n } => {
+            Command::Respond { session, id, n, .. } => {
                 let Ok(it) = model.live(*session) else { return };
                 let request = it.requests.iter().find(|request| request.id == *id);
                 if let Some(request) = request
@@ -54,7 +54,8 @@ impl Ledger {
 
     /// A command was done: those who no longer want to hear need not learn any more.
     pub(crate) fn after(&mut self, model: &Model) {
-        self.stale.retain(|&(s, sub, topic)| model.hearers(s, topic).contains(&(sub, Heard::Named)));
+        self.stale
+            .retain(|&(s, sub, topic)| model.hearers(s, topic).contains(&(sub, Heard::Named)));
     }
 
     /// A client reads a frame.

@@ -24,5 +24,6 @@ pub(crate) mod reference;
 pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod subscribe;
+pub(crate) mod tally;
 pub(crate) mod wire;
 pub(crate) mod words;

@@ -51,8 +51,8 @@ pub(crate) struct Op {
 }
 
 /// Progress in the spellings that are easily compared wrongly.
-const VALUES: [&str; 8] =
-    ["1", "2", "3", "3.0", "2.5", "9007199254740992", "9007199254740993", "0"];
+const VALUES: [&str; 10] =
+    ["1", "2", "3", "2.5", "3.0", "3.5", "4", "9007199254740992", "9007199254740993", "0"];
 const REASONS: [EndReason; 7] = EndReason::ALL;
 
 fn pick<T: Copy>(from: &[T], die: u8) -> T {
@@ -60,30 +60,52 @@ fn pick<T: Copy>(from: &[T], die: u8) -> T {
 }
 
 impl Op {
-    /// The command that it stands for; none where there is nothing to do it to.
-    pub(crate) fn resolve(&self, model: &Model) -> Option<Command> {
+    /// The command that it stands for; none where there is nothing to do it to, or where what comes
+    /// of it is nobody's promise.
+    pub(crate) fn resolve(&self, model: &mut Model) -> Option<Command> {
+        let command = self.command(model)?;
+        match command {
+            Command::Notify { raised: Raised::Notice(topic), to, .. }
+                if model.is_toss_up(topic, to) =>
+            {
+                None
+            }
+            command => Some(command),
+        }
+    }
+
+    fn command(&self, model: &Model) -> Option<Command> {
         let [who, a, b, c, d, e] = self.dice;
         if self.kind == Kind::Open {
             return Some(Command::Open(self.opening()));
         }
-        let s = match choose(model, who) {
+        let s = match choose(model, who, |session| self.kind.suits(session)) {
             Some(s) => s,
             // Nothing can be done before somebody is there.
             None => return Some(Command::Open(self.opening())),
         };
         let session = &model.sessions[s];
+        if !self.kind.suits(session) && c % 4 != 0 {
+            // There is none for which it means something.
+            return Some(self.notify(model, s, Raised::Notice(Topic::Uri(pick(&URIS, b)))));
+        }
         let place = || place(session, s, e);
         let own_way = session.rules == Rules::Modern || session.rules == Rules::Auto && e & 1 == 1;
         // Now and then a client writes in the way of the other era.
         let is_modern = own_way ^ (e >= 250);
         let says = |said| Some(Command::Receive { place: place()?, said, is_modern });
-        let id = pick(&IDS, a);
+        let id = new_id(model, s, a);
         let uri = pick(&URIS, b);
         Some(match self.kind {
             Kind::Open => unreachable!("it has been dealt with"),
             Kind::Stream => {
                 let kinds = [StreamKind::Request, StreamKind::Standalone, StreamKind::Listen];
-                let kind = if a >= 240 { StreamKind::Duplex } else { pick(&kinds, a) };
+                let is_deaf = !session.streams[0].is_attached;
+                let kind = match a {
+                    240.. => StreamKind::Duplex,
+                    128.. if is_deaf => StreamKind::Standalone,
+                    _ => pick(&kinds, a),
+                };
                 Command::Stream { session: s, stream: model.names, kind }
             }
             Kind::CloseStream => Command::CloseStream { session: s, stream: a_stream(session, a)? },
@@ -108,9 +130,9 @@ impl Op {
             Kind::Handshake => return handshake(session, s, is_modern, place(), self.dice),
             Kind::Respond => {
                 let id = request_id(session, a).filter(|_| b < 240).unwrap_or(id);
-                Command::Respond { session: s, id, n: model.raising }
+                Command::Respond { session: s, id, n: model.raising, pad: pad(c) }
             }
-            Kind::Ask => Command::Ask { place: place()?, n: model.raising },
+            Kind::Ask => Command::Ask { place: place()?, n: model.raising, pad: pad(a) },
             Kind::HostSubscribe => Command::Subscribe { session: s, uri },
             Kind::HostUnsubscribe => {
                 let uri = held_uri(session, b).filter(|_| c % 4 != 0).unwrap_or(uri);
@@ -119,7 +141,13 @@ impl Op {
             Kind::HostListen => Command::Listen { place: place()?, id, filter: filter(b, c) },
             Kind::Notice => {
                 let topic = pick(
-                    &[Topic::Uri(uri), Topic::Tools, Topic::Uri(uri), Topic::Prompts, Topic::Resources],
+                    &[
+                        Topic::Uri(uri),
+                        Topic::Tools,
+                        Topic::Uri(uri),
+                        Topic::Prompts,
+                        Topic::Resources,
+                    ],
                     a,
                 );
                 self.notify(model, s, Raised::Notice(topic))
@@ -138,10 +166,18 @@ impl Op {
                 self.notify(model, s, Raised::Log { n: model.raising, level, pad: pad(b) })
             }
             Kind::Progress => {
-                let mut tokens = session.requests.iter().filter_map(|it| it.token);
-                let token = tokens.next().filter(|_| a < 128).unwrap_or(pick(&TOKENS, a));
+                let mut requests = session.requests.iter().filter(|it| it.token.is_some());
+                let request = requests.next().filter(|_| a < 192);
+                let token = request.and_then(|it| it.token).unwrap_or(pick(&TOKENS, a));
+                // Mostly upwards, in small steps.
+                let last = request.and_then(|it| it.progress).filter(|_| e < 224);
+                let at = last.and_then(|last| VALUES.iter().position(|it| *it == last));
+                let value = match at {
+                    Some(at) => VALUES[(at + 1 + usize::from(e % 2)) % VALUES.len()],
+                    None => pick(&VALUES, e),
+                };
                 let message = (b % 2 == 1).then(|| pad(b / 2));
-                self.notify(model, s, Raised::Progress { token, value: pick(&VALUES, e), message })
+                self.notify(model, s, Raised::Progress { token, value, message })
             }
             Kind::Drain => {
                 let stream = a_stream(session, b).filter(|_| a % 2 == 1);
@@ -162,15 +198,25 @@ impl Op {
                 Command::End { session: s, subscription: Some(ids[at]), reason: pick(&REASONS, c) }
             }
             Kind::Close => Command::Close { session: s },
-            Kind::Authorize | Kind::Revoke if !model.setup.asks => return None,
+            Kind::Authorize | Kind::Revoke if !model.setup.asks => {
+                self.notify(model, s, Raised::Notice(Topic::Uri(uri)))
+            }
             Kind::Authorize => {
-                let access = pick(&[Access::Allow, Access::Omit, Access::Refuse], d);
-                Command::Authorize { principal: any_principal(a), topic: any_topic(b, c), access }
+                // Mostly of what matters: a topic that was withdrawn, or one that somebody holds.
+                let (held, withdrawn) = (model.topics_of(s), &model.withdrawn);
+                let (topic, access) = match b % 4 {
+                    0 => (any_topic(b / 4, c), pick(&[Access::Refuse, Access::Omit], d)),
+                    1 if !withdrawn.is_empty() => (Some(pick(withdrawn, c).1), Access::Allow),
+                    _ => (Some(pick(&held, c)), pick(&Access::ALL, d)),
+                };
+                let principal = session.opening.principal.filter(|_| a % 3 != 0);
+                Command::Authorize { principal, topic, access }
             }
             Kind::Revoke => {
-                Command::Revoke { principal: any_principal(a), topic: any_topic(b, c) }
+                let topic = any_topic(b, c).filter(|_| d % 2 == 1);
+                Command::Revoke { principal: any_principal(a).filter(|_| e % 2 == 1), topic }
             }
-            Kind::Advance => Command::Advance { ms: u64::from(a % 16) },
+            Kind::Advance => Command::Advance { ms: pick(&[1, 2, 3, 4, 5, 6, 10, 20], a) },
         })
     }
 
@@ -191,8 +237,8 @@ impl Op {
             rules,
             advertised: Advertised::without(advertised),
             policy: pick(&Overflow::ALL, policy),
-            max_frames: pick(&[1000, 1, 2, 3, 5], frames),
-            max_bytes: pick(&[1 << 20, 150, 260, 400], bytes / 4),
+            max_frames: pick(&[1000, 2, 1000, 4, 1, 1000, 3, 8], frames),
+            max_bytes: pick(&[1 << 20, 260, 1 << 20, 150, 1 << 20, 400], bytes / 4),
             principal,
         }
     }
@@ -200,7 +246,10 @@ impl Op {
     fn notify(&self, model: &Model, s: usize, raised: Raised) -> Command {
         let [_, _, _, c, d, _] = self.dice;
         let session = &model.sessions[s];
+        let is_for_one =
+            matches!(self.kind, Kind::Log | Kind::Progress) && session.rules == Rules::Modern;
         let to = match c % 10 {
+            2..=4 if is_for_one => To::Session(s),
             5 => To::Session(s),
             6 | 7 => request_id(session, d).map_or(To::Session(s), |id| To::Request(s, id)),
             8 if session.life != Life::Gone => To::Except(s),
@@ -212,16 +261,57 @@ impl Op {
     }
 }
 
-/// A session: nearly always one that has not gone. None: there is none.
-fn choose(model: &Model, die: u8) -> Option<usize> {
+/// An id: nearly always one that is free.
+fn new_id(model: &Model, s: usize, die: u8) -> Id {
+    let free: Vec<Id> = IDS.into_iter().filter(|id| !model.is_in_use(s, id)).collect();
+    if free.is_empty() || die >= 240 { pick(&IDS, die) } else { pick(&free, die) }
+}
+
+impl Kind {
+    /// Whether a session is one for which it means something.
+    fn suits(self, session: &Session) -> bool {
+        let is_modern = matches!(session.rules, Rules::Modern | Rules::Auto);
+        let is_legacy = matches!(session.rules, Rules::Legacy { .. });
+        match self {
+            Self::Listen | Self::HostListen => is_modern,
+            Self::SubscribeUri | Self::HostSubscribe => {
+                session.hears_events() && (!is_legacy || session.advertised.subscribe)
+            }
+            Self::UnsubscribeUri | Self::HostUnsubscribe => !session.uris.is_empty(),
+            Self::SetLevel => is_legacy,
+            Self::Types | Self::Ask | Self::Ping => session.hears_events(),
+            Self::Handshake => is_legacy && session.phase < Phase::Initialized,
+            Self::Respond => !session.requests.is_empty(),
+            Self::Cancel => !session.requests.is_empty() || !session.listens.is_empty(),
+            Self::EndListen => !session.listens.is_empty(),
+            Self::CloseStream => session.streams.iter().any(|it| !it.is_gone && it.name.is_some()),
+            Self::Drain => (0..session.streams.len()).any(|at| session.available(at) != 0),
+            Self::Resume => session.is_paused,
+            Self::Pause => !session.is_paused,
+            Self::Progress => session.requests.iter().any(|it| it.token.is_some()),
+            _ => true,
+        }
+    }
+}
+
+/// A session: nearly always one that takes part, and that suits. None: there is none.
+fn choose(model: &Model, die: u8, suits: impl Fn(&Session) -> bool) -> Option<usize> {
     let all = 0..model.sessions.len();
     if die >= 252 && !model.sessions.is_empty() {
         return Some(usize::from(die) % model.sessions.len());
     }
     let present: Vec<usize> = all.filter(|&s| model.sessions[s].life != Life::Gone).collect();
+    let suiting: Vec<usize> = present
+        .iter()
+        .copied()
+        .filter(|&s| model.sessions[s].life == Life::Live && suits(&model.sessions[s]))
+        .collect();
+    if !suiting.is_empty() && die < 236 {
+        return Some(pick(&suiting, die));
+    }
     let live: Vec<usize> =
         present.iter().copied().filter(|&s| model.sessions[s].life == Life::Live).collect();
-    let from = if live.is_empty() || die >= 230 { present } else { live };
+    let from = if live.is_empty() || die >= 244 { present } else { live };
     (!from.is_empty()).then(|| pick(&from, die))
 }
 
@@ -308,8 +398,9 @@ fn handshake(
     }
     let said = match session.phase {
         Phase::Greeting => Said::Initialize { id: pick(&IDS, a) },
-        _ if a % 4 == 3 => Said::Initialize { id: pick(&IDS, a) },
-        _ => Said::Initialized,
+        Phase::Answered => Said::Initialized,
+        Phase::Initialized if a % 4 == 3 => Said::Initialize { id: pick(&IDS, a) },
+        Phase::Initialized => return None,
     };
     Some(Command::Receive { place: place?, said, is_modern })
 }

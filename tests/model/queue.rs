@@ -31,6 +31,11 @@ impl Session {
         self.events().0 >= self.opening.max_frames as usize || self.lacks_bytes(len)
     }
 
+    /// How many more events or passing notices fit, if they have no bytes.
+    pub(crate) fn places_left(&self) -> usize {
+        (self.opening.max_frames as usize).saturating_sub(self.events().0)
+    }
+
     /// Whether its events would have too many bytes with so many more.
     pub(crate) fn lacks_bytes(&self, len: usize) -> bool {
         self.events().1 + len > self.opening.max_bytes as usize
@@ -142,7 +147,14 @@ impl Model {
     }
 
     /// Queues what is never dropped; a client that leaves too much of it unread is ended.
-    pub(crate) fn reply(&mut self, s: usize, at: usize, text: String, owner: Owner, is_control: bool) {
+    pub(crate) fn reply(
+        &mut self,
+        s: usize,
+        at: usize,
+        text: String,
+        owner: Owner,
+        is_control: bool,
+    ) {
         let session = &self.sessions[s];
         let is_too_much = session.reply_bytes() > self.setup.max_reply_bytes;
         if is_too_much && session.life == Life::Live && !session.is_lagging {
@@ -186,7 +198,7 @@ impl Model {
         session: Option<usize>,
         stream: Option<usize>,
         max: usize,
-        seen: &Result<Vec<Seen>, &'static str>,
+        seen: &Result<Vec<Seen>, &str>,
     ) -> Result<(), String> {
         let scope = self.scope(session, stream);
         let (scope, seen) = match (scope, seen) {
@@ -199,7 +211,12 @@ impl Model {
             let expected: Vec<String> = scope.iter().map(|&(s, at)| self.shown(s, at)).collect();
             let got: Vec<&str> = seen.iter().map(|it| it.text.as_str()).collect();
             let due = waiting.min(max);
-            return Err(format!("{due} frames are due, of\n  {}\ngot {}:\n  {}", expected.join("\n  "), got.len(), got.join("\n  ")));
+            return Err(format!(
+                "{due} frames are due, of\n  {}\ngot {}:\n  {}",
+                expected.join("\n  "),
+                got.len(),
+                got.join("\n  ")
+            ));
         }
         for frame in seen {
             let is_its = |&&(s, at): &&(usize, usize)| {

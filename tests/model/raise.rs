@@ -5,8 +5,8 @@ use fanfare::{Level, Revision};
 
 use super::hears::Heard;
 use super::reference::{Class, Due, Entry, Life, Model, Owner, Phase, Session, Sub};
-use super::words::{Raised, Rules, To, Topic};
 use super::wire;
+use super::words::{Raised, Rules, To, Topic};
 
 /// How many raisings of a topic wait side by side before they all go out early.
 const MOST_WAITING: usize = 16;
@@ -39,7 +39,9 @@ impl Model {
                 let is_named = matches!(to, To::Session(_) | To::Request(..));
                 let latest = Some(Revision::LATEST_LEGACY);
                 let admits = |session: &Session| match raised {
-                    Raised::TaskStatus { .. } => session.revision().is_none_or(|it| Some(it) == latest),
+                    Raised::TaskStatus { .. } => {
+                        session.revision().is_none_or(|it| Some(it) == latest)
+                    }
                     Raised::Elicitation { .. } => {
                         session.rules == Rules::Open || is_named && session.revision() == latest
                     }
@@ -106,6 +108,21 @@ impl Model {
                 self.raise(topic, &audience, context);
             }
         }
+    }
+
+    /// Whether the places that a session has left would go to some of its subscriptions and not to
+    /// others: to which is nobody's promise.
+    pub(crate) fn is_toss_up(&mut self, topic: Topic, to: To) -> bool {
+        self.audience(to).unwrap_or_default().into_iter().any(|s| {
+            let mut hearers = self.hearers(s, topic);
+            hearers.retain(|&(sub, heard)| {
+                let main = &self.sessions[s].streams[self.stream_of(s, sub)].main;
+                let is_new = !main.iter().any(|entry| entry.class == Class::Passing(sub, topic));
+                is_new && matches!(heard, Heard::Contained(_))
+            });
+            let left = self.sessions[s].places_left();
+            left != 0 && left < hearers.len()
+        })
     }
 
     /// Raises a notice now. Where it waits already it keeps its place, and says what the latest
@@ -219,11 +236,16 @@ impl Model {
         {
             let session = &self.sessions[s];
             let is_meant = |id| !matches!(to, To::Request(_, other) if other != id);
-            let request = session.requests.iter().rev().find(|it| {
-                is_meant(it.id) && it.level.is_some_and(|lowest| level >= lowest)
-            });
-            let Some(request) = request.filter(|_| session.advertised.logging) else { return Ok(0) };
-            let (at, owner) = (request.stream.expect("it goes with it"), Owner::Request(request.id));
+            let request = session
+                .requests
+                .iter()
+                .rev()
+                .find(|it| is_meant(it.id) && it.level.is_some_and(|lowest| level >= lowest));
+            let Some(request) = request.filter(|_| session.advertised.logging) else {
+                return Ok(0);
+            };
+            let (at, owner) =
+                (request.stream.expect("it goes with it"), Owner::Request(request.id));
             let text = wire::message(METHOD, None, params);
             return Ok(usize::from(self.offer(s, at, text, owner)));
         }

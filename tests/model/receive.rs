@@ -66,7 +66,8 @@ impl Model {
 
     pub(crate) fn is_in_use(&self, s: usize, id: Id) -> bool {
         let session = &self.sessions[s];
-        session.requests.iter().any(|it| it.id == id) || session.listens.iter().any(|it| it.id == id)
+        session.requests.iter().any(|it| it.id == id)
+            || session.listens.iter().any(|it| it.id == id)
     }
 
     fn receive_notification(&mut self, s: usize, said: &Said) -> Verdict {
@@ -122,7 +123,13 @@ impl Model {
         self.answer(s, at, wire::error(id, code, text, data.as_deref()))
     }
 
-    fn refuse_limit(&mut self, s: usize, at: usize, id: Id, (text, limit): (String, usize)) -> Verdict {
+    fn refuse_limit(
+        &mut self,
+        s: usize,
+        at: usize,
+        id: Id,
+        (text, limit): (String, usize),
+    ) -> Verdict {
         let data = format!(r#"{{"reason":"limit","limit":{limit}}}"#);
         self.refuse(s, at, id, -32603, &text, Some(data))
     }
@@ -294,7 +301,7 @@ impl Model {
         self.answer_request(s, id, text, Some((revision, advertised)))
     }
 
-    pub(crate) fn ask(&mut self, place: Place, n: usize) -> Result<(), &'static str> {
+    pub(crate) fn ask(&mut self, place: Place, text: String) -> Result<(), &'static str> {
         let s = place.session;
         let max = self.setup.max_reply_bytes;
         // The era of an `auto` session may yet be one without such requests.
@@ -308,7 +315,7 @@ impl Model {
         if self.sessions[s].reply_bytes() > max {
             return Err("LIMIT");
         }
-        self.reply(s, at, wire::ask(n), Owner::Session, false);
+        self.reply(s, at, text, Owner::Session, false);
         Ok(())
     }
 }

@@ -251,13 +251,13 @@ impl Model {
             Command::Receive { place, said, is_modern } => {
                 return self.receive(*place, said, *is_modern);
             }
-            Command::Respond { session, id, n } => {
-                self.respond(*session, id, super::wire::answer(id, *n))?;
+            Command::Respond { session, id, n, pad } => {
+                self.respond(*session, id, super::wire::answer(id, *n, *pad))?;
             }
             Command::Welcome { session, id, revision, advertised } => {
                 self.welcome(*session, id, *revision, *advertised)?;
             }
-            Command::Ask { place, n } => self.ask(*place, *n)?,
+            Command::Ask { place, n, pad } => self.ask(*place, super::wire::ask(*n, *pad))?,
             Command::Subscribe { session, uri } => self.subscribe(*session, uri)?,
             Command::Unsubscribe { session, uri } => self.unsubscribe(*session, uri)?,
             Command::Listen { place, id, filter } => self.listen(*place, id, filter)?,
@@ -317,7 +317,9 @@ impl Model {
     // ---- sessions ----
 
     fn open(&mut self, opening: Opening) -> Result<Outcome, &'static str> {
-        if self.sessions.iter().filter(|it| it.life != Life::Gone).count() >= self.setup.max_sessions {
+        if self.sessions.iter().filter(|it| it.life != Life::Gone).count()
+            >= self.setup.max_sessions
+        {
             return Err("LIMIT");
         }
         let is_greeting = matches!(opening.rules, Rules::Legacy { handshake: true, .. });
@@ -364,7 +366,8 @@ impl Model {
         let is_kept = !drops_queue(reason);
         if is_kept {
             // What was held back is the last value.
-            let serials: Vec<usize> = self.sessions[s].requests.iter().map(|it| it.serial).collect();
+            let serials: Vec<usize> =
+                self.sessions[s].requests.iter().map(|it| it.serial).collect();
             for serial in serials {
                 self.raising += 1;
                 self.release_progress(serial);

@@ -9,29 +9,43 @@ use super::engine_side::World;
 use super::ledger::Ledger;
 use super::ops::Op;
 use super::queue::Seen;
-use super::reference::{Life, Model, News};
+use super::reference::{Life, Model, News, Outcome};
 use super::script;
 use super::words::{Command, Setup};
 
-/// Looks at a frame of a session of that revision, or of none.
-pub(crate) type Look<'a> = &'a mut dyn FnMut(Option<Revision>, &Seen) -> Result<(), String>;
+/// Whoever watches a sequence.
+pub(crate) trait Watch {
+    /// A sequence begins.
+    fn start(&mut self) {}
 
-/// Does a sequence. `lines` gets what `fanfare drive` takes for it, as far as it came; the error
-/// says where the engine and the reference part.
-pub(crate) fn follow(
-    setup: &Setup,
-    ops: &[Op],
-    lines: &mut Vec<String>,
-    look: Look<'_>,
-) -> Result<(), String> {
+    /// A line for `fanfare drive` is about to be done.
+    fn line(&mut self, _line: &str) {}
+
+    /// A frame of a session of that revision, or of none, has come out.
+    fn frame(&mut self, _revision: Option<Revision>, _seen: &Seen) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A command has come to this.
+    fn outcome(&mut self, _outcome: &Outcome) {}
+
+    /// The host was told that.
+    fn news(&mut self, _news: &News) {}
+}
+
+/// Does a sequence. The error says where the engine and the reference part.
+pub(crate) fn follow(setup: &Setup, ops: &[Op], watch: &mut dyn Watch) -> Result<(), String> {
     let mut pair =
         Pair { model: Model::new(*setup), world: World::new(setup), ledger: Ledger::default() };
+    watch.start();
+    let mut lines = 0;
     let mut step = |pair: &mut Pair, command: &Command| {
-        lines.push(script::line(command, pair.model.sessions.len()));
-        pair.step(command, look).map_err(|why| format!("line {}: {why}", lines.len()))
+        lines += 1;
+        watch.line(&script::line(command, pair.model.sessions.len()));
+        pair.step(command, watch).map_err(|why| format!("line {lines}: {why}"))
     };
     for op in ops {
-        if let Some(command) = op.resolve(&pair.model) {
+        if let Some(command) = op.resolve(&mut pair.model) {
             step(&mut pair, &command)?;
         }
     }
@@ -60,26 +74,29 @@ struct Pair {
 }
 
 impl Pair {
-    fn step(&mut self, command: &Command, look: Look<'_>) -> Result<(), String> {
+    fn step(&mut self, command: &Command, watch: &mut dyn Watch) -> Result<(), String> {
         if let &Command::Drain { session, stream, max } = command {
             let seen = self.world.drain(session, stream, max);
             for frame in seen.iter().flatten() {
-                look(self.model.sessions[frame.session].revision(), frame)?;
+                watch.frame(self.model.sessions[frame.session].revision(), frame)?;
                 self.ledger.see(&self.model, frame)?;
             }
             self.model.drained(session, stream, max, &seen)?;
         } else {
             self.ledger.before(&mut self.model, command);
             let got = self.world.perform(command);
+            watch.outcome(&got);
             same("the outcome", &got, &self.model.perform(command))?;
             self.ledger.after(&self.model);
         }
-        self.compare()
+        self.compare(watch)
     }
 
     /// Everything that can be asked without taking a frame out.
-    fn compare(&mut self) -> Result<(), String> {
-        let (mut got, mut expected) = (self.world.take_news(), std::mem::take(&mut self.model.news));
+    fn compare(&mut self, watch: &mut dyn Watch) -> Result<(), String> {
+        let (mut got, mut expected) =
+            (self.world.take_news(), std::mem::take(&mut self.model.news));
+        got.iter().for_each(|news| watch.news(news));
         // Who ends with one call ends in no order.
         got.sort_by_key(News::session);
         expected.sort_by_key(News::session);

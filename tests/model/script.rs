@@ -22,7 +22,8 @@ pub(crate) fn ordinal(name: &str) -> usize {
 /// The command line of the program that takes the lines.
 pub(crate) fn command_line(setup: &Setup) -> String {
     let settings = setup.settings().into_iter();
-    let settings: Vec<String> = settings.map(|(key, value)| format!(" --set {key}={value}")).collect();
+    let settings: Vec<String> =
+        settings.map(|(key, value)| format!(" --set {key}={value}")).collect();
     format!("fanfare drive{}", settings.concat())
 }
 
@@ -54,13 +55,13 @@ fn fields(command: &Command, opened: usize) -> (&'static str, Vec<Field>) {
         Command::Receive { place, said, is_modern } => {
             ("receive", at(*place, [("message", said.text(*is_modern))]))
         }
-        Command::Respond { session, id, n } => {
-            ("send", vec![of(*session), ("message", wire::answer(id, *n))])
+        Command::Respond { session, id, n, pad } => {
+            ("send", vec![of(*session), ("message", wire::answer(id, *n, *pad))])
         }
         Command::Welcome { session, id, revision, advertised } => {
             ("send", vec![of(*session), ("message", wire::welcome(id, *revision, *advertised))])
         }
-        Command::Ask { place, n } => ("send", at(*place, [("message", wire::ask(*n))])),
+        Command::Ask { place, n, pad } => ("send", at(*place, [("message", wire::ask(*n, *pad))])),
         Command::Subscribe { session, uri } => ("subscribe", vec![of(*session), text("uri", uri)]),
         Command::Unsubscribe { session, uri } => {
             ("unsubscribe", vec![of(*session), text("uri", uri)])
@@ -116,7 +117,8 @@ fn named(stream: usize) -> Field {
 }
 
 fn about(principal: Option<&str>, topic: Option<Topic>) -> Vec<Field> {
-    let mut fields: Vec<Field> = principal.map(|name| text("principal", name)).into_iter().collect();
+    let mut fields: Vec<Field> =
+        principal.map(|name| text("principal", name)).into_iter().collect();
     fields.extend(topic.map(|topic| match topic {
         Topic::Tools => text("list", "tools"),
         Topic::Prompts => text("list", "prompts"),

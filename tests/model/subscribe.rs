@@ -5,7 +5,7 @@ use fanfare::{Access, EndReason};
 
 use super::access::{Refusal, name_of};
 use super::hears::{Heard, contains};
-use super::reference::{drops_queue, Class, Entry, Listen, Model, Outcome, Owner, Sub};
+use super::reference::{Class, Entry, Listen, Model, Outcome, Owner, Sub, drops_queue};
 use super::wire;
 use super::words::{Id, Place, Rules, Topic};
 
@@ -53,7 +53,12 @@ impl Model {
     }
 
     /// A listen that the host asks for.
-    pub(crate) fn listen(&mut self, place: Place, id: Id, filter: &[Topic]) -> Result<(), &'static str> {
+    pub(crate) fn listen(
+        &mut self,
+        place: Place,
+        id: Id,
+        filter: &[Topic],
+    ) -> Result<(), &'static str> {
         let s = place.session;
         self.live(s)?;
         let at = self.stream_of_place(place)?;
@@ -67,7 +72,12 @@ impl Model {
     }
 
     /// What is queued of a listen goes before its end, or is dropped where nobody wants it.
-    pub(crate) fn end_listen(&mut self, s: usize, id: Id, reason: EndReason) -> Result<(), &'static str> {
+    pub(crate) fn end_listen(
+        &mut self,
+        s: usize,
+        id: Id,
+        reason: EndReason,
+    ) -> Result<(), &'static str> {
         let listens = &mut self.sessions[s].listens;
         let found = listens.iter().position(|it| it.id == id).ok_or("GONE")?;
         let at = listens.remove(found).stream;
@@ -228,7 +238,8 @@ impl Model {
     fn check_room(&self, s: usize) -> Result<(), Refusal> {
         let setup = &self.setup;
         let held = |principal: Option<&str>| -> usize {
-            let sessions = self.sessions.iter().filter(|it| it.life != super::reference::Life::Gone);
+            let sessions =
+                self.sessions.iter().filter(|it| it.life != super::reference::Life::Gone);
             let of = sessions.filter(|it| principal.is_none() || it.opening.principal == principal);
             of.map(|it| it.held()).sum()
         };

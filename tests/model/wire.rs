@@ -100,9 +100,11 @@ fn strings(texts: &[&str]) -> String {
 /// something.
 pub(crate) fn filter_text(filter: &[Topic]) -> String {
     let mut fields = Vec::new();
-    for (topic, name) in
-        Topic::LISTS.into_iter().zip(["toolsListChanged", "promptsListChanged", "resourcesListChanged"])
-    {
+    for (topic, name) in Topic::LISTS.into_iter().zip([
+        "toolsListChanged",
+        "promptsListChanged",
+        "resourcesListChanged",
+    ]) {
         if filter.contains(&topic) {
             fields.push(format!(r#""{name}":true"#));
         }
@@ -134,8 +136,9 @@ impl Advertised {
 }
 
 /// The host's answer to a request.
-pub(crate) fn answer(id: Id, n: usize) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":{n}}}}}"#)
+pub(crate) fn answer(id: Id, n: usize, pad: usize) -> String {
+    let pad = "x".repeat(pad);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":{n},"pad":"{pad}"}}}}"#)
 }
 
 /// The host's answer to `initialize`.
@@ -148,8 +151,9 @@ pub(crate) fn welcome(id: Id, revision: usize, advertised: Advertised) -> String
 }
 
 /// A request of the host's own.
-pub(crate) fn ask(n: usize) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":"ask-{n}","method":"ping"}}"#)
+pub(crate) fn ask(n: usize, pad: usize) -> String {
+    let pad = "x".repeat(pad);
+    format!(r#"{{"jsonrpc":"2.0","id":"ask-{n}","method":"x/y","params":{{"pad":"{pad}"}}}}"#)
 }
 
 impl Raised {

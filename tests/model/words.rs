@@ -98,16 +98,41 @@ pub(crate) struct Opening {
 /// What a client says.
 #[derive(Clone, Debug)]
 pub(crate) enum Said {
-    Ping { id: Id },
-    Call { id: Id, token: Option<Id>, level: Option<Level> },
-    SubscribeUri { id: Id, uri: &'static str },
-    UnsubscribeUri { id: Id, uri: &'static str },
-    SetLevel { id: Id, level: Level },
+    Ping {
+        id: Id,
+    },
+    Call {
+        id: Id,
+        token: Option<Id>,
+        level: Option<Level>,
+    },
+    SubscribeUri {
+        id: Id,
+        uri: &'static str,
+    },
+    UnsubscribeUri {
+        id: Id,
+        uri: &'static str,
+    },
+    SetLevel {
+        id: Id,
+        level: Level,
+    },
     /// With an id a request. No types: `notifications/unsubscribe`.
-    Types { id: Option<Id>, types: Option<&'static [&'static str]> },
-    Listen { id: Id, filter: Vec<Topic> },
-    Cancel { id: Id },
-    Initialize { id: Id },
+    Types {
+        id: Option<Id>,
+        types: Option<&'static [&'static str]>,
+    },
+    Listen {
+        id: Id,
+        filter: Vec<Topic>,
+    },
+    Cancel {
+        id: Id,
+    },
+    Initialize {
+        id: Id,
+    },
     Initialized,
 }
 
@@ -141,31 +166,93 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Open(Opening),
-    Stream { session: usize, stream: usize, kind: StreamKind },
-    CloseStream { session: usize, stream: usize },
+    Stream {
+        session: usize,
+        stream: usize,
+        kind: StreamKind,
+    },
+    CloseStream {
+        session: usize,
+        stream: usize,
+    },
     /// `is_modern`: a request is written in the way of 2026-07-28.
-    Receive { place: Place, said: Said, is_modern: bool },
+    Receive {
+        place: Place,
+        said: Said,
+        is_modern: bool,
+    },
     /// The host answers a request. `n` tells its answers apart.
-    Respond { session: usize, id: Id, n: usize },
+    Respond {
+        session: usize,
+        id: Id,
+        n: usize,
+        pad: usize,
+    },
     /// The host answers `initialize`.
-    Welcome { session: usize, id: Id, revision: usize, advertised: Advertised },
+    Welcome {
+        session: usize,
+        id: Id,
+        revision: usize,
+        advertised: Advertised,
+    },
     /// A request of the host's own.
-    Ask { place: Place, n: usize },
-    Subscribe { session: usize, uri: &'static str },
-    Unsubscribe { session: usize, uri: &'static str },
-    Listen { place: Place, id: Id, filter: Vec<Topic> },
-    Notify { raised: Raised, to: To, context: Option<usize> },
+    Ask {
+        place: Place,
+        n: usize,
+        pad: usize,
+    },
+    Subscribe {
+        session: usize,
+        uri: &'static str,
+    },
+    Unsubscribe {
+        session: usize,
+        uri: &'static str,
+    },
+    Listen {
+        place: Place,
+        id: Id,
+        filter: Vec<Topic>,
+    },
+    Notify {
+        raised: Raised,
+        to: To,
+        context: Option<usize>,
+    },
     /// At most so many frames: of a stream, of a session, of all.
-    Drain { session: Option<usize>, stream: Option<usize>, max: usize },
-    Pause { session: usize },
-    Resume { session: usize },
-    End { session: usize, subscription: Option<Id>, reason: EndReason },
-    Close { session: usize },
+    Drain {
+        session: Option<usize>,
+        stream: Option<usize>,
+        max: usize,
+    },
+    Pause {
+        session: usize,
+    },
+    Resume {
+        session: usize,
+    },
+    End {
+        session: usize,
+        subscription: Option<Id>,
+        reason: EndReason,
+    },
+    Close {
+        session: usize,
+    },
     /// What the host says from now on of a principal and a topic; none: of any.
-    Authorize { principal: Option<&'static str>, topic: Option<Topic>, access: Access },
+    Authorize {
+        principal: Option<&'static str>,
+        topic: Option<Topic>,
+        access: Access,
+    },
     /// The host is asked again.
-    Revoke { principal: Option<&'static str>, topic: Option<Topic> },
-    Advance { ms: u64 },
+    Revoke {
+        principal: Option<&'static str>,
+        topic: Option<Topic>,
+    },
+    Advance {
+        ms: u64,
+    },
 }
 
 /// The configuration that a sequence runs with, and shrinks to the plainest.
