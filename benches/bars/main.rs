@@ -50,6 +50,6 @@ fn main() -> ExitCode {
             }
         }
     }
-    let all_hold = table.print();
+    let all_hold = table.print(full);
     if full && !all_hold { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

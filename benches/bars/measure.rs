@@ -63,7 +63,8 @@ pub(crate) fn in_turn(
     peer: &mut dyn FnMut(),
 ) -> Pair {
     // Once for nothing: caches, and memory that is asked for the first time.
-    (ours(), peer());
+    ours();
+    peer();
     let rounds: Vec<Pair> =
         (0..rounds).map(|_| Pair { ours: time(units, ours), peer: time(units, peer) }).collect();
     let ratio = median(rounds.iter().map(|round| round.ratio()));
