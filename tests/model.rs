@@ -24,8 +24,9 @@ use proptest::test_runner::{TestCaseError, TestError};
 use common::schema;
 use fanfare::Revision;
 use model::queue::Seen;
-use model::reference::{News, Outcome};
+use model::reference::Outcome;
 use model::run::Watch;
+use model::state::News;
 use model::tally::Tally;
 use model::{generate, run, script};
 

@@ -3,7 +3,8 @@
 
 use fanfare::Access;
 
-use super::reference::{Life, Model, Outcome, Sub};
+use super::reference::{Model, Outcome};
+use super::state::{Life, Sub};
 use super::wire;
 use super::words::{Rules, Topic};
 

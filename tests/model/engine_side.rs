@@ -8,7 +8,8 @@ use fanfare::{
 };
 
 use super::queue::Seen;
-use super::reference::{News, Outcome};
+use super::reference::Outcome;
+use super::state::News;
 use super::wire;
 use super::words::{Advertised, Command, Opening, Place, Rules, Setup, To, Topic};
 

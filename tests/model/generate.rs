@@ -32,7 +32,7 @@ const WEIGHTS: &[(u32, Kind)] = &[
     (1, Kind::Ask),
     (1, Kind::HostSubscribe),
     (1, Kind::HostUnsubscribe),
-    (1, Kind::HostListen),
+    (3, Kind::HostListen),
     (1, Kind::Pause),
     (1, Kind::Resume),
     (1, Kind::End),

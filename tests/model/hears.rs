@@ -1,7 +1,8 @@
 //! Who hears of what (promise 1): asked anew for each raising, of each session, from what that
 //! session is and said.
 
-use super::reference::{Life, Model, Phase, Session, Sub};
+use super::reference::Model;
+use super::state::{Life, Phase, Session, Sub};
 use super::words::{Rules, To, Topic};
 
 impl Session {

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::hears::Heard;
 use super::queue::Seen;
-use super::reference::{Life, Model, Sub};
+use super::reference::Model;
+use super::state::{Life, Sub};
 use super::words::{Command, Id, Raised, Topic};
 
 const TAG: &str = "io.modelcontextprotocol/subscriptionId";

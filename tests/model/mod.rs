@@ -2,7 +2,7 @@
 //! to hold it against the engine by random sequences.
 //!
 //! A sequence is a list of [`ops`], each of which becomes one of the [`words`] that a host, a
-//! client or the clock can say. The [`reference`] does them with plain lists, in [`hears`] (who may
+//! client or the clock can say. The [`reference`] does them with plain lists ([`state`]), in [`hears`] (who may
 //! hear), [`raise`] and [`progress`] (what is raised), [`receive`] and [`subscribe`] (what clients
 //! say), [`access`] (what the host allows) and [`queue`] (what waits, and what comes out); the [`ledger`] keeps what each client has
 //! learnt. [`engine_side`] does them with the engine, [`run`] compares, and [`script`] prints them
@@ -23,6 +23,7 @@ pub(crate) mod receive;
 pub(crate) mod reference;
 pub(crate) mod run;
 pub(crate) mod script;
+pub(crate) mod state;
 pub(crate) mod subscribe;
 pub(crate) mod tally;
 pub(crate) mod wire;

@@ -3,7 +3,8 @@
 
 use fanfare::{Access, EndReason, Level, Overflow, StreamKind};
 
-use super::reference::{Life, Model, Phase, Session};
+use super::reference::Model;
+use super::state::{Life, Phase, Session};
 use super::words::{
     Advertised, Command, IDS, Id, Opening, PRINCIPALS, Place, Raised, Rules, Said, TOKENS, TYPES,
     To, Topic, URIS,
@@ -130,7 +131,12 @@ impl Op {
             Kind::Handshake => return handshake(session, s, is_modern, place(), self.dice),
             Kind::Respond => {
                 let id = request_id(session, a).filter(|_| b < 240).unwrap_or(id);
-                Command::Respond { session: s, id, n: model.raising, pad: pad(c) }
+                Command::Respond {
+                    session: s,
+                    id,
+                    n: model.raising,
+                    pad: pick(&[0, 40, 350, 600], c),
+                }
             }
             Kind::Ask => Command::Ask { place: place()?, n: model.raising, pad: pad(a) },
             Kind::HostSubscribe => Command::Subscribe { session: s, uri },
@@ -365,7 +371,7 @@ fn filter(lists: u8, uris: u8) -> Vec<Topic> {
 }
 
 fn any_principal(die: u8) -> Option<&'static str> {
-    (die % 3 != 0).then(|| pick(&PRINCIPALS, die / 3))
+    (!die.is_multiple_of(3)).then(|| pick(&PRINCIPALS, die / 3))
 }
 
 fn any_topic(die: u8, other: u8) -> Option<Topic> {

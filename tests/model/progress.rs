@@ -3,7 +3,8 @@
 
 use fanfare::{Overflow, Revision};
 
-use super::reference::{Class, Due, Life, Model, Owner, Request};
+use super::reference::Model;
+use super::state::{Class, Due, Life, Owner, Request};
 use super::wire;
 use super::words::{Id, Rules, To};
 

@@ -2,7 +2,8 @@
 
 use fanfare::Overflow;
 
-use super::reference::{Class, Entry, Life, Model, News, Owner, Phase, Session, Stream};
+use super::reference::Model;
+use super::state::{Class, Entry, Life, News, Owner, Phase, Session, Stream};
 use super::words::Rules;
 
 /// A frame that came out.
@@ -174,13 +175,13 @@ impl Model {
         let stream = &mut session.streams[at];
         for entry in &mut stream.control {
             if is_its(entry) {
-                super::reference::outlive(entry);
+                super::state::outlive(entry);
             }
         }
         let main = std::mem::take(&mut stream.main);
         for mut entry in main {
             if is_its(&entry) {
-                super::reference::outlive(&mut entry);
+                super::state::outlive(&mut entry);
                 stream.control.push(entry);
             } else {
                 stream.main.push(entry);

@@ -4,7 +4,8 @@
 use fanfare::{Level, Revision};
 
 use super::hears::Heard;
-use super::reference::{Class, Due, Entry, Life, Model, Owner, Phase, Session, Sub};
+use super::reference::Model;
+use super::state::{Class, Due, Entry, Life, Owner, Phase, Session, Sub};
 use super::wire;
 use super::words::{Raised, Rules, To, Topic};
 

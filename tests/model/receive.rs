@@ -4,7 +4,8 @@
 use fanfare::Revision;
 
 use super::access::Refusal;
-use super::reference::{Model, Outcome, Owner, Phase, Request};
+use super::reference::{Model, Outcome};
+use super::state::{Owner, Phase, Request};
 use super::wire;
 use super::words::{Advertised, Id, Place, Rules, Said};
 

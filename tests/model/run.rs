@@ -9,8 +9,9 @@ use super::engine_side::World;
 use super::ledger::Ledger;
 use super::ops::Op;
 use super::queue::Seen;
-use super::reference::{Life, Model, News, Outcome};
+use super::reference::{Model, Outcome};
 use super::script;
+use super::state::{Life, News};
 use super::words::{Command, Setup};
 
 /// Whoever watches a sequence.

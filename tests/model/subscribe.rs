@@ -5,7 +5,8 @@ use fanfare::{Access, EndReason};
 
 use super::access::{Refusal, name_of};
 use super::hears::{Heard, contains};
-use super::reference::{Class, Entry, Listen, Model, Outcome, Owner, Sub, drops_queue};
+use super::reference::{Model, Outcome};
+use super::state::{Class, Entry, Listen, Owner, Sub, drops_queue};
 use super::wire;
 use super::words::{Id, Place, Rules, Topic};
 
@@ -238,8 +239,7 @@ impl Model {
     fn check_room(&self, s: usize) -> Result<(), Refusal> {
         let setup = &self.setup;
         let held = |principal: Option<&str>| -> usize {
-            let sessions =
-                self.sessions.iter().filter(|it| it.life != super::reference::Life::Gone);
+            let sessions = self.sessions.iter().filter(|it| it.life != super::state::Life::Gone);
             let of = sessions.filter(|it| principal.is_none() || it.opening.principal == principal);
             of.map(|it| it.held()).sum()
         };

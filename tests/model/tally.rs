@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::queue::Seen;
-use super::reference::{News, Outcome};
+use super::reference::Outcome;
+use super::state::News;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally(pub(crate) BTreeMap<String, u64>);
