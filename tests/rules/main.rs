@@ -7,6 +7,7 @@ mod common;
 mod ambiguities;
 mod envelope;
 mod handshake;
+mod http;
 mod listen;
 mod logging;
 mod modern;
