@@ -76,6 +76,11 @@ fn streams_that_outlive_their_connections() {
     check("resume");
 }
 
+#[test]
+fn an_http_endpoint() {
+    check("http");
+}
+
 /// A file in tests/c that no test runs would be a promise that nobody checks.
 #[test]
 fn every_program_is_run() {

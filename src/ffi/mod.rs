@@ -20,6 +20,7 @@ mod delivery;
 mod dispatch;
 mod engine;
 mod guard;
+mod http;
 mod input;
 mod library;
 mod message;

@@ -82,6 +82,9 @@ impl Refusal {
     }
 }
 
+/// What an endpoint can allow: without and with GET, and the same with DELETE.
+pub(crate) const ALLOWED: [&str; 4] = ["POST", "GET, POST", "POST, DELETE", "GET, POST, DELETE"];
+
 const SESSION_GONE: &str = "MCP-Session-Id: there is no such session; initialize again";
 
 impl Endpoint {
@@ -139,12 +142,7 @@ impl Endpoint {
 
     /// R54, R83.
     fn method_not_allowed(&self) -> Refusal {
-        let allow = match (self.has_get(), self.has_delete()) {
-            (false, false) => "POST",
-            (true, false) => "GET, POST",
-            (false, true) => "POST, DELETE",
-            (true, true) => "GET, POST, DELETE",
-        };
+        let allow = ALLOWED[usize::from(self.has_get()) + 2 * usize::from(self.has_delete())];
         let text = format!("the methods of this endpoint are {allow}");
         Refusal { allow: Some(allow), ..Refusal::new(METHOD_NOT_ALLOWED, &text, None) }
     }

@@ -43,6 +43,7 @@ mod session_id;
 mod status;
 
 pub use answer::{Answer, EVENT_STREAM_HEADERS, JSON_HEADERS};
+pub(crate) use check::ALLOWED;
 pub use check::{Call, CallKind, Refusal};
 pub use endpoint::Endpoint;
 pub use headers::{Headers, decode_value};
