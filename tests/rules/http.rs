@@ -77,7 +77,7 @@ impl Host {
             (_, Era::Modern) => {
                 let params = SessionParams::new(Profile::Modern).framing(Framing::Sse);
                 let session = engine.open(params).unwrap();
-                (session, engine.stream(session).unwrap())
+                (session, engine.open_stream(session, StreamKind::Request).unwrap())
             }
             (kind, Era::Legacy) => {
                 let is_new = kind == CallKind::Initialize || opened.is_none();
@@ -106,6 +106,10 @@ impl Host {
         let first = frames.first().map(|frame| frame.as_bytes());
         let answer = self.endpoint.answer(call, first);
         let mut reply = Reply::of(answer, &frames.concat(), Some(stream));
+        if !reply.is_stream && call.era == Era::Modern {
+            assert_eq!(frames.len(), 1, "the answer is all there is");
+            engine.close(session).unwrap();
+        }
         if call.kind == CallKind::Initialize && reply.status == 200 {
             let id = new_session_id().unwrap();
             self.sessions.insert(id.clone(), session);
@@ -682,6 +686,8 @@ fn g25_a_listen_is_a_stream_and_its_error_is_json() {
     let reply = host.serve("POST", &[BOTH, VERSION, CALL, name], &modern_call("2", "\"t\""));
     assert_eq!((reply.status, reply.is_stream), (200, false));
     assert_eq!(reply.body, called_in(Revision::MODERN, "2"));
+    // Of what was answered, nothing is left; the one listen goes on.
+    assert_eq!((host.engine.stats().sessions, host.engine.stats().subscriptions), (1, 1));
 }
 
 #[test]
