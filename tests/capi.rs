@@ -77,6 +77,11 @@ fn streams_that_outlive_their_connections() {
 }
 
 #[test]
+fn who_may_hear_of_what() {
+    check("access");
+}
+
+#[test]
 fn an_http_endpoint() {
     check("http");
 }
