@@ -1593,6 +1593,53 @@ fanfare_status fanfare_engine_stats_text(const fanfare_engine *engine,
                                          size_t cap,
                                          size_t *out_len);
 
+/// The part of fanfare_http_check() that needs no body, for a host that wants to know before it
+/// reads one: whether Origin and Host are ones that may call. *out_status is 0, or 403.
+///
+/// Any thread. endpoint may be NULL: all defaults.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in endpoint;
+/// FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+FANFARE_API
+fanfare_status fanfare_http_check_origin(const fanfare_http_endpoint *endpoint,
+                                         const fanfare_http_header *headers,
+                                         size_t header_count,
+                                         uint32_t *out_status);
+
+/// The HTTP status of a response that is an error with that code: what fanfare_http_answer() finds
+/// for a frame. era is FANFARE_HTTP_LEGACY or FANFARE_HTTP_MODERN.
+///
+/// Any thread. endpoint may be NULL: all defaults.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: era, or something in
+/// endpoint; FANFARE_E_LIMIT; FANFARE_E_VERSION.
+FANFARE_API
+fanfare_status fanfare_http_status(const fanfare_http_endpoint *endpoint,
+                                   uint32_t era,
+                                   int64_t code,
+                                   uint32_t *out_status);
+
+/// Makes a session id that nobody can guess, for the header MCP-Session-Id: 32 characters, copied
+/// into buf and terminated. *out_len is its length without the terminator.
+///
+/// Any thread. buf is yours.
+/// FANFARE_OK; FANFARE_TRUNCATED: buf is too small, and holds no id that could be used;
+/// FANFARE_E_NULL; FANFARE_E_OS: the system has no random bytes to give; FANFARE_E_LIMIT: cap is
+/// beyond 1 GiB.
+FANFARE_API
+FANFARE_NODISCARD
+fanfare_status fanfare_http_session_id_new(char *buf,
+                                           size_t cap,
+                                           size_t *out_len);
+
+/// Whether that can be a session id (*out_valid is 1): one character or more, all visible ASCII.
+/// fanfare_http_check() looks at those that come in; this is for ids of your own making.
+///
+/// Any thread.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_LIMIT: a length beyond 1 GiB.
+FANFARE_API
+fanfare_status fanfare_http_session_id_valid(const char *id,
+                                             size_t len,
+                                             uint32_t *out_valid);
+
 /// Looks at an HTTP request, before the engine sees any of it, and says what it is, or how to
 /// refuse it: by where it comes from, its method, what it accepts, its session and its revision,
 /// and by whether its headers say what its body says. Nothing has been started then. lookup is
@@ -1617,18 +1664,6 @@ fanfare_status fanfare_http_check(const fanfare_http_endpoint *endpoint,
                                   size_t cap,
                                   size_t *out_len);
 
-/// The part of fanfare_http_check() that needs no body, for a host that wants to know before it
-/// reads one: whether Origin and Host are ones that may call. *out_status is 0, or 403.
-///
-/// Any thread. endpoint may be NULL: all defaults.
-/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in endpoint;
-/// FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
-FANFARE_API
-fanfare_status fanfare_http_check_origin(const fanfare_http_endpoint *endpoint,
-                                         const fanfare_http_header *headers,
-                                         size_t header_count,
-                                         uint32_t *out_status);
-
 /// How to answer a request that fanfare_http_check() let go on, by the first frame that there is
 /// for it: of the stream that you opened for it, in FANFARE_FRAMING_SSE or FANFARE_FRAMING_JSON,
 /// or a response of your own. NULL with length 0: there is none yet. A response that comes first
@@ -1646,18 +1681,6 @@ fanfare_status fanfare_http_answer(const fanfare_http_endpoint *endpoint,
                                    size_t len,
                                    fanfare_http_response *out);
 
-/// The HTTP status of a response that is an error with that code: what fanfare_http_answer() finds
-/// for a frame. era is FANFARE_HTTP_LEGACY or FANFARE_HTTP_MODERN.
-///
-/// Any thread. endpoint may be NULL: all defaults.
-/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: era, or something in
-/// endpoint; FANFARE_E_LIMIT; FANFARE_E_VERSION.
-FANFARE_API
-fanfare_status fanfare_http_status(const fanfare_http_endpoint *endpoint,
-                                   uint32_t era,
-                                   int64_t code,
-                                   uint32_t *out_status);
-
 /// The headers that an answer needs beside your own, one by one: kind is FANFARE_HTTP_EMPTY,
 /// FANFARE_HTTP_JSON or FANFARE_HTTP_STREAM, index counts from 0. Both texts are static and
 /// terminated. A refusal is FANFARE_HTTP_JSON.
@@ -1670,29 +1693,6 @@ fanfare_status fanfare_http_response_header(uint32_t kind,
                                             size_t index,
                                             const char **out_name,
                                             const char **out_value);
-
-/// Makes a session id that nobody can guess, for the header MCP-Session-Id: 32 characters, copied
-/// into buf and terminated. *out_len is its length without the terminator.
-///
-/// Any thread. buf is yours.
-/// FANFARE_OK; FANFARE_TRUNCATED: buf is too small, and holds no id that could be used;
-/// FANFARE_E_NULL; FANFARE_E_OS: the system has no random bytes to give; FANFARE_E_LIMIT: cap is
-/// beyond 1 GiB.
-FANFARE_API
-FANFARE_NODISCARD
-fanfare_status fanfare_http_session_id_new(char *buf,
-                                           size_t cap,
-                                           size_t *out_len);
-
-/// Whether that can be a session id (*out_valid is 1): one character or more, all visible ASCII.
-/// fanfare_http_check() looks at those that come in; this is for ids of your own making.
-///
-/// Any thread.
-/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_LIMIT: a length beyond 1 GiB.
-FANFARE_API
-fanfare_status fanfare_http_session_id_valid(const char *id,
-                                             size_t len,
-                                             uint32_t *out_valid);
 
 #ifdef __cplusplus
 }  // extern "C"

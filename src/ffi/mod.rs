@@ -19,6 +19,7 @@ mod callback;
 mod config;
 mod delivery;
 mod dispatch;
+mod endpoint;
 mod engine;
 mod guard;
 mod http;

@@ -251,13 +251,17 @@ static void flags(void) {
     fanfare_http_endpoint e = endpoint(FANFARE_HTTP_NO_SESSIONS);
     static const char batch[] =
         "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"method\":\"n\"}]";
+    static const char result[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}";
     memset(&table, 0, sizeof table);
     headers[0] = header("Accept", "application/json,text/event-stream");
     r = request("POST", headers, 1, batch);
     check(&e, &r, &table, &call);
     CHECK(table.asked == 0 && call.is_batch == 1);
     CHECK(call.revision == FANFARE_REVISION_2025_03_26);
-    CHECK(answer(&e, &call, PING).kind == FANFARE_HTTP_STREAM);
+    /* Each request in it has its own answer. */
+    CHECK(answer(&e, &call, result).kind == FANFARE_HTTP_STREAM);
+    call.is_batch = 0;
+    CHECK(answer(&e, &call, result).kind == FANFARE_HTTP_JSON);
     r = request("GET", headers, 1, "");
     refused(&e, &r, &table, 405, "POST");
     e = endpoint(FANFARE_HTTP_NO_GET);

@@ -9,6 +9,7 @@ mod ambiguities;
 mod envelope;
 mod handshake;
 mod http;
+mod http_host;
 mod listen;
 mod logging;
 mod modern;
