@@ -1647,7 +1647,8 @@ fanfare_status fanfare_http_session_id_valid(const char *id,
 ///
 /// If out_call->status is not 0, answer with it, with the header Allow if there is one, and with
 /// the JSON text that is copied into buf, terminated and cut to cap bytes; *out_len is its full
-/// length without the terminator. If the request may go on, that text is empty.
+/// length without the terminator. If the request may go on, that text is empty. If the engine says
+/// FANFARE_E_GONE of its session later on, answer with 404.
 ///
 /// Any thread. endpoint may be NULL: all defaults. ctx is not kept. buf may be NULL when cap is 0.
 /// FANFARE_OK, also for a refusal; FANFARE_TRUNCATED: the same, but the text was cut;

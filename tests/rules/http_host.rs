@@ -140,6 +140,13 @@ impl Reply {
         assert_eq!(refusal.allow.is_some(), refusal.status == 405);
         let error: Value = serde_json::from_str(&refusal.body).unwrap();
         assert!(error["error"]["message"].is_string(), "{error}");
+        // An error without an id is one over HTTP, whatever the older schemas say.
+        let has_id = error.get("id").is_some();
+        for revision in Revision::ALL {
+            if has_id || !revision.is_legacy() {
+                schema::check(revision, &refusal.body).unwrap();
+            }
+        }
         let (status, body) = (refusal.status, refusal.body);
         Self { status, body, session_id: None, stream: None, is_stream: false }
     }
