@@ -2,13 +2,19 @@
 
 mod common;
 
-use common::*;
-use fanfare::{Access, Engine, Framing, Hooks, Profile, Raise, SessionId, SessionParams, Topic};
 use std::sync::{Arc, Mutex};
 
-/// An engine whose host refuses, or leaves out, the resources of a list.
-fn host(settings: &[(&str, &str)]) -> (Engine, Arc<Mutex<Vec<(&'static str, Access)>>>) {
-    let table: Arc<Mutex<Vec<(&'static str, Access)>>> = Arc::default();
+use common::*;
+use fanfare::{
+    Access, Engine, ErrorKind, Framing, Hooks, Profile, Raise, SessionId, SessionParams, Topic,
+};
+
+/// What the host does not allow, by URI.
+type Table = Arc<Mutex<Vec<(&'static str, Access)>>>;
+
+/// An engine whose host looks into a table.
+fn host(settings: &[(&str, &str)]) -> (Engine, Table) {
+    let table = Table::default();
     let rules = table.clone();
     let hooks = Hooks::new().authorize(move |request| {
         let rules = rules.lock().unwrap();
@@ -53,7 +59,7 @@ fn a_limit_is_not_told_as_a_denial() {
     assert_eq!(code_of(&got[0], "2"), -32603);
     assert!(got[0].contains("session.max_subscriptions"), "{got:?}");
     let refused = engine.listen(session, None, "3", r#"{"resourceSubscriptions":["a:"]}"#);
-    assert_eq!(refused.unwrap_err().kind(), fanfare::ErrorKind::Limit);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Limit);
 }
 
 /// How many a raising would reach that waits is how many it reaches.

@@ -5,6 +5,10 @@
 //! `FANFARE_MODEL_CASES` is how many sequences there are (10000), `FANFARE_SEED` makes others. A
 //! failure prints the shortest sequence that still fails, as lines for `fanfare drive`.
 //!
+//! Where nothing is promised the sequences keep away, or either way is right: the order of notices
+//! of one raising for several subscriptions of a stream, the order in which streams are drained,
+//! and which of several listens gets the last place for a resource in its container.
+//!
 //! What is left to other tests: streams that can be resumed (tests/resume_model.rs), frame
 //! callbacks (tests/in_hand.rs), what is malformed (tests/bad_input.rs, tests/hostile.rs), and the
 //! engine's total of bytes (tests/queues.rs), of which the smallest is more than a sequence fills.
