@@ -7,7 +7,8 @@
 //!
 //! Where nothing is promised the sequences keep away, or either way is right: the order of notices
 //! of one raising for several subscriptions of a stream, the order in which streams are drained,
-//! and which of several listens gets the last place for a resource in its container.
+//! which of several listens gets the last place for a resource in its container, and which of
+//! those that one revocation ends comes first.
 //!
 //! What is left to other tests: streams that can be resumed (tests/resume_model.rs), frame
 //! callbacks (tests/in_hand.rs), what is malformed (tests/bad_input.rs, tests/hostile.rs), and the

@@ -118,15 +118,12 @@ impl Model {
         }
     }
 
-    /// Has the host asked again about a principal and a topic, or all of them.
-    pub(crate) fn revoke(
-        &mut self,
+    /// Who is asked about again, and about what.
+    fn asked_about(
+        &self,
         principal: Option<&'static str>,
         topic: Option<Topic>,
-    ) -> Result<Outcome, &'static str> {
-        if !self.setup.asks {
-            return Err("STATE");
-        }
+    ) -> Vec<(Holder, Topic)> {
         let mut asked: Vec<(Holder, Topic)> = Vec::new();
         for s in 0..self.sessions.len() {
             let holder = self.holder(s);
@@ -141,6 +138,41 @@ impl Model {
                 }
             }
         }
+        asked
+    }
+
+    /// Whether several listens of a stream would end with one revocation: in which order is
+    /// nobody's promise.
+    pub(crate) fn ends_several(
+        &self,
+        principal: Option<&'static str>,
+        topic: Option<Topic>,
+    ) -> bool {
+        let mut refused = self.asked_about(principal, topic);
+        refused.retain(|&(holder, topic)| self.verdict(holder, topic) == Access::Refuse);
+        let loses = |s: usize, topics: &[Topic]| {
+            topics.iter().any(|topic| refused.contains(&(self.holder(s), *topic)))
+        };
+        self.sessions.iter().enumerate().any(|(s, session)| {
+            let ending = session.listens.iter().filter(|listen| loses(s, &listen.topics));
+            let mut streams: Vec<usize> = ending.map(|listen| listen.stream).collect();
+            let count = streams.len();
+            streams.sort_unstable();
+            streams.dedup();
+            streams.len() < count
+        })
+    }
+
+    /// Has the host asked again about a principal and a topic, or all of them.
+    pub(crate) fn revoke(
+        &mut self,
+        principal: Option<&'static str>,
+        topic: Option<Topic>,
+    ) -> Result<Outcome, &'static str> {
+        if !self.setup.asks {
+            return Err("STATE");
+        }
+        let asked = self.asked_about(principal, topic);
         let verdicts: Vec<Access> =
             asked.iter().map(|&(holder, topic)| self.verdict(holder, topic)).collect();
         let (mut withdrawn, mut restored, mut ended) = (0, 0, 0);

@@ -71,6 +71,7 @@ impl Op {
             {
                 None
             }
+            Command::Revoke { principal, topic } if model.ends_several(principal, topic) => None,
             command => Some(command),
         }
     }
