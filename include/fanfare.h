@@ -1086,6 +1086,7 @@ fanfare_status fanfare_subscriber_count(const fanfare_engine *engine,
 /// or context; FANFARE_E_INVALID_ARGUMENT: a text is empty, a number stands for nothing, a request
 /// id or token is not a string or an integer, the context has a reserved key, or several sessions
 /// use the progress token; FANFARE_E_NOT_NEGOTIATED: the method is not a server's to raise;
+/// FANFARE_E_STATE: a task that is over, or an elicitation that the named session does not know;
 /// FANFARE_E_GONE: the session that the raise names; FANFARE_E_LIMIT: params are larger than the
 /// option params.max_bytes, or a URI than uri.max_bytes; FANFARE_E_VERSION: a field is set that
 /// this library does not know.
@@ -1164,6 +1165,37 @@ fanfare_status fanfare_notify_logging_message(fanfare_engine *engine,
                                               size_t data_len,
                                               const fanfare_raise *raise,
                                               size_t *out_matched);
+
+/// Raises notifications/tasks: a task of the extension io.modelcontextprotocol/tasks (2026-07-28)
+/// is what params say, the JSON text of a DetailedTask, just as tasks/get would answer at this
+/// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
+/// is undelivered, the next takes its place.
+///
+/// As fanfare_notify(), and: FANFARE_E_NULL, params; FANFARE_E_JSON, taskId is not a string or
+/// status not a status; FANFARE_E_STATE, the task is over by what was raised of it before, as far
+/// as the option tasks.max_known lets that be remembered; FANFARE_E_LIMIT, taskId is longer than
+/// uri.max_bytes.
+FANFARE_API
+fanfare_status fanfare_notify_task(fanfare_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   const fanfare_raise *raise,
+                                   size_t *out_matched);
+
+/// Raises notifications/tasks/status: a task of 2025-11-25 is what params say, the JSON text of a
+/// Task. It reaches the session that was given the task in a response sent by
+/// fanfare_send(), or if there was none, all of that revision that raise leaves and to
+/// which tasks was advertised; and open sessions. Once the task is over, so is the progress of the
+/// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
+/// by the same taskId.
+///
+/// As fanfare_notify_task().
+FANFARE_API
+fanfare_status fanfare_notify_task_status(fanfare_engine *engine,
+                                          const char *params,
+                                          size_t params_len,
+                                          const fanfare_raise *raise,
+                                          size_t *out_matched);
 
 /// Something is wrong: as fanfare_notify_logging_message(), but refuses a level below
 /// FANFARE_LEVEL_WARNING (FANFARE_E_INVALID_ARGUMENT).

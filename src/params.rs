@@ -294,6 +294,14 @@ impl<'a> Raise<'a> {
         Self { target, context: None }
     }
 
+    /// The same, but where it names a request, to the session that the request is of.
+    pub(crate) fn without_request(mut self) -> Self {
+        if let Target::Request(session, _) = self.target {
+            self.target = Target::Session(session);
+        }
+        self
+    }
+
     /// With a JSON object whose members land in `params._meta`, so that a client may be spared
     /// a second request. Keys that the protocol reserves are refused. A notice that merges with
     /// one still queued carries the context of the latest raising.

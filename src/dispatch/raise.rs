@@ -91,6 +91,30 @@ impl Engine {
         self.notify(method::MESSAGE, Some(&params), raise)
     }
 
+    /// A task of the extension `io.modelcontextprotocol/tasks` (2026-07-28) is what the params say:
+    /// the JSON text of a `DetailedTask`, just as `tasks/get` would answer at this moment. Reaches
+    /// the listens that named its `taskId` in `taskIds` (R65), and open sessions. A listen that
+    /// has not read the last one hears of the new one in its place.
+    ///
+    /// [`ErrorKind::State`] if the task is over, by what was raised of it before (R66): of as many
+    /// tasks as `tasks.max_known` allows that is remembered. [`ErrorKind::Json`] if `taskId` is not
+    /// a string or `status` not a status; [`ErrorKind::Limit`] beyond `params.max_bytes`, or for a
+    /// `taskId` beyond `uri.max_bytes`.
+    pub fn notify_task(&self, params: &str, raise: &Raise<'_>) -> Result<usize> {
+        self.notify(method::TASKS, Some(params), raise)
+    }
+
+    /// A task of 2025-11-25 is what the params say: the JSON text of a `Task`. Reaches the session
+    /// that was given the task in a response which went through [`send`](Self::send), or if there
+    /// was none, all of that revision that the target leaves and to which `tasks` was advertised;
+    /// and open sessions. Once the task is over, so is the progress of the request that created it
+    /// (R23). Errors as of [`notify_task`](Self::notify_task).
+    ///
+    /// A task of this revision and one of the extension are two, even by the same `taskId`.
+    pub fn notify_task_status(&self, params: &str, raise: &Raise<'_>) -> Result<usize> {
+        self.notify(method::TASK_STATUS, Some(params), raise)
+    }
+
     /// Something is wrong: a log message of level `warning` or above. A lower one is
     /// [`ErrorKind::InvalidArgument`].
     pub fn notify_alert(

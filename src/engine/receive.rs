@@ -402,7 +402,7 @@ impl Core {
             return self.refuse(via, Fault::of(&id, code::METHOD_NOT_FOUND, text));
         }
         match name {
-            method::LISTEN => self.receive_listen(via, id, params),
+            method::LISTEN => self.receive_listen(via, id, params, request_meta),
             method::DISCOVER if self.config.answer_initialize => {
                 let result = self.discovery();
                 self.answer(via, encode::result(&id, &result))
@@ -430,7 +430,13 @@ impl Core {
 
     // ---- requests that the engine answers ----
 
-    fn receive_listen(&mut self, via: Via, id: Id, params: Option<&str>) -> Disposition {
+    fn receive_listen(
+        &mut self,
+        via: Via,
+        id: Id,
+        params: Option<&str>,
+        request_meta: &RequestMeta<'_>,
+    ) -> Disposition {
         #[derive(Deserialize)]
         struct Params<'a> {
             #[serde(borrow)]
@@ -443,8 +449,11 @@ impl Core {
         if let Some(Err(excess)) = text.map(|text| self.check_filter_text(text)) {
             return self.refuse(via, excess.fault(&id));
         }
-        let filter = match text.map_or(Err("notifications must be an object".into()), Filter::parse)
-        {
+        let capabilities = &self.sessions[via.session].capabilities;
+        let filter = text.map_or(Err("notifications must be an object".into()), |text| {
+            Filter::parse(text, capabilities)
+        });
+        let filter = match filter {
             Ok(filter) => filter,
             // R51.
             Err(why) => {
@@ -452,10 +461,14 @@ impl Core {
                 return self.refuse(via, fault);
             }
         };
-        let started = self
-            .check_filter(&filter)
-            .and_then(|()| self.start_listen(via.session, via.stream, id.clone(), filter));
-        match started {
+        if let Err(excess) = self.check_filter(&filter) {
+            return self.refuse(via, excess.fault(&id));
+        }
+        // R64, and by this request alone (R57).
+        if let Some(extension) = filter.undeclared(|extension| request_meta.declares(extension)) {
+            return self.refuse(via, meta::missing_extension(&id, extension));
+        }
+        match self.start_listen(via.session, via.stream, id.clone(), filter) {
             Ok(_) => Disposition::Handled,
             // G12: before any acknowledgment.
             Err(excess) => self.refuse(via, excess.fault(&id)),

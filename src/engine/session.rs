@@ -3,7 +3,7 @@
 //! Invariant: a session is in the audience if and only if it is open or legacy and not ending;
 //! what it holds (streams, subscriptions, requests) is chained from it and goes with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::engine::limits::Excess;
 use crate::engine::news::News;
@@ -99,6 +99,9 @@ pub(crate) struct Rare {
     pub(crate) open_progress: HashMap<Id, u32>,
     /// The tokens of those events.
     pub(super) open_tokens: HashMap<u32, Id>,
+    /// The elicitations by URL that the client was given and that are not complete, the oldest
+    /// first (R68).
+    pub(super) elicitations: VecDeque<Box<str>>,
     /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
@@ -384,6 +387,7 @@ impl Core {
     pub(crate) fn end_session(&mut self, ix: u32, reason: EndReason) {
         self.sessions[ix].ending = Some(reason);
         self.leave_audience(ix);
+        self.forget_elicitations(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         if reason.keeps_queue() {
             // The oldest first: of what was held back too, the last value is never lost.
@@ -456,6 +460,7 @@ impl Core {
 
     fn remove_session(&mut self, ix: u32) {
         self.leave_audience(ix);
+        self.forget_elicitations(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         for request in requests {
             self.forget_request(request);

@@ -17,6 +17,10 @@ pub struct Capabilities {
     pub resources_list_changed: bool,
     /// `resources.subscribe`
     pub resources_subscribe: bool,
+    /// `tasks`, which only 2025-11-25 has.
+    pub tasks: bool,
+    /// `extensions["io.modelcontextprotocol/tasks"]`, which only 2026-07-28 has.
+    pub tasks_extension: bool,
 }
 
 impl Capabilities {
@@ -28,6 +32,8 @@ impl Capabilities {
             prompts_list_changed: true,
             resources_list_changed: true,
             resources_subscribe: true,
+            tasks: true,
+            tasks_extension: true,
         }
     }
 
@@ -39,6 +45,8 @@ impl Capabilities {
             prompts_list_changed: false,
             resources_list_changed: false,
             resources_subscribe: false,
+            tasks: false,
+            tasks_extension: false,
         }
     }
 
@@ -50,6 +58,8 @@ impl Capabilities {
             prompts_list_changed: self.prompts_list_changed && other.prompts_list_changed,
             resources_list_changed: self.resources_list_changed && other.resources_list_changed,
             resources_subscribe: self.resources_subscribe && other.resources_subscribe,
+            tasks: self.tasks && other.tasks,
+            tasks_extension: self.tasks_extension && other.tasks_extension,
         }
     }
 
@@ -65,6 +75,8 @@ impl Capabilities {
             prompts_list_changed: list(&wire.prompts),
             resources_list_changed: list(&wire.resources),
             resources_subscribe: wire.resources.is_some_and(|list| list.subscribe),
+            tasks: wire.tasks.is_some(),
+            tasks_extension: wire.extensions.is_some_and(|them| them.tasks.is_some()),
         })
     }
 }
@@ -75,6 +87,8 @@ struct Wire {
     tools: Option<List>,
     prompts: Option<List>,
     resources: Option<List>,
+    tasks: Option<serde::de::IgnoredAny>,
+    extensions: Option<Extensions>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +97,12 @@ struct List {
     list_changed: bool,
     #[serde(default)]
     subscribe: bool,
+}
+
+#[derive(Deserialize)]
+struct Extensions {
+    #[serde(rename = "io.modelcontextprotocol/tasks")]
+    tasks: Option<serde::de::IgnoredAny>,
 }
 
 #[cfg(test)]
@@ -96,6 +116,14 @@ mod tests {
         let expected =
             Capabilities { logging: true, resources_subscribe: true, ..Capabilities::none() };
         assert_eq!(Capabilities::from_json(some).unwrap(), expected);
+        let tasks = Capabilities { tasks: true, ..Capabilities::none() };
+        assert_eq!(Capabilities::from_json(r#"{"tasks":{"list":{}}}"#).unwrap(), tasks);
+        let extension = r#"{"extensions":{"x/y":{},"io.modelcontextprotocol/tasks":{}}}"#;
+        let expected = Capabilities { tasks_extension: true, ..Capabilities::none() };
+        assert_eq!(Capabilities::from_json(extension).unwrap(), expected);
+        for none in [r#"{"extensions":{}}"#, r#"{"extensions":{"x/y":{}}}"#] {
+            assert_eq!(Capabilities::from_json(none).unwrap(), Capabilities::none());
+        }
         let text = Capabilities::from_json("[]").unwrap_err().to_string();
         assert!(text.starts_with("JSON: capabilities"), "{text}");
     }
