@@ -17,3 +17,5 @@ mod resume;
 mod schema_check;
 mod streams;
 mod table;
+mod tasks;
+mod tasks_core;
