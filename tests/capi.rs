@@ -76,6 +76,11 @@ fn streams_that_outlive_their_connections() {
     check("resume");
 }
 
+#[test]
+fn who_may_hear_of_what() {
+    check("access");
+}
+
 /// A file in tests/c that no test runs would be a promise that nobody checks.
 #[test]
 fn every_program_is_run() {
@@ -87,4 +92,9 @@ fn every_program_is_run() {
             || this.contains(&format!("check(\"{name}\")"));
         assert!(run, "{} is not run", path.display());
     }
+}
+
+#[test]
+fn tasks_and_elicitations() {
+    check("tasks");
 }

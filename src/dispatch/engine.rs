@@ -41,7 +41,7 @@ pub struct Engine {
     pub(crate) callbacks: Callbacks,
     /// A callback has put its frame down: for a close that waits for it.
     pub(crate) put_down: Condvar,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     clock: Clock,
     max_message_bytes: usize,
     max_depth: u32,
@@ -74,8 +74,12 @@ impl Engine {
         };
         let max_message_bytes = config.max_message_bytes as usize;
         let max_depth = config.max_depth;
+        let mut core = Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed));
+        if hooks.authorize.is_some() {
+            core.ask_for_access();
+        }
         Self {
-            core: Mutex::new(Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed))),
+            core: Mutex::new(core),
             ready: Ready::new(),
             callbacks: Callbacks::default(),
             put_down: Condvar::new(),
@@ -254,7 +258,9 @@ impl Engine {
         message: &[u8],
     ) -> Result<Disposition> {
         let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
-        self.with(|core| {
+        let questions =
+            |core: &Core, incoming: &Incoming<'_>| core.questions_of_message(session, incoming);
+        self.with_access(incoming, questions, |core, incoming| {
             if core.is_mixed_batch(session, &incoming)? {
                 return Err(Error::new(
                     ErrorKind::State,
@@ -276,7 +282,9 @@ impl Engine {
     ) -> Result<Disposition> {
         let mut passed = Vec::new();
         let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
-        let disposition = self.with(|core| {
+        let questions =
+            |core: &Core, incoming: &Incoming<'_>| core.questions_of_message(session, incoming);
+        let disposition = self.with_access(incoming, questions, |core, incoming| {
             core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()))
         })?;
         passed.iter().for_each(|text| pass(text));
@@ -297,8 +305,15 @@ impl Engine {
     /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
     /// after everything that is queued of its request, on the stream that the request came by;
     /// it fails with [`ErrorKind::State`] if no such request is in flight, because it was
-    /// cancelled for example. A notification is admitted as if it had been raised for this
-    /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
+    /// cancelled for example. If the result is a `CreateTaskResult` of 2025-11-25, progress of the
+    /// request goes on until the task is over (R23), on the session's own stream and with the name
+    /// of the task (R67); the request itself has been answered. A notification is admitted as if it
+    /// had been raised for this session alone. A request fails with [`ErrorKind::NotNegotiated`]
+    /// for 2026-07-28 (R56).
+    ///
+    /// The ids of elicitations by URL are learned here: from an `elicitation/create`, and from an
+    /// error -32042. `notifications/elicitation/complete` reaches the sessions that were given its
+    /// id, once (R68).
     pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
         let outgoing = Outgoing::read(message);
         self.with_limits(|core| core.send(session, stream, outgoing))
@@ -308,9 +323,13 @@ impl Engine {
 
     /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
     /// twice is subscribing once (G9). [`ErrorKind::Limit`] beyond `session.max_subscriptions`,
-    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`.
+    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`;
+    /// [`ErrorKind::Denied`] if [`Hooks::authorize`] refuses.
     pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
-        self.with_limits(|core| core.subscribe(session, uri))
+        let questions = |core: &Core, _: &()| core.questions_of_subscribe(session, uri);
+        self.with_access((), questions, |core, ()| {
+            core.subscribe(session, uri).inspect_err(|error| core.count_limited(error))
+        })
     }
 
     /// Undoes [`subscribe`](Self::subscribe); what is queued of that URI is dropped.
@@ -321,8 +340,8 @@ impl Engine {
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
     /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
-    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe), and beyond `filter.max_uris` or
-    /// `filter.max_bytes`.
+    /// [`ErrorKind::Limit`] and [`ErrorKind::Denied`] as for [`subscribe`](Self::subscribe), and
+    /// beyond `filter.max_uris` or `filter.max_bytes`.
     pub fn listen(
         &self,
         session: SessionId,
@@ -330,10 +349,11 @@ impl Engine {
         id: &str,
         filter: &str,
     ) -> Result<SubscriptionId> {
-        self.with_limits(|core| {
+        let questions = |core: &Core, _: &()| core.questions_of_listen(session, filter);
+        self.with_access((), questions, |core, ()| {
             let listened = core.listen(session, stream, id, filter);
             core.settle_lagging();
-            listened
+            listened.inspect_err(|error| core.count_limited(error))
         })
         .map(SubscriptionId)
     }
@@ -409,13 +429,14 @@ impl Engine {
         }
     }
 
-    fn tell(&self, news: &News) {
+    pub(super) fn tell(&self, news: &News) {
         match news {
             News::Log(record) => {
                 if let Some(log) = &self.hooks.log {
                     log(record);
                 }
             }
+            News::Lists(session) => self.grant_lists(*session),
             News::Lag(lag) => {
                 if let Some(hook) = &self.hooks.lag {
                     hook(lag);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::engine::Core;
 use crate::engine::limits::Excess;
 use crate::engine::notify::{to_hearers, to_open};
-use crate::engine::outbox::{AGAIN, CONTEXT, DROPPABLE, IN_HAND, Lane, QUEUED};
+use crate::engine::outbox::{AGAIN, CONTEXT, DROPPABLE, IN_HAND, Lane, MUTED, QUEUED};
 use crate::engine::session::Session;
 use crate::engine::timer::RequestRef;
 use crate::error::{Error, ErrorKind, Result};
@@ -141,6 +141,9 @@ impl Core {
 
     /// Queues an update, or puts it in the place of one that waits. Its body is the caller's.
     fn raise_task_link(&mut self, slot: u32, body: u32) -> bool {
+        if self.out.slots[slot].is(MUTED) {
+            return false;
+        }
         let stream = self.out.slots[slot].stream;
         let ix = self.out.streams[stream].session;
         let len = self.events.body(body).len();

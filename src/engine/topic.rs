@@ -114,6 +114,14 @@ impl Topic {
         (self.kind, self.name())
     }
 
+    /// The URI or task id as it is, not as it stands in a JSON string; nothing for a list.
+    pub(crate) fn plain_name(&self) -> String {
+        match self.kind {
+            NoticeKind::Resource | NoticeKind::Task => encode::unescaped(self.name()),
+            _ => String::new(),
+        }
+    }
+
     fn new(kind: NoticeKind, tail: Box<str>) -> Self {
         Self { kind, tail, links: Vec::new(), passing: 0, raised: 0 }
     }

@@ -260,10 +260,9 @@ pub unsafe extern "C" fn fanfare_notify_logging_message(
 /// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
 /// is undelivered, the next takes its place.
 ///
-/// As fanfare_notify(), and: FANFARE_E_NULL, params; FANFARE_E_JSON, taskId is not a string or
-/// status not a status; FANFARE_E_STATE, the task is over by what was raised of it before, as far
-/// as the option tasks.max_known lets that be remembered; FANFARE_E_LIMIT, taskId is longer than
-/// uri.max_bytes.
+/// As fanfare_notify(). FANFARE_E_JSON, too, if taskId is not a string or status not a status;
+/// FANFARE_E_STATE if the task is over by what was raised of it before, as far as the option
+/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT if taskId is longer than uri.max_bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_task(
     engine: *mut fanfare_engine,
@@ -286,7 +285,7 @@ pub unsafe extern "C" fn fanfare_notify_task(
 /// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
 /// by the same taskId.
 ///
-/// As fanfare_notify_task().
+/// As fanfare_notify(), with the statuses of fanfare_notify_task() beside.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_task_status(
     engine: *mut fanfare_engine,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use fanfare::{
-    Capabilities, EndReason, Engine, ErrorKind, Framing, Overflow, Profile, Raise, Revision,
-    SessionId, SessionParams, StreamKind, Target, Verdict,
+    Access, Capabilities, EndReason, Engine, ErrorKind, Framing, Hooks, Overflow, Profile, Raise,
+    Revision, SessionId, SessionParams, StreamKind, Target, Topic, Verdict,
 };
 
 use crate::common::*;
@@ -350,6 +350,39 @@ fn r65_an_update_raised_while_one_is_in_hand_follows_it() {
     engine.dispatch(usize::MAX).unwrap();
     assert_eq!(*seen.lock().unwrap(), [told("1", "t", "working"), told("1", "t", "completed")]);
     assert_eq!(engine.stats().queued_bytes, 0);
+}
+
+#[test]
+fn r69_a_task_is_asked_about_and_can_be_withdrawn() {
+    let asked_of = Arc::new(Mutex::new(Vec::new()));
+    let (noted, refuses) = (asked_of.clone(), Arc::new(Mutex::new(String::new())));
+    let withdrawn = refuses.clone();
+    let hooks = Hooks::new().authorize(move |request| {
+        let Topic::Task(id) = request.topic else { return Access::Allow };
+        noted.lock().unwrap().push(id.to_owned());
+        let is_kept = id != "secret" && id != *withdrawn.lock().unwrap();
+        if is_kept { Access::Allow } else { Access::Omit }
+    });
+    let engine = Engine::with_hooks(config(&[]), hooks);
+    let session = open(&engine, Profile::Modern);
+    let filter = r#"{"taskIds":["t\"","secret","u"]}"#;
+    assert_eq!(asked(&engine, session, &listen("1", filter)), [refused("1")]);
+    assert!(asked_of.lock().unwrap().is_empty(), "what is refused anyway is not asked about");
+    let got = asked(&engine, session, &listen_with(DECLARED, "1", filter));
+    assert_eq!(got, [ack("1", r#"{"taskIds":["t\"","u"]}"#)]);
+    assert_eq!(*asked_of.lock().unwrap(), ["t\"", "secret", "u"]);
+    raise(&engine, "t\\\"", "working");
+    raise(&engine, "u", "working");
+    *refuses.lock().unwrap() = "t\"".to_owned();
+    let revoked = engine.revoke(None, Some(Topic::Task("t\""))).unwrap();
+    assert_eq!((revoked.asked, revoked.withdrawn), (1, 1));
+    assert_eq!(raise(&engine, "t\\\"", "working"), 0);
+    assert_eq!(frames(&engine, session), [told("1", "u", "working")]);
+    assert_eq!(engine.stats().queued_bytes, 0);
+    refuses.lock().unwrap().clear();
+    assert_eq!(engine.revoke(None, None).unwrap().restored, 1);
+    assert_eq!(raise(&engine, "t\\\"", "completed"), 1);
+    assert_eq!(frames(&engine, session), [told("1", "t\\\"", "completed")]);
 }
 
 #[test]
