@@ -213,12 +213,12 @@ impl Core {
         if self.check_filter_text(text).is_err() || self.check_subscription_limits(ix).is_err() {
             return Vec::new();
         }
-        let parsed = Filter::parse(text, &self.sessions[ix].capabilities);
+        let parsed = Filter::parse(text, &self.sessions[ix].capabilities());
         let Ok(filter) = parsed else { return Vec::new() };
         if self.check_filter(&filter).is_err() || filter.undeclared(declares).is_some() {
             return Vec::new();
         }
-        let topics = filter.narrow(&self.sessions[ix].capabilities).topics.into_iter();
+        let topics = filter.narrow(&self.sessions[ix].capabilities()).topics.into_iter();
         topics.map(|(kind, name)| self.question(ix, kind, name)).collect()
     }
 
@@ -251,7 +251,7 @@ impl Core {
     /// What of a filter a session is granted: what the server advertises (R44) and the host
     /// allows (G7).
     pub(crate) fn honoured(&self, ix: u32, filter: Filter) -> Result<Filter, Denied> {
-        let mut filter = filter.narrow(&self.sessions[ix].capabilities);
+        let mut filter = filter.narrow(&self.sessions[ix].capabilities());
         let mut denied = None;
         filter.topics.retain(|(kind, name)| match self.access_to(ix, *kind, name) {
             Access::Allow => true,

@@ -90,7 +90,7 @@ impl Core {
             .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
         self.check_filter_text(filter).map_err(Excess::error)?;
         // Whether its client declares an extension is known to the host, which asks for it.
-        let filter = Filter::parse(filter, &self.sessions[ix].capabilities)
+        let filter = Filter::parse(filter, &self.sessions[ix].capabilities())
             .map_err(|why| Error::new(ErrorKind::Json, why))?;
         self.check_filter(&filter).map_err(Excess::error)?;
         if self.is_id_in_use(ix, &id) {

@@ -265,7 +265,7 @@ impl Core {
         self.raise_event(method::MESSAGE, Some(params), raise, |session| match session.rules {
             Rules::Open => true,
             // R9, R10.
-            Rules::Legacy { .. } => session.capabilities.logging && level >= session.level,
+            Rules::Legacy { .. } => session.capabilities().logging && level >= session.level,
             Rules::Modern | Rules::Undecided => false,
         })
     }
@@ -288,7 +288,7 @@ impl Core {
             }
             _ => self.requests.of_session(self.sessions[ix].requests).find(|&r| admits(r)),
         };
-        let Some(request) = request.filter(|_| self.sessions[ix].capabilities.logging) else {
+        let Some(request) = request.filter(|_| self.sessions[ix].capabilities().logging) else {
             return 0;
         };
         let stream = self.requests[request].stream;

@@ -440,7 +440,7 @@ impl Core {
         if let Some(Err(excess)) = text.map(|text| self.check_filter_text(text)) {
             return self.refuse(via, excess.fault(&id));
         }
-        let capabilities = &self.sessions[via.session].capabilities;
+        let capabilities = &self.sessions[via.session].capabilities();
         let filter = text.map_or(Err("notifications must be an object".into()), |text| {
             Filter::parse(text, capabilities)
         });
@@ -473,7 +473,7 @@ impl Core {
     fn receive_uri(&mut self, via: Via, id: &Id, name: &str, params: Option<&str>) -> Disposition {
         let ix = via.session;
         let session = &self.sessions[ix];
-        if session.rules != Rules::Open && !session.capabilities.resources_subscribe {
+        if session.rules != Rules::Open && !session.capabilities().resources_subscribe {
             // R27.
             let text = format!("{name}: the server does not advertise resources.subscribe");
             return self.refuse(via, Fault::of(id, code::METHOD_NOT_FOUND, text));
@@ -505,7 +505,7 @@ impl Core {
 
     /// R11: a level that is none leaves the state as it was.
     fn receive_level(&mut self, via: Via, id: &Id, params: Option<&str>) -> Disposition {
-        if !self.sessions[via.session].capabilities.logging {
+        if !self.sessions[via.session].capabilities().logging {
             let text = "logging/setLevel: the server does not advertise logging";
             return self.refuse(via, Fault::of(id, code::METHOD_NOT_FOUND, text));
         }

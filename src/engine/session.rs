@@ -18,7 +18,7 @@ use crate::framing::Framing;
 use crate::params::{EndReason, Overflow, Profile, SessionId, SessionParams, StreamKind};
 use crate::protocol::id::Id;
 use crate::protocol::message::Fault;
-use crate::protocol::{Capabilities, Level, Revision, code, encode};
+use crate::protocol::{Capabilities, Level, PackedCapabilities, Revision, code, encode};
 
 /// The rules that a session lives by just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) enum Phase {
 pub(crate) struct Session {
     pub(crate) rules: Rules,
     pub(crate) framing: Framing,
-    pub(crate) capabilities: Capabilities,
+    capabilities: PackedCapabilities,
     pub(crate) level: Level,
     overflow: Overflow,
     /// Why it is ending, once it is.
@@ -143,6 +143,15 @@ impl Session {
         self.rare.get_or_insert_default()
     }
 
+    /// What was advertised to it.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.capabilities.into()
+    }
+
+    pub(crate) fn set_capabilities(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities.into();
+    }
+
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.is_some()
     }
@@ -202,7 +211,7 @@ impl Core {
         let ix = self.sessions.insert(Session {
             rules,
             framing: params.framing,
-            capabilities: params.capabilities,
+            capabilities: params.capabilities.into(),
             level: self.config.default_level,
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
@@ -249,7 +258,7 @@ impl Core {
         let session = &mut self.sessions[ix];
         if let (Rules::Modern, Some(advertised)) = (session.rules, self.advertised) {
             // There is no handshake: what `server/discover` says holds from the first request on.
-            session.capabilities = session.capabilities.and(advertised);
+            session.set_capabilities(session.capabilities().and(advertised));
         }
         let hears_events = match session.rules {
             Rules::Open => true,

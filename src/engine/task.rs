@@ -114,7 +114,7 @@ impl Tasks {
 
 /// Whether a session may hear of tasks by `notifications/tasks/status` (R8).
 fn has_tasks(session: &Session) -> bool {
-    session.revision() == Some(Revision::V2025_11_25) && session.capabilities.tasks
+    session.revision() == Some(Revision::V2025_11_25) && session.capabilities().tasks
 }
 
 impl Core {

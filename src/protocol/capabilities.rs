@@ -81,6 +81,40 @@ impl Capabilities {
     }
 }
 
+/// The same in one byte: every session has them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PackedCapabilities(u8);
+
+impl From<Capabilities> for PackedCapabilities {
+    fn from(from: Capabilities) -> Self {
+        let flags = [
+            from.logging,
+            from.tools_list_changed,
+            from.prompts_list_changed,
+            from.resources_list_changed,
+            from.resources_subscribe,
+            from.tasks,
+            from.tasks_extension,
+        ];
+        Self(flags.into_iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(flag)))
+    }
+}
+
+impl From<PackedCapabilities> for Capabilities {
+    fn from(PackedCapabilities(bits): PackedCapabilities) -> Self {
+        let has = |bit: u8| bits & 1 << bit != 0;
+        Self {
+            logging: has(0),
+            tools_list_changed: has(1),
+            prompts_list_changed: has(2),
+            resources_list_changed: has(3),
+            resources_subscribe: has(4),
+            tasks: has(5),
+            tasks_extension: has(6),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Wire {
     logging: Option<serde::de::IgnoredAny>,
@@ -108,6 +142,17 @@ struct Extensions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packing_keeps_each_of_them_apart() {
+        for bits in 0..128 {
+            let unpacked = Capabilities::from(PackedCapabilities(bits));
+            assert_eq!(PackedCapabilities::from(unpacked).0, bits);
+            assert_eq!(unpacked.logging, bits & 1 != 0);
+            assert_eq!(unpacked.tasks_extension, bits & 64 != 0);
+        }
+        assert_eq!(Capabilities::from(PackedCapabilities(127)), Capabilities::all());
+    }
 
     #[test]
     fn only_what_is_said_is_advertised() {

@@ -18,5 +18,6 @@ pub(crate) mod task;
 pub(crate) mod uri;
 
 pub use capabilities::Capabilities;
+pub(crate) use capabilities::PackedCapabilities;
 pub use level::Level;
 pub use revision::Revision;
