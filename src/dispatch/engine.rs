@@ -339,7 +339,8 @@ impl Engine {
     }
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
-    /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
+    /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued. Who lists
+    /// `taskIds` vouches for the client, that it declares the extension (R64).
     /// [`ErrorKind::Limit`] and [`ErrorKind::Denied`] as for [`subscribe`](Self::subscribe), and
     /// beyond `filter.max_uris` or `filter.max_bytes`.
     pub fn listen(

@@ -15,7 +15,8 @@ impl Engine {
     ///
     /// [`ErrorKind::Limit`] if the params exceed `params.max_bytes`; [`ErrorKind::Json`] if they
     /// are not what the method takes; [`ErrorKind::NotNegotiated`] if the method is not a
-    /// server's to send.
+    /// server's to send; [`ErrorKind::State`] for a task that is over (R66), and for an elicitation
+    /// that the named session does not know (R68).
     pub fn notify(&self, method: &str, params: Option<&str>, raise: &Raise<'_>) -> Result<usize> {
         self.with_limits(|core| core.notify(method, params, raise))
     }

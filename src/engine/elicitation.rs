@@ -37,8 +37,9 @@ impl Elicitations {
 impl Core {
     /// The host's own message has given a session that id.
     pub(crate) fn note_elicitation(&mut self, ix: u32, id: &str) {
-        let is_new = !self.elicitations.of(id).contains(&ix);
-        if self.sessions[ix].revision() != Some(Revision::V2025_11_25) || !is_new {
+        let has_method = self.sessions[ix].revision() == Some(Revision::V2025_11_25);
+        let is_known = self.elicitations.of(id).contains(&ix);
+        if !has_method || is_known || id.len() > self.config.uri_max_bytes as usize {
             return;
         }
         self.elicitations.known.entry(id.into()).or_default().push(ix);

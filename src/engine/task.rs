@@ -212,6 +212,7 @@ impl Core {
     ) -> Result<usize> {
         let text = required(params)?;
         let task = TaskParams::read(text)?;
+        self.check_name(NoticeKind::Task, &task.id).map_err(Excess::error)?;
         let admits =
             |session: &Session| to_open(session) || to_hearers(session) && has_tasks(session);
         let mut listeners = self.listeners(method::TASK_STATUS, raise, admits)?;
@@ -235,7 +236,8 @@ impl Core {
         let known = self.tasks.find(Dialect::Core, &task.id).map(|known| known.status);
         // The host may have told of it before it answered.
         let status = known.unwrap_or(task.status);
-        if status.is_final() || !has_tasks(&self.sessions[session]) {
+        let is_nameable = self.check_name(NoticeKind::Task, &task.id).is_ok();
+        if status.is_final() || !is_nameable || !has_tasks(&self.sessions[session]) {
             return self.complete_request(request);
         }
         let reference = self.requests.reference(request);

@@ -109,24 +109,27 @@ pub(crate) struct TaskInResult {
 
 impl TaskInResult {
     pub(crate) fn of(result: &str) -> Option<Self> {
-        // Few results speak of a task, and to see that is quick. A letter can be spelled `\uXXXX`.
-        if !result.contains("taskId") && !result.contains("\\u") {
+        // Few results speak of a task, and to see that is quick. A letter can be spelled `\u00xx`.
+        if !result.contains("taskId") && !result.contains("\\u00") {
             return None;
         }
         #[derive(Deserialize)]
-        struct Task {
-            #[serde(rename = "taskId")]
-            id: String,
-            status: String,
+        struct Task<'a> {
+            #[serde(borrow)]
+            task: Option<&'a RawValue>,
+            #[serde(borrow, rename = "taskId")]
+            id: Option<&'a RawValue>,
+            #[serde(borrow)]
+            status: Option<&'a RawValue>,
         }
-        #[derive(Deserialize)]
-        struct Created {
-            task: Task,
+        let mut read: Task<'_> = serde_json::from_str(result).ok()?;
+        let new = read.task;
+        if let Some(task) = new {
+            read = serde_json::from_str(task.get()).ok()?;
         }
-        let created = serde_json::from_str(result).ok().map(|Created { task }| (task, true));
-        let told = || serde_json::from_str(result).ok().map(|task: Task| (task, false));
-        let (task, is_new) = created.or_else(told)?;
-        Some(Self { id: task.id, status: Status::parse(&task.status)?, is_new })
+        let id = serde_json::from_str(read.id?.get()).ok()?;
+        let status: String = serde_json::from_str(read.status?.get()).ok()?;
+        Some(Self { id, status: Status::parse(&status)?, is_new: new.is_some() })
     }
 }
 

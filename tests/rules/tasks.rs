@@ -481,9 +481,14 @@ fn r66_what_is_no_task_is_refused_by_the_name_of_its_field() {
             assert!(error.detail().contains(names), "{error}");
         }
     }
-    let error = engine.notify_task(&too_long, &Raise::ALL).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Limit);
-    assert_eq!(error.detail(), "the task id is 65 bytes; uri.max_bytes allows 64");
+    for raised in [
+        engine.notify_task(&too_long, &Raise::ALL),
+        engine.notify_task_status(&too_long, &Raise::ALL),
+    ] {
+        let error = raised.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert_eq!(error.detail(), "the task id is 65 bytes; uri.max_bytes allows 64");
+    }
     assert_eq!(frames(&engine, session), NONE);
     // A refusal for the target leaves the task as it was.
     engine.close(session).unwrap();
