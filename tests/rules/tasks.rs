@@ -514,5 +514,8 @@ fn r66_of_too_many_tasks_the_one_longest_over_is_forgotten_first() {
     raise(&engine, "c", "completed");
     raise(&engine, "e", "working");
     raise(&engine, "f", "cancelled");
-    assert!(is_over("f") && !is_over("a"), "f took the place of c, and c that of a");
+    assert!(
+        is_over("f") && !is_over("c"),
+        "f took the place of c, and not of one that is not over"
+    );
 }
