@@ -253,16 +253,18 @@ impl Core {
         stream
     }
 
-    /// A response tells a client what `tasks/get` or `tasks/cancel` asked for. If the task is over,
-    /// so is its progress. Its status may still be raised, which nobody has been told of yet.
+    /// A response is about to tell a client what `tasks/get` or `tasks/cancel` asked for. If the task
+    /// is over, so is its progress, and what is queued of that goes before the response (R23). Its
+    /// status may still be raised, which nobody has been told of yet.
     pub(crate) fn hear_of_task(&mut self, ix: u32, task: &TaskInResult) {
         let key = (Dialect::Core, Arc::from(task.id.as_str()));
         let Some(known) = self.tasks.known.get_mut(&key) else { return };
         if task.status.is_final()
             && known.owner == Some(SessionId(self.sessions.handle(ix)))
             && let Some(request) = known.request.take()
+            && let Some(request) = self.requests.resolve(request)
         {
-            self.end_task_request(request);
+            self.complete_request(request);
         }
     }
 

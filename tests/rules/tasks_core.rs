@@ -114,7 +114,19 @@ fn r23_the_token_ends_with_the_session_and_with_what_the_client_is_told() {
         assert_eq!(report(&engine, "1", id), reached, "{word}");
     }
     assert_eq!(status(&engine, "u", "cancelled"), 1);
-    assert_eq!(frames(&engine, session).last(), Some(&told("u", "cancelled")));
+    let got = frames(&engine, session);
+    let said = |id: &str, word: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, core_task("u", word))
+    };
+    // Responses go first, but not before what they put an end to.
+    let expected = [
+        created("1", "u"),
+        said("2", "working"),
+        related("u", "1", "2"),
+        said("3", "cancelled"),
+        told("u", "cancelled"),
+    ];
+    assert_eq!(got, expected);
 }
 
 #[test]
