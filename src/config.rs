@@ -334,7 +334,7 @@ static KEYS: &[Key] = &[
     number!("replay.max_streams", replay_max_streams: u32, 0..=65_536,
         "How many request streams without a connection a session may have; one more, and the one that lost it first is given up, those that have ended before the others."),
     number!("tasks.max_known", max_tasks: u32, 1..=10_000_000,
-        "Of how many tasks the engine remembers the status, so that no task takes a step that it may not, or is told of once it is over (R66). One more, and the one that has been over for longest is forgotten, or if none is over the oldest, whose progress token ends with that."),
+        "Of how many tasks the engine remembers the status, so that no task takes a step that it may not, or is told of once it is over (R66). One more, and the one that has been over for longest is forgotten, or if none is over the oldest; those come last whose progress token lives, which ends with that."),
     number!("session.max_elicitations", max_elicitations: u32, 1..=65_536,
         "How many ids of elicitations by URL a session of 2025-11-25 is remembered to have been given, so that it can be told that they are complete (R68), each of `uri.max_bytes` at most. One more, and the oldest is forgotten."),
     word!("listen.empty", hold_empty_listen, "`end` or `hold`",

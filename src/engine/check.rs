@@ -336,7 +336,7 @@ impl Core {
                 if let Some(task) = &request.task {
                     assert!(request.token.is_some(), "nothing else of it lives on");
                     assert_eq!(request.stream, self.sessions[session].home);
-                    assert!(self.tasks.holds(task, self.requests.reference(ix)));
+                    assert!(self.tasks.has_request(task, self.requests.reference(ix)));
                 }
                 if let Some(token) = &request.token {
                     with_token += 1;
@@ -400,6 +400,10 @@ impl Core {
 
     fn check_tasks(&self) {
         self.tasks.check_invariants(self.config.max_tasks);
+        for (id, request) in self.tasks.requests() {
+            let ix = self.requests.resolve(request).expect("it goes with its session");
+            assert_eq!(self.requests[ix].task.as_deref(), Some(id));
+        }
         let mut known = 0;
         for ix in self.sessions.indices() {
             let Some(rare) = self.sessions[ix].rare() else { continue };

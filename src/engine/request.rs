@@ -351,8 +351,11 @@ impl Core {
         if next != NONE {
             self.requests[next].session_prev = prev;
         }
-        if request.task.is_some() {
+        if let Some(task) = &request.task {
             // Its response is queued, and was counted then.
+            if self.tasks.has_request(task, RequestRef { ix, serial: request.serial }) {
+                self.tasks.take_request(task);
+            }
             return NONE;
         }
         self.sessions[request.session].in_flight -= 1;

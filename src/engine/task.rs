@@ -29,17 +29,31 @@ use crate::protocol::kind::{NoticeKind, method};
 use crate::protocol::task::{Dialect, Status, TaskInResult, TaskParams};
 use crate::protocol::{Level, Revision, encode};
 
+/// A task by its id, of one dialect.
+type Key = (Dialect, Arc<str>);
+
 /// What is known of tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
-    known: HashMap<(Dialect, Arc<str>), Known>,
+    known: HashMap<Key, Known>,
     /// By place: those to be forgotten first come first.
-    order: BTreeMap<Place, (Dialect, Arc<str>)>,
+    order: BTreeMap<Place, Key>,
     serial: u64,
 }
 
-/// Those that are over come before those that are not, and among each the older before the newer.
-type Place = (bool, u64);
+/// Of the same worth, the older comes before the newer.
+type Place = (Worth, u64);
+
+/// What would be lost with the knowledge of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// That it is over.
+    Over,
+    /// Whose it is.
+    Status,
+    /// The progress token of its request.
+    Token,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -47,8 +61,18 @@ struct Known {
     place: Place,
     /// The session that was given the task in a response (2025-11-25).
     owner: Option<SessionId>,
-    /// The request whose progress token lives on with the task. It may be gone by now.
+    /// The request whose progress token lives on with the task.
     request: Option<RequestRef>,
+}
+
+impl Known {
+    fn worth(&self) -> Worth {
+        match self.request {
+            Some(_) => Worth::Token,
+            None if self.status.is_final() => Worth::Over,
+            None => Worth::Status,
+        }
+    }
 }
 
 impl Tasks {
@@ -68,27 +92,64 @@ impl Tasks {
         }
     }
 
-    /// The status of a task, known or not, is that.
-    fn note(&mut self, dialect: Dialect, id: &str, status: Status) -> &mut Known {
+    /// The status of a task, known or not, is that. Yields its request if it is over with that.
+    fn note(&mut self, dialect: Dialect, id: &str, status: Status) -> Option<RequestRef> {
         let key = (dialect, Arc::from(id));
-        let lives = !status.is_final();
         self.serial += 1;
-        let next = (lives, self.serial);
         let known = self.known.entry(key.clone()).or_insert_with(|| {
-            self.order.insert(next, key.clone());
-            Known { status, place: next, owner: None, request: None }
+            let place = (Worth::Status, self.serial);
+            self.order.insert(place, key.clone());
+            Known { status, place, owner: None, request: None }
         });
         known.status = status;
-        if known.place.0 != lives {
+        let ended = if status.is_final() { known.request.take() } else { None };
+        self.put_in_place(key);
+        ended
+    }
+
+    /// A known task is a session's, and its request's token lives. Yields the request that had it
+    /// before.
+    fn give(
+        &mut self,
+        id: &str,
+        owner: SessionId,
+        request: Option<RequestRef>,
+    ) -> Option<RequestRef> {
+        let key = (Dialect::Core, Arc::from(id));
+        let known = self.known.get_mut(&key)?;
+        known.owner = Some(owner);
+        let before = std::mem::replace(&mut known.request, request);
+        self.put_in_place(key);
+        before
+    }
+
+    /// Whether the token of that request lives with that task.
+    pub(crate) fn has_request(&self, id: &str, request: RequestRef) -> bool {
+        self.find(Dialect::Core, id).is_some_and(|known| known.request == Some(request))
+    }
+
+    /// The token of a task lives no more. Yields the request that had it.
+    pub(crate) fn take_request(&mut self, id: &str) -> Option<RequestRef> {
+        let key = (Dialect::Core, Arc::from(id));
+        let request = self.known.get_mut(&key)?.request.take();
+        self.put_in_place(key);
+        request
+    }
+
+    /// A task may be worth more or less than it was.
+    fn put_in_place(&mut self, key: Key) {
+        let Some(known) = self.known.get_mut(&key) else { return };
+        let worth = known.worth();
+        if known.place.0 != worth {
             self.order.remove(&known.place);
-            self.order.insert(next, key);
-            known.place = next;
+            self.serial += 1;
+            known.place = (worth, self.serial);
+            self.order.insert(known.place, key);
         }
-        known
     }
 
     /// Forgets the task that comes first.
-    fn forget_first(&mut self) -> Option<((Dialect, Arc<str>), Known)> {
+    fn forget_first(&mut self) -> Option<(Key, Known)> {
         let (_, key) = self.order.pop_first()?;
         let known = self.known.remove(&key)?;
         Some((key, known))
@@ -100,15 +161,16 @@ impl Tasks {
         assert_eq!(self.known.len(), self.order.len());
         for (place, key) in &self.order {
             let known = &self.known[key];
-            assert_eq!((known.place, place.0), (*place, !known.status.is_final()));
-            assert!(known.request.is_none() || place.0, "the token of a task ends with it");
+            assert_eq!((known.place, place.0), (*place, known.worth()));
+            assert!(known.request.is_none() || !known.status.is_final(), "it ends with the task");
         }
     }
 
-    /// Whether a task that is not over holds that request.
+    /// The requests whose tokens live on with tasks.
     #[cfg(test)]
-    pub(super) fn holds(&self, id: &str, request: RequestRef) -> bool {
-        self.find(Dialect::Core, id).is_some_and(|known| known.request == Some(request))
+    pub(super) fn requests(&self) -> impl Iterator<Item = (&str, RequestRef)> {
+        let held = self.known.iter();
+        held.filter_map(|((_, id), known)| Some((&**id, known.request?)))
     }
 }
 
@@ -244,9 +306,8 @@ impl Core {
         let stream = self.outlive_response(request, &task.id);
         let request = self.requests.resolve(reference).map(|_| reference);
         let owner = SessionId(self.sessions.handle(session));
-        let known = self.tasks.note(Dialect::Core, &task.id, status);
-        known.owner = Some(owner);
-        if let Some(other) = std::mem::replace(&mut known.request, request) {
+        self.tasks.note(Dialect::Core, &task.id, status);
+        if let Some(other) = self.tasks.give(&task.id, owner, request) {
             self.end_task_request(other);
         }
         self.bound_tasks();
@@ -257,11 +318,10 @@ impl Core {
     /// is over, so is its progress, and what is queued of that goes before the response (R23). Its
     /// status may still be raised, which nobody has been told of yet.
     pub(crate) fn hear_of_task(&mut self, ix: u32, task: &TaskInResult) {
-        let key = (Dialect::Core, Arc::from(task.id.as_str()));
-        let Some(known) = self.tasks.known.get_mut(&key) else { return };
+        let owner = self.tasks.find(Dialect::Core, &task.id).and_then(|known| known.owner);
         if task.status.is_final()
-            && known.owner == Some(SessionId(self.sessions.handle(ix)))
-            && let Some(request) = known.request.take()
+            && owner == Some(SessionId(self.sessions.handle(ix)))
+            && let Some(request) = self.tasks.take_request(&task.id)
             && let Some(request) = self.requests.resolve(request)
         {
             self.complete_request(request);
@@ -273,10 +333,7 @@ impl Core {
     /// Takes note of a status that was checked. What was held back of the progress of a task that
     /// is over is queued with that.
     fn note_task(&mut self, dialect: Dialect, id: &str, status: Status) {
-        let known = self.tasks.note(dialect, id, status);
-        if status.is_final()
-            && let Some(request) = known.request.take()
-        {
+        if let Some(request) = self.tasks.note(dialect, id, status) {
             self.end_task_request(request);
         }
         self.bound_tasks();

@@ -228,6 +228,20 @@ fn r23_a_forgotten_task_takes_its_token_along() {
         send(&engine, session, &created(n, n));
     }
     assert_eq!(["1", "2", "3"].map(|token| report(&engine, token, "1")), [0, 1, 1]);
+    // One whose token lives is worth more than others: than those that are only known, and those of
+    // sessions that have gone.
+    for (id, value) in [("a", "2"), ("b", "3")] {
+        assert_eq!(status(&engine, id, "working"), 1);
+        assert_eq!(["2", "3"].map(|token| report(&engine, token, value)), [1, 1], "{id}");
+    }
+    let gone = open(&engine, legacy(D));
+    status(&engine, "3", "completed");
+    passed(&engine, gone, &call("4", "4"));
+    send(&engine, gone, &created("4", "4"));
+    engine.close(gone).unwrap();
+    passed(&engine, session, &call("5", "5"));
+    send(&engine, session, &created("5", "5"));
+    assert_eq!(["2", "4", "5"].map(|token| report(&engine, token, "4")), [1, 0, 1]);
 }
 
 #[test]
