@@ -186,6 +186,7 @@ impl Core {
             framing: Framing::Json,
             is_last,
             pieces: pieces.between(head, Framing::EVENT_TAIL),
+            source: None,
         }
     }
 
