@@ -9,5 +9,7 @@ pub(crate) const INTERNAL_ERROR: i32 = -32603;
 pub(crate) const URL_ELICITATION_REQUIRED: i32 = -32042;
 /// 2026-07-28 only.
 pub(crate) const MISSING_CLIENT_CAPABILITY: i32 = -32021;
+/// 2026-07-28 only: headers that disagree with the body (R53).
+pub(crate) const HEADER_MISMATCH: i32 = -32020;
 /// 2026-07-28 only.
 pub(crate) const UNSUPPORTED_PROTOCOL_VERSION: i32 = -32022;
