@@ -276,6 +276,9 @@
 /// One resource: its name is its URI.
 #define FANFARE_TOPIC_RESOURCE 4
 
+/// One task of the extension io.modelcontextprotocol/tasks: its name is its id.
+#define FANFARE_TOPIC_TASK 5
+
 /// The client may hear of the topic.
 #define FANFARE_ACCESS_ALLOW 0
 
@@ -1226,7 +1229,10 @@ fanfare_status fanfare_receive_too_long(fanfare_engine *engine,
 
 /// Queues a message of your own (or of your SDK): a response, a request or a notification, as JSON
 /// text without framing. A response goes out after everything that belongs to its request, and
-/// ends it. A notification is admitted as if it had been raised for this session alone.
+/// ends it; but if it gives a client of 2025-11-25 a task, progress of the request goes on until
+/// that task is over, on the session's own stream. A notification is admitted as if it had been
+/// raised for this session alone. An id that your own elicitation/create (or an error -32042) gives
+/// the client is one that notifications/elicitation/complete may name.
 ///
 /// Any thread. message is copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE: session or stream; FANFARE_E_UTF8; FANFARE_E_JSON:
@@ -1266,6 +1272,7 @@ fanfare_status fanfare_unsubscribe(fanfare_engine *engine,
 
 /// Opens a subscription of a modern session, as subscriptions/listen does: id is the JSON text of
 /// the request id, filter that of the params' notifications member. The acknowledgment is queued.
+/// With taskIds in it you vouch for the client, that it declares the extension.
 ///
 /// Any thread. id and filter are copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_JSON: filter; FANFARE_E_INVALID_ARGUMENT:
@@ -1353,6 +1360,7 @@ fanfare_status fanfare_revoke(fanfare_engine *engine,
 /// or context; FANFARE_E_INVALID_ARGUMENT: a text is empty, a number stands for nothing, a request
 /// id or token is not a string or an integer, the context has a reserved key, or several sessions
 /// use the progress token; FANFARE_E_NOT_NEGOTIATED: the method is not a server's to raise;
+/// FANFARE_E_STATE: a task that is over, or an elicitation that the named session does not know;
 /// FANFARE_E_GONE: the session that the raise names; FANFARE_E_LIMIT: params are larger than the
 /// option params.max_bytes, or a URI than uri.max_bytes; FANFARE_E_VERSION: a field is set that
 /// this library does not know.
@@ -1431,6 +1439,36 @@ fanfare_status fanfare_notify_logging_message(fanfare_engine *engine,
                                               size_t data_len,
                                               const fanfare_raise *raise,
                                               size_t *out_matched);
+
+/// Raises notifications/tasks: a task of the extension io.modelcontextprotocol/tasks (2026-07-28)
+/// is what params say, the JSON text of a DetailedTask, just as tasks/get would answer at this
+/// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
+/// is undelivered, the next takes its place.
+///
+/// As fanfare_notify(). FANFARE_E_JSON, too, if taskId is not a string or status not a status;
+/// FANFARE_E_STATE if the task is over by what was raised of it before, as far as the option
+/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT if taskId is longer than uri.max_bytes.
+FANFARE_API
+fanfare_status fanfare_notify_task(fanfare_engine *engine,
+                                   const char *params,
+                                   size_t params_len,
+                                   const fanfare_raise *raise,
+                                   size_t *out_matched);
+
+/// Raises notifications/tasks/status: a task of 2025-11-25 is what params say, the JSON text of a
+/// Task. It reaches the session that was given the task in a response sent by
+/// fanfare_send(), or if there was none, all of that revision that raise leaves and to
+/// which tasks was advertised; and open sessions. Once the task is over, so is the progress of the
+/// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
+/// by the same taskId.
+///
+/// As fanfare_notify(), with the statuses of fanfare_notify_task() beside.
+FANFARE_API
+fanfare_status fanfare_notify_task_status(fanfare_engine *engine,
+                                          const char *params,
+                                          size_t params_len,
+                                          const fanfare_raise *raise,
+                                          size_t *out_matched);
 
 /// Something is wrong: as fanfare_notify_logging_message(), but refuses a level below
 /// FANFARE_LEVEL_WARNING (FANFARE_E_INVALID_ARGUMENT).

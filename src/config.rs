@@ -54,6 +54,8 @@ pub struct Config {
     pub(crate) replay_max_bytes: u32,
     pub(crate) replay_max_age_ms: u32,
     pub(crate) replay_max_streams: u32,
+    pub(crate) max_tasks: u32,
+    pub(crate) max_elicitations: u32,
 }
 
 impl Default for Config {
@@ -99,6 +101,8 @@ impl Default for Config {
             replay_max_bytes: 1 << 20,
             replay_max_age_ms: 300_000,
             replay_max_streams: 16,
+            max_tasks: 10_000,
+            max_elicitations: 256,
         }
     }
 }
@@ -124,6 +128,8 @@ impl Config {
             NoticeKind::PromptList => self.debounce_prompt_list_ms,
             NoticeKind::ResourceList => self.debounce_resource_list_ms,
             NoticeKind::Resource => self.debounce_resource_ms,
+            // A task is told of with its state, which no other task's stands for.
+            NoticeKind::Task => 0,
         }
     }
 
@@ -277,11 +283,11 @@ static KEYS: &[Key] = &[
     number!("message.max_depth", max_depth: u32, 16..=10_000,
         "How many objects and arrays of a message may stand in one another: who reads it after the engine may have a small stack."),
     number!("filter.max_uris", filter_max_uris: u32, 1..=1_000_000,
-        "How many URIs the filter of one listen may list, each counted once."),
+        "How many URIs and task ids the filter of one listen may list, each counted once."),
     number!("filter.max_bytes", filter_max_bytes: u32, 256..=1_073_741_824,
         "The largest filter of a listen, in bytes of JSON."),
     number!("uri.max_bytes", uri_max_bytes: u32, 64..=1_048_576,
-        "The longest URI that is subscribed to or raised, in bytes."),
+        "The longest URI, task id or elicitation id that is subscribed to, raised or remembered, in bytes."),
     number!("params.max_bytes", max_params_bytes: u32, 256..=1_073_741_824,
         "The largest params of a raised notification, in bytes of JSON; a larger one is refused."),
     number!("params.soft_bytes", soft_params_bytes: u32, 0..=1_073_741_824,
@@ -327,6 +333,10 @@ static KEYS: &[Key] = &[
         "How long a sent frame is kept, and a stream without a connection of which no response is owed any more."),
     number!("replay.max_streams", replay_max_streams: u32, 0..=65_536,
         "How many request streams without a connection a session may have; one more, and the one that lost it first is given up, those that have ended before the others."),
+    number!("tasks.max_known", max_tasks: u32, 1..=10_000_000,
+        "Of how many tasks the engine remembers the status, so that no task takes a step that it may not, or is told of once it is over (R66). One more, and the one that has been over for longest is forgotten, or if none is over the oldest; those come last whose progress token lives, which ends with that."),
+    number!("session.max_elicitations", max_elicitations: u32, 1..=65_536,
+        "How many ids of elicitations by URL a session of 2025-11-25 is remembered to have been given, so that it can be told that they are complete (R68), each of `uri.max_bytes` at most. One more, and the oldest is forgotten."),
     word!("listen.empty", hold_empty_listen, "`end` or `hold`",
         "What becomes of a listen of which nothing can be honoured: acknowledged and ended at once, or held open (G11).",
         "end" => false, "hold" => true),

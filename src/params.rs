@@ -295,6 +295,14 @@ impl<'a> Raise<'a> {
         Self { target, context: None }
     }
 
+    /// The same, but where it names a request, to the session that the request is of.
+    pub(crate) fn without_request(mut self) -> Self {
+        if let Target::Request(session, _) = self.target {
+            self.target = Target::Session(session);
+        }
+        self
+    }
+
     /// With a JSON object whose members land in `params._meta`, so that a client may be spared
     /// a second request. Keys that the protocol reserves are refused. A notice that merges with
     /// one still queued carries the context of the latest raising.
@@ -352,6 +360,8 @@ pub enum Topic<'a> {
     ResourceList,
     /// One resource, by its URI.
     Resource(&'a str),
+    /// One task of the extension `io.modelcontextprotocol/tasks`, by its id.
+    Task(&'a str),
 }
 
 impl<'a> Topic<'a> {
@@ -361,6 +371,7 @@ impl<'a> Topic<'a> {
             NoticeKind::PromptList => Self::PromptList,
             NoticeKind::ResourceList => Self::ResourceList,
             NoticeKind::Resource => Self::Resource(name),
+            NoticeKind::Task => Self::Task(name),
         }
     }
 
@@ -370,6 +381,7 @@ impl<'a> Topic<'a> {
             Self::PromptList => (NoticeKind::PromptList, ""),
             Self::ResourceList => (NoticeKind::ResourceList, ""),
             Self::Resource(uri) => (NoticeKind::Resource, uri),
+            Self::Task(id) => (NoticeKind::Task, id),
         }
     }
 }

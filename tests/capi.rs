@@ -98,3 +98,8 @@ fn every_program_is_run() {
         assert!(run, "{} is not run", path.display());
     }
 }
+
+#[test]
+fn tasks_and_elicitations() {
+    check("tasks");
+}

@@ -411,6 +411,11 @@ fn a_method_goes_only_where_its_revision_has_it() {
     let elicitation = "notifications/elicitation/complete";
     let params = Some(r#"{"elicitationId":"e"}"#);
     assert_eq!(engine.notify(elicitation, params, &Raise::ALL), Ok(0));
+    let unknown = engine.notify(elicitation, params, &to(sessions[3])).unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::State);
+    let asking = r#"{"mode":"url","elicitationId":"e"}"#;
+    let asking = request("1", "elicitation/create", asking);
+    engine.send(sessions[3], None, asking.as_bytes()).unwrap();
     assert_eq!(engine.notify(elicitation, params, &to(sessions[3])), Ok(1));
     assert_eq!(engine.notify(elicitation, params, &to(sessions[2])), Ok(0));
     for method in [

@@ -305,8 +305,15 @@ impl Engine {
     /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
     /// after everything that is queued of its request, on the stream that the request came by;
     /// it fails with [`ErrorKind::State`] if no such request is in flight, because it was
-    /// cancelled for example. A notification is admitted as if it had been raised for this
-    /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
+    /// cancelled for example. If the result is a `CreateTaskResult` of 2025-11-25, progress of the
+    /// request goes on until the task is over (R23), on the session's own stream and with the name
+    /// of the task (R67); the request itself has been answered. A notification is admitted as if it
+    /// had been raised for this session alone. A request fails with [`ErrorKind::NotNegotiated`]
+    /// for 2026-07-28 (R56).
+    ///
+    /// The ids of elicitations by URL are learned here: from an `elicitation/create`, and from an
+    /// error -32042. `notifications/elicitation/complete` reaches the sessions that were given its
+    /// id, once (R68).
     pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
         let outgoing = Outgoing::read(message);
         self.with_limits(|core| core.send(session, stream, outgoing))
@@ -332,7 +339,8 @@ impl Engine {
     }
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
-    /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
+    /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued. Who lists
+    /// `taskIds` vouches for the client, that it declares the extension (R64).
     /// [`ErrorKind::Limit`] and [`ErrorKind::Denied`] as for [`subscribe`](Self::subscribe), and
     /// beyond `filter.max_uris` or `filter.max_bytes`.
     pub fn listen(

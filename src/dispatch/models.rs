@@ -1,16 +1,19 @@
 //! The places where threads meet, in every interleaving of up to three preemptions (`make loom`):
-//! readiness, a drain against a raising against a close, a subscription against a raising, and the
-//! end of a request against its progress.
+//! readiness, a drain against a raising against a close, a subscription against a raising and
+//! against a revocation, and the end of a request against its progress.
 
 use loom::sync::Arc;
+use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::Ordering::SeqCst;
 use loom::thread;
 
 use crate::config::Config;
 use crate::dispatch::batch::Batch;
 use crate::dispatch::engine::Engine;
+use crate::dispatch::hooks::Hooks;
 use crate::dispatch::ready::Ready;
 use crate::framing::Framing;
-use crate::params::{Profile, Raise, SessionId, SessionParams};
+use crate::params::{Access, Profile, Raise, SessionId, SessionParams};
 use crate::protocol::Revision;
 use crate::sync::Mutex;
 
@@ -69,9 +72,13 @@ fn who_waits_is_woken() {
 const URI: &str = "a:";
 
 fn engine(profile: Profile) -> (Arc<Engine>, SessionId) {
+    engine_with(Hooks::new(), profile)
+}
+
+fn engine_with(hooks: Hooks, profile: Profile) -> (Arc<Engine>, SessionId) {
     let mut config = Config::default();
     config.set("clock", "manual").unwrap();
-    let engine = Engine::new(config);
+    let engine = Engine::with_hooks(config, hooks);
     let session = engine.open(SessionParams::new(profile).framing(Framing::Json)).unwrap();
     (Arc::new(engine), session)
 }
@@ -138,6 +145,26 @@ fn a_raising_is_heard_exactly_while_the_subscription_stands() {
         engine.receive(session, None, cancel.as_bytes()).unwrap();
         raiser.join().unwrap();
         assert!(drained(&engine, session).is_empty(), "nothing after the end");
+    });
+}
+
+#[test]
+fn nothing_is_heard_of_what_was_revoked_meanwhile() {
+    loom::model(|| {
+        let allowed = Arc::new(AtomicBool::new(true));
+        let says = allowed.clone();
+        let hooks = Hooks::new()
+            .authorize(move |_| if says.load(SeqCst) { Access::Allow } else { Access::Omit });
+        let (engine, session) = engine_with(hooks, Profile::Modern);
+        let listener = thread::spawn({
+            let engine = engine.clone();
+            move || listen(&engine, session)
+        });
+        allowed.store(false, SeqCst);
+        engine.revoke(None, None).unwrap();
+        assert_eq!(raise(&engine), 0);
+        listener.join().unwrap();
+        assert_eq!(raise(&engine), 0);
     });
 }
 

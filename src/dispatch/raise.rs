@@ -15,7 +15,8 @@ impl Engine {
     ///
     /// [`ErrorKind::Limit`] if the params exceed `params.max_bytes`; [`ErrorKind::Json`] if they
     /// are not what the method takes; [`ErrorKind::NotNegotiated`] if the method is not a
-    /// server's to send.
+    /// server's to send; [`ErrorKind::State`] for a task that is over (R66), and for an elicitation
+    /// that the named session does not know (R68).
     pub fn notify(&self, method: &str, params: Option<&str>, raise: &Raise<'_>) -> Result<usize> {
         self.with_limits(|core| core.notify(method, params, raise))
     }
@@ -89,6 +90,30 @@ impl Engine {
             .map_err(|e| Error::new(ErrorKind::Json, format!("data: {e}")))?;
         let params = format!(r#"{{"level":"{level}",{logger}"data":{data}}}"#);
         self.notify(method::MESSAGE, Some(&params), raise)
+    }
+
+    /// A task of the extension `io.modelcontextprotocol/tasks` (2026-07-28) is what the params say:
+    /// the JSON text of a `DetailedTask`, just as `tasks/get` would answer at this moment. Reaches
+    /// the listens that named its `taskId` in `taskIds` (R65), and open sessions. A listen that
+    /// has not read the last one hears of the new one in its place.
+    ///
+    /// [`ErrorKind::State`] if the task is over, by what was raised of it before (R66): of as many
+    /// tasks as `tasks.max_known` allows that is remembered. [`ErrorKind::Json`] if `taskId` is not
+    /// a string or `status` not a status; [`ErrorKind::Limit`] beyond `params.max_bytes`, or for a
+    /// `taskId` beyond `uri.max_bytes`.
+    pub fn notify_task(&self, params: &str, raise: &Raise<'_>) -> Result<usize> {
+        self.notify(method::TASKS, Some(params), raise)
+    }
+
+    /// A task of 2025-11-25 is what the params say: the JSON text of a `Task`. Reaches the session
+    /// that was given the task in a response which went through [`send`](Self::send), or if there
+    /// was none, all of that revision that the target leaves and to which `tasks` was advertised;
+    /// and open sessions. Once the task is over, so is the progress of the request that created it
+    /// (R23). Errors as of [`notify_task`](Self::notify_task).
+    ///
+    /// A task of this revision and one of the extension are two, even by the same `taskId`.
+    pub fn notify_task_status(&self, params: &str, raise: &Raise<'_>) -> Result<usize> {
+        self.notify(method::TASK_STATUS, Some(params), raise)
     }
 
     /// Something is wrong: a log message of level `warning` or above. A lower one is

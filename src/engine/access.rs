@@ -25,6 +25,7 @@ use crate::protocol::filter::Filter;
 use crate::protocol::id::Id;
 use crate::protocol::kind::{NoticeKind, method};
 use crate::protocol::message::{self, Fault, Message};
+use crate::protocol::meta::RequestMeta;
 use crate::protocol::{code, encode};
 
 /// What the host is asked: may the client of that session hear of that topic?
@@ -173,7 +174,9 @@ impl Core {
         match (&**method, self.sessions[ix].rules) {
             (method::LISTEN, Rules::Modern | Rules::Undecided) => {
                 let text = message::listen_filter(*params);
-                text.map_or_else(Vec::new, |text| self.questions_of_filter(ix, text))
+                let meta = RequestMeta::of(*params);
+                let declares = |extension: &str| meta.declares(extension);
+                text.map_or_else(Vec::new, |text| self.questions_of_filter(ix, text, declares))
             }
             (method::SUBSCRIBE, Rules::Open | Rules::Legacy { .. }) => {
                 let uri = message::subscribed_uri(*params);
@@ -189,7 +192,8 @@ impl Core {
     }
 
     pub(crate) fn questions_of_listen(&self, handle: SessionId, filter: &str) -> Vec<Question> {
-        self.session(handle).map_or_else(|_| Vec::new(), |ix| self.questions_of_filter(ix, filter))
+        self.session(handle)
+            .map_or_else(|_| Vec::new(), |ix| self.questions_of_filter(ix, filter, |_| true))
     }
 
     /// Nothing is asked for what will be refused anyway.
@@ -200,15 +204,21 @@ impl Core {
         vec![self.question(ix, NoticeKind::Resource, uri)]
     }
 
-    fn questions_of_filter(&self, ix: u32, text: &str) -> Vec<Question> {
+    fn questions_of_filter(
+        &self,
+        ix: u32,
+        text: &str,
+        declares: impl Fn(&str) -> bool,
+    ) -> Vec<Question> {
         if self.check_filter_text(text).is_err() || self.check_subscription_limits(ix).is_err() {
             return Vec::new();
         }
-        let Ok(filter) = Filter::parse(text) else { return Vec::new() };
-        if self.check_filter(&filter).is_err() {
+        let parsed = Filter::parse(text, &self.sessions[ix].capabilities());
+        let Ok(filter) = parsed else { return Vec::new() };
+        if self.check_filter(&filter).is_err() || filter.undeclared(declares).is_some() {
             return Vec::new();
         }
-        let topics = filter.narrow(&self.sessions[ix].capabilities).topics.into_iter();
+        let topics = filter.narrow(&self.sessions[ix].capabilities()).topics.into_iter();
         topics.map(|(kind, name)| self.question(ix, kind, name)).collect()
     }
 
@@ -241,7 +251,7 @@ impl Core {
     /// What of a filter a session is granted: what the server advertises (R44) and the host
     /// allows (G7).
     pub(crate) fn honoured(&self, ix: u32, filter: Filter) -> Result<Filter, Denied> {
-        let mut filter = filter.narrow(&self.sessions[ix].capabilities);
+        let mut filter = filter.narrow(&self.sessions[ix].capabilities());
         let mut denied = None;
         filter.topics.retain(|(kind, name)| match self.access_to(ix, *kind, name) {
             Access::Allow => true,
@@ -487,7 +497,9 @@ impl Core {
 /// Names what was asked for, and no more: not whether there is such a thing (G8).
 fn denial(field: &str, kind: NoticeKind, name: &str) -> Denied {
     Denied(match Topic::new(kind, name) {
-        Topic::Resource(uri) => format!("{field}: access to {} is refused", encode::string(uri)),
+        Topic::Resource(name) | Topic::Task(name) => {
+            format!("{field}: access to {} is refused", encode::string(name))
+        }
         _ => format!("{field}: access to {} is refused", kind.method()),
     })
 }

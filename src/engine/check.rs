@@ -28,6 +28,7 @@ impl Core {
         self.check_topics();
         self.check_events();
         self.check_requests();
+        self.check_tasks();
         assert!(self.lagging.is_empty(), "who lags is ended with the call that found it");
     }
 
@@ -69,6 +70,12 @@ impl Core {
             assert!(!slot.is(AGAIN) || slot.is(IN_HAND));
             assert!(!slot.is(IN_HAND) || self.out.streams[slot.stream].is(BUSY));
             assert!(!slot.is(MUTED) || !slot.is(QUEUED), "what is muted is not raised");
+            if let Body::Link(link) = &slot.body {
+                let is_task = self.topics[link.topic].kind == NoticeKind::Task;
+                let has_body = is_task && slot.is(QUEUED);
+                assert_eq!(slot.is(DROPPABLE), has_body);
+                assert!(!is_task || slot.is(CONTEXT) == has_body);
+            }
         }
     }
 
@@ -108,6 +115,7 @@ impl Core {
                 assert_eq!(stream.is(PAUSED), session.is_paused);
                 assert_eq!(stream.is(BUSY), is_busy);
                 let requests = self.requests.of_session(session.requests);
+                let requests = requests.filter(|&r| self.requests[r].task.is_none());
                 let listens = self.subs.of_session(session).into_iter();
                 let open = requests.filter(|&r| self.requests[r].stream == stream_ix).count()
                     + listens
@@ -119,8 +127,12 @@ impl Core {
                     let record = &self.out.slots[slot];
                     in_hand += u32::from(record.is(IN_HAND));
                     frames += u32::from(record.is(DROPPABLE) || record.is(PASSING));
-                    let Some(entry) = record.event() else { continue };
-                    let len = self.events.body(entry.event).len() as u32;
+                    let body = match record.body {
+                        Body::Event(entry) => entry.event,
+                        Body::Link(_) if record.is(DROPPABLE) => self.contexts[&slot],
+                        Body::Link(_) => continue,
+                    };
+                    let len = self.events.body(body).len() as u32;
                     *if record.is(DROPPABLE) { &mut bytes } else { &mut reply_bytes } += len;
                 }
             }
@@ -220,7 +232,8 @@ impl Core {
             let session = &self.sessions[ix];
             assert_eq!(session.stream_count as usize, self.streams_of(ix).len());
             let requests = self.requests.of_session(session.requests);
-            assert_eq!(session.in_flight as usize, requests.count());
+            let in_flight = requests.filter(|&r| self.requests[r].task.is_none());
+            assert_eq!(session.in_flight as usize, in_flight.count());
             let subs = self.subs.of_session(session).into_iter();
             let held: u32 = subs
                 .map(|sub| if self.subs[sub].id.is_some() { 1 } else { self.subs[sub].uris })
@@ -275,14 +288,14 @@ impl Core {
                 let link = self.out.slots[slot].link();
                 assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
             }
-            if topic.kind == NoticeKind::Resource {
+            if topic.kind.is_named() {
                 named += 1;
                 assert!(!topic.links.is_empty(), "a topic lives while it has links");
             }
         }
         assert_eq!(named, self.topics.names.len());
         for &ix in &self.topics.names {
-            assert_eq!(self.topics[ix].kind, NoticeKind::Resource);
+            assert!(self.topics[ix].kind.is_named());
         }
     }
 
@@ -309,7 +322,7 @@ impl Core {
     }
 
     fn check_requests(&self) {
-        let mut count = 0;
+        let (mut count, mut in_flight) = (0, 0);
         let mut with_token = 0;
         let mut chained = HashSet::new();
         for session in self.sessions.indices() {
@@ -317,7 +330,14 @@ impl Core {
                 count += 1;
                 let request = &self.requests[ix];
                 assert_eq!(request.session, session);
-                assert_eq!(self.requests.find(session, &request.id), Some(ix));
+                let is_found = self.requests.find(session, &request.id) == Some(ix);
+                assert_eq!(is_found, request.task.is_none());
+                in_flight += usize::from(is_found);
+                if let Some(task) = &request.task {
+                    assert!(request.token.is_some(), "nothing else of it lives on");
+                    assert_eq!(request.stream, self.sessions[session].home);
+                    assert!(self.tasks.has_request(task, self.requests.reference(ix)));
+                }
                 if let Some(token) = &request.token {
                     with_token += 1;
                     assert_eq!(self.requests.find_token(session, token), Some(ix));
@@ -350,7 +370,7 @@ impl Core {
             }
         }
         assert_eq!(count, self.requests.requests.len());
-        assert_eq!((count, with_token), (self.requests.ids.len(), self.requests.tokens.len()));
+        assert_eq!((in_flight, with_token), (self.requests.ids.len(), self.requests.tokens.len()));
         for (slot, record) in self.out.slots.iter() {
             let Some(entry) = record.event() else { continue };
             let session = &self.sessions[self.out.streams[record.stream].session];
@@ -376,5 +396,26 @@ impl Core {
                 assert_eq!((entry.owner, &rare.open_tokens[&slot]), (Owner::OpenProgress, token));
             }
         }
+    }
+
+    fn check_tasks(&self) {
+        self.tasks.check_invariants(self.config.max_tasks);
+        for (id, request) in self.tasks.requests() {
+            let ix = self.requests.resolve(request).expect("it goes with its session");
+            assert_eq!(self.requests[ix].task.as_deref(), Some(id));
+        }
+        let mut known = 0;
+        for ix in self.sessions.indices() {
+            let Some(rare) = self.sessions[ix].rare() else { continue };
+            assert!(rare.elicitations.len() <= self.config.max_elicitations as usize);
+            for id in &rare.elicitations {
+                known += 1;
+                let sessions = self.elicitations.known[id].iter();
+                assert_eq!(sessions.filter(|&&of| of == ix).count(), 1);
+            }
+        }
+        let sessions = self.elicitations.known.values();
+        assert!(sessions.clone().all(|of| !of.is_empty()));
+        assert_eq!(sessions.map(Vec::len).sum::<usize>(), known);
     }
 }

@@ -11,6 +11,7 @@ use crate::engine::resume::NumberedHand;
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::{self, Pieces};
+use crate::protocol::kind::NoticeKind;
 
 /// One frame that a sink may take.
 #[derive(Clone, Copy, Debug)]
@@ -284,7 +285,12 @@ impl Core {
                     .is(CONTEXT)
                     .then(|| self.contexts.get(&slot).map(|&context| self.events.body(context)))
                     .flatten();
-                encode::notice(topic.kind, &topic.tail, id, context)
+                match topic.kind {
+                    NoticeKind::Task => {
+                        encode::task(id.unwrap_or_default(), context.unwrap_or_default())
+                    }
+                    kind => encode::notice(kind, &topic.tail, id, context),
+                }
             }
         }
     }

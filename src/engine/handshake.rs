@@ -67,7 +67,7 @@ impl Core {
             read.capabilities.and_then(|raw| Capabilities::from_json(raw.get()).ok());
         let session = &mut self.sessions[ix];
         if let Some(capabilities) = capabilities {
-            session.capabilities = capabilities;
+            session.set_capabilities(capabilities);
         }
         session.rules = Rules::Legacy { revision, phase: Phase::Answered };
         self.follow_rules(ix);

@@ -3,8 +3,9 @@
 //! what it allows and what there is.
 //!
 //! Invariants: `held` of a session is the count of its listens and of the URIs that its own
-//! subscription holds, and that of a principal the sum over its sessions; `stream_count` and
-//! `in_flight` of a session are the lengths of its chains of streams and requests.
+//! subscription holds, and that of a principal the sum over its sessions; `stream_count` of a
+//! session is the length of its chain of streams, `in_flight` that of its requests which have not
+//! been answered.
 
 use std::fmt::Display;
 
@@ -14,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::protocol::code;
 use crate::protocol::filter::Filter;
 use crate::protocol::id::Id;
+use crate::protocol::kind::NoticeKind;
 use crate::protocol::message::Fault;
 
 /// A limit that would be exceeded. No caller has changed anything when it finds one.
@@ -127,18 +129,26 @@ impl Core {
     pub(crate) fn check_filter(&self, filter: &Filter) -> Result<(), Excess> {
         let (count, limit) = (filter.names().count(), self.config.filter_max_uris);
         if count > limit as usize {
-            let what = format_args!("the filter has {count} URIs");
+            let has_tasks = filter.names().any(|(kind, _)| kind == NoticeKind::Task);
+            let names = if has_tasks { "URIs and task ids" } else { "URIs" };
+            let what = format_args!("the filter has {count} {names}");
             return Err(Excess::large(what, "filter.max_uris", limit));
         }
-        filter.names().try_for_each(|uri| self.check_uri(uri))
+        filter.names().try_for_each(|(kind, name)| self.check_name(kind, name))
     }
 
     pub(crate) fn check_uri(&self, uri: &str) -> Result<(), Excess> {
-        let (size, limit) = (uri.len(), self.config.uri_max_bytes);
+        self.check_name(NoticeKind::Resource, uri)
+    }
+
+    /// How long the name of a topic is.
+    pub(crate) fn check_name(&self, kind: NoticeKind, name: &str) -> Result<(), Excess> {
+        let (size, limit) = (name.len(), self.config.uri_max_bytes);
         if size <= limit as usize {
             return Ok(());
         }
-        Err(Excess::large(format_args!("the URI is {size} bytes"), "uri.max_bytes", limit))
+        let what = if kind == NoticeKind::Task { "task id" } else { "URI" };
+        Err(Excess::large(format_args!("the {what} is {size} bytes"), "uri.max_bytes", limit))
     }
 
     /// A session holds one more listen, or one more URI.

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 
 use crate::engine::Core;
 use crate::engine::outbox::{
-    AGAIN, Body, CONTEXT, EventEntry, Lane, Link, Owner, PASSING, QUEUED, Slot,
+    AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, Owner, PASSING, QUEUED, Slot,
 };
 use crate::engine::pool::NONE;
 use crate::engine::subscription::{Subscriptions, pair_of};
@@ -125,27 +125,43 @@ impl Core {
         self.drop_context(slot);
     }
 
+    /// Forgets what a link carries. That of a task is queued no more, so it is not counted either.
     pub(crate) fn drop_context(&mut self, slot: u32) {
         let record = &mut self.out.slots[slot];
         if record.is(CONTEXT) {
-            record.flags &= !CONTEXT;
+            let (is_counted, stream) = (record.is(DROPPABLE), record.stream);
+            record.flags &= !(CONTEXT | DROPPABLE);
             if let Some(context) = self.contexts.remove(&slot) {
+                if is_counted {
+                    let len = self.events.body(context).len() as u32;
+                    let session = &mut self.sessions[self.out.streams[stream].session];
+                    session.uncount_frame();
+                    session.bytes -= len;
+                }
                 self.events.release(context);
             }
         }
     }
 
     /// Turns a queued notice into an event with the same text, so that it can outlive its link.
+    /// An update of a task goes on counting as the event that it becomes.
     pub(crate) fn materialise(&mut self, slot: u32) {
         let text = self.pieces(slot).to_text();
         let record = &self.out.slots[slot];
         let (stream, link) = (record.stream, record.link());
+        let is_counted = record.is(DROPPABLE);
         let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
         self.out.streams[stream].merged += u64::from(merged);
         self.drop_context(slot);
         self.detach_link(slot);
-        let session = self.out.streams[stream].session;
-        self.sessions[session].reply_bytes += text.len() as u32;
+        let session = &mut self.sessions[self.out.streams[stream].session];
+        if is_counted {
+            self.out.slots[slot].flags |= DROPPABLE;
+            session.frames += 1;
+            session.bytes += text.len() as u32;
+        } else {
+            session.reply_bytes += text.len() as u32;
+        }
         let event = self.events.insert(text);
         self.out.replace_link(slot, EventEntry { event, owner: Owner::Session, owner_next: NONE });
     }

@@ -89,7 +89,9 @@ impl Core {
         let id = Id::parse(id)
             .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
         self.check_filter_text(filter).map_err(Excess::error)?;
-        let filter = Filter::parse(filter).map_err(|why| Error::new(ErrorKind::Json, why))?;
+        // Whether its client declares an extension is known to the host, which asks for it.
+        let filter = Filter::parse(filter, &self.sessions[ix].capabilities())
+            .map_err(|why| Error::new(ErrorKind::Json, why))?;
         self.check_filter(&filter).map_err(Excess::error)?;
         if self.is_id_in_use(ix, &id) {
             return Err(Error::invalid(format!("id {id} is in use on this session")));

@@ -14,6 +14,7 @@ mod check;
 mod container;
 mod debounce;
 mod drain;
+mod elicitation;
 mod event;
 mod handshake;
 mod limits;
@@ -35,6 +36,7 @@ mod session;
 mod stats;
 mod stream;
 mod subscription;
+mod task;
 mod timer;
 mod topic;
 mod types;
@@ -53,6 +55,7 @@ pub use stats::{SessionStats, Stats};
 use crate::config::Config;
 use crate::engine::access::AccessControl;
 use crate::engine::debounce::Debounce;
+use crate::engine::elicitation::Elicitations;
 use crate::engine::event::Events;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::{HandleKind, Slab};
@@ -60,6 +63,7 @@ use crate::engine::replay::Replays;
 use crate::engine::request::Requests;
 use crate::engine::session::{Principals, Session};
 use crate::engine::subscription::Subscriptions;
+use crate::engine::task::Tasks;
 use crate::engine::timer::{Due, Timers};
 use crate::engine::topic::Topics;
 use crate::protocol::{Capabilities, Level};
@@ -80,9 +84,12 @@ pub(crate) struct Core {
     subs: Subscriptions,
     out: Outboxes,
     events: Events,
-    /// The context that a link carries (an event body), for links with the `CONTEXT` flag.
+    /// The context that a link carries, or the state of its task (an event body), for links with
+    /// the `CONTEXT` flag.
     contexts: HashMap<u32, u32>,
     requests: Requests,
+    tasks: Tasks,
+    elicitations: Elicitations,
     replays: Replays,
     timers: Timers,
     debounce: Debounce,
@@ -116,6 +123,8 @@ impl Core {
             events: Events::new(),
             contexts: HashMap::new(),
             requests: Requests::new(),
+            tasks: Tasks::default(),
+            elicitations: Elicitations::default(),
             replays: Replays::default(),
             timers: Timers::default(),
             debounce: Debounce::default(),

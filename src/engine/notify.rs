@@ -14,7 +14,7 @@ use crate::engine::session::{Phase, Rules, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, Target};
 use crate::protocol::id::Id;
-use crate::protocol::kind::{Admission, NoticeKind, Route, method};
+use crate::protocol::kind::{NoticeKind, Route, method};
 use crate::protocol::message::{self, Text};
 use crate::protocol::meta;
 use crate::protocol::{Level, encode};
@@ -32,7 +32,7 @@ pub(crate) fn to_open(session: &Session) -> bool {
 }
 
 /// Admits whoever hears of events unasked: open sessions and initialized-or-answered legacy ones.
-fn to_hearers(session: &Session) -> bool {
+pub(crate) fn to_hearers(session: &Session) -> bool {
     match session.rules {
         Rules::Open => true,
         Rules::Legacy { phase, .. } => phase > Phase::Greeting,
@@ -86,7 +86,12 @@ impl Core {
                 self.settle_lagging();
                 return Ok(reached);
             }
-            Route::Progress | Route::Message | Route::Event(_) => {
+            Route::Progress
+            | Route::Message
+            | Route::Task
+            | Route::TaskStatus
+            | Route::ElicitationComplete
+            | Route::Event => {
                 let params = self.with_context(params, raise.context)?;
                 let params = params.as_deref();
                 match Route::of(name) {
@@ -96,8 +101,13 @@ impl Core {
                         self.raise_progress(params, raise)?
                     }
                     Route::Message => self.raise_message(params, raise)?,
-                    Route::Event(admission) => self.raise_custom(name, params, raise, admission)?,
-                    _ => unreachable!("the outer match leaves these three"),
+                    Route::Task => self.raise_task(params, raise)?,
+                    Route::TaskStatus => self.raise_task_status(params, raise)?,
+                    Route::ElicitationComplete => self.raise_elicitation_complete(params, raise)?,
+                    Route::Event => self.raise_event(name, params, raise, to_hearers)?,
+                    Route::Notice(_) | Route::Reserved => {
+                        unreachable!("the outer match has had these two")
+                    }
                 }
             }
         };
@@ -169,29 +179,6 @@ impl Core {
 
     // ---- events ----
 
-    /// Content that passes through, to the sessions whose revision has the method (R3).
-    fn raise_custom(
-        &mut self,
-        name: &str,
-        params: Option<&str>,
-        raise: &Raise<'_>,
-        admission: Admission,
-    ) -> Result<usize> {
-        match admission {
-            Admission::Any => self.raise_event(name, params, raise, to_hearers),
-            Admission::Only(revision) => self.raise_event(name, params, raise, |session| {
-                to_hearers(session) && session.revision().is_none_or(|it| it == revision)
-            }),
-            Admission::Named(revision) => {
-                let is_named = matches!(raise.target, Target::Session(_) | Target::Request(..));
-                self.raise_event(name, params, raise, |session| {
-                    let is_its = is_named && session.revision() == Some(revision);
-                    to_open(session) || to_hearers(session) && is_its
-                })
-            }
-        }
-    }
-
     /// Queues one event, encoded once, for every session that admits it.
     pub(crate) fn raise_event(
         &mut self,
@@ -204,16 +191,27 @@ impl Core {
         if listeners.is_empty() {
             return Ok(0);
         }
-        let event = self.events.insert(encode::notification(name, params));
-        let mut reached = 0;
-        for ix in listeners {
-            let (stream, owner) = self.place(ix, raise.target);
-            if stream != NONE && self.offer(stream, event, owner).is_some() {
-                reached += 1;
-            }
-        }
+        let body = encode::notification(name, params);
+        Ok(self.queue_event(body, listeners, raise.target))
+    }
+
+    /// Queues one event for all of those sessions; yields for how many.
+    pub(crate) fn queue_event(
+        &mut self,
+        body: String,
+        listeners: Vec<u32>,
+        target: Target<'_>,
+    ) -> usize {
+        let event = self.events.insert(body);
+        let queued = listeners.into_iter().filter(|&ix| self.queue_held(event, ix, target)).count();
         self.events.release(event);
-        Ok(reached)
+        queued
+    }
+
+    /// Queues an event that the caller holds for one session.
+    pub(crate) fn queue_held(&mut self, event: u32, ix: u32, target: Target<'_>) -> bool {
+        let (stream, owner) = self.place(ix, target);
+        stream != NONE && self.offer(stream, event, owner).is_some()
     }
 
     /// The sessions of a target that admit an event and whose types do.
@@ -268,7 +266,7 @@ impl Core {
             Rules::Open => true,
             // R9, R10; what is advertised is not known before the handshake has said it.
             Rules::Legacy { .. } => {
-                to_hearers(session) && session.capabilities.logging && level >= session.level
+                to_hearers(session) && session.capabilities().logging && level >= session.level
             }
             Rules::Modern | Rules::Undecided => false,
         })
@@ -292,7 +290,7 @@ impl Core {
             }
             _ => self.requests.of_session(self.sessions[ix].requests).find(|&r| admits(r)),
         };
-        let Some(request) = request.filter(|_| self.sessions[ix].capabilities.logging) else {
+        let Some(request) = request.filter(|_| self.sessions[ix].capabilities().logging) else {
             return 0;
         };
         let stream = self.requests[request].stream;

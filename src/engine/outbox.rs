@@ -83,9 +83,10 @@ pub(super) const CONTROL: u16 = 1 << 1;
 pub(crate) const MUTED: u16 = 1 << 2;
 /// A link made by a raising for an open session that hears of every URI; it goes when drained.
 pub(crate) const PASSING: u16 = 1 << 3;
-/// A link with a context of its own.
+/// A link with a context of its own, or with the state of its task.
 pub(crate) const CONTEXT: u16 = 1 << 4;
-/// An event that an overflow policy may drop, and that counts against the session's bounds.
+/// An event, or a link with the state of its task, that an overflow policy may drop, and that
+/// counts against the session's bounds.
 pub(crate) const DROPPABLE: u16 = 1 << 5;
 /// In the hands of a frame callback just now.
 pub(crate) const IN_HAND: u16 = 1 << 6;

@@ -1,6 +1,6 @@
 //! Progress of requests: only for the token of a request in flight (R16), only upwards (R17), the
 //! last value in place of one that is still queued, not more often than configured (R21), and
-//! nothing after the response (R18).
+//! nothing after the response (R18), or after the end of the task that it created (R23).
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ use crate::params::{Overflow, Raise, Target};
 use crate::protocol::encode;
 use crate::protocol::id::Id;
 use crate::protocol::kind::method;
+use crate::protocol::task;
 
 /// The progress of one request so far.
 #[derive(Debug)]
@@ -202,7 +203,11 @@ impl Core {
             Some(without) if !has_message => without,
             _ => report.params,
         };
-        let body = encode::notification(method::PROGRESS, Some(params));
+        let params = match &request.task {
+            Some(task) => task::related(params, task),
+            None => params.into(),
+        };
+        let body = encode::notification(method::PROGRESS, Some(&params));
         let now_ms = self.now_ms;
         let min_interval_ms = u64::from(self.config.progress_min_interval_ms);
         let gate = &mut self.requests[ix].gate;

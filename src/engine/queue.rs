@@ -1,7 +1,8 @@
 //! Putting events and replies into outboxes, within their bounds, and taking them out again.
 //!
-//! Invariants: `frames` of a session is the count of its droppable events and passing links,
-//! `bytes` the size of those events, `reply_bytes` the size of its other events.
+//! Invariants: `frames` of a session is the count of its droppable events, queued updates of tasks
+//! and passing links, `bytes` the size of those events and updates, `reply_bytes` the size of its
+//! other events.
 
 use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
@@ -66,7 +67,7 @@ impl Core {
 
     /// Whether the engine's total leaves no room for a session. A quarter of the total is kept for
     /// sessions that hold little: those who do not read fill the rest, and stand in nobody's way.
-    fn is_engine_full_for(&self, ix: u32) -> bool {
+    pub(crate) fn is_engine_full_for(&self, ix: u32) -> bool {
         let (held, limit) = (self.events.bytes + ENTRY_BYTES, self.config.engine_max_queued_bytes);
         let reserve = limit / 4;
         if held <= limit - reserve {

@@ -400,7 +400,7 @@ impl Core {
             return self.refuse(via, Fault::of(&id, code::METHOD_NOT_FOUND, text));
         }
         match name {
-            method::LISTEN => self.receive_listen(via, id, params),
+            method::LISTEN => self.receive_listen(via, id, params, request_meta),
             method::DISCOVER if self.config.answer_initialize => {
                 let result = self.discovery();
                 self.answer(via, encode::result(&id, &result))
@@ -428,13 +428,22 @@ impl Core {
 
     // ---- requests that the engine answers ----
 
-    fn receive_listen(&mut self, via: Via, id: Id, params: Option<&str>) -> Disposition {
+    fn receive_listen(
+        &mut self,
+        via: Via,
+        id: Id,
+        params: Option<&str>,
+        request_meta: &RequestMeta<'_>,
+    ) -> Disposition {
         let text = message::listen_filter(params);
         if let Some(Err(excess)) = text.map(|text| self.check_filter_text(text)) {
             return self.refuse(via, excess.fault(&id));
         }
-        let filter = match text.map_or(Err("notifications must be an object".into()), Filter::parse)
-        {
+        let capabilities = &self.sessions[via.session].capabilities();
+        let filter = text.map_or(Err("notifications must be an object".into()), |text| {
+            Filter::parse(text, capabilities)
+        });
+        let filter = match filter {
             Ok(filter) => filter,
             // R51.
             Err(why) => {
@@ -447,6 +456,10 @@ impl Core {
         let fits = self.check_filter(&filter);
         if let Err(excess) = fits.and_then(|()| self.check_subscription_limits(via.session)) {
             return self.refuse(via, excess.fault(&id));
+        }
+        // R64, and by this request alone (R57).
+        if let Some(extension) = filter.undeclared(|extension| request_meta.declares(extension)) {
+            return self.refuse(via, meta::missing_extension(&id, extension));
         }
         let honoured = match self.honoured(via.session, filter) {
             Ok(honoured) => honoured,
@@ -461,7 +474,7 @@ impl Core {
     fn receive_uri(&mut self, via: Via, id: &Id, name: &str, params: Option<&str>) -> Disposition {
         let ix = via.session;
         let session = &self.sessions[ix];
-        if session.rules != Rules::Open && !session.capabilities.resources_subscribe {
+        if session.rules != Rules::Open && !session.capabilities().resources_subscribe {
             // R27.
             let text = format!("{name}: the server does not advertise resources.subscribe");
             return self.refuse(via, Fault::of(id, code::METHOD_NOT_FOUND, text));
@@ -493,7 +506,7 @@ impl Core {
 
     /// R11: a level that is none leaves the state as it was.
     fn receive_level(&mut self, via: Via, id: &Id, params: Option<&str>) -> Disposition {
-        if !self.sessions[via.session].capabilities.logging {
+        if !self.sessions[via.session].capabilities().logging {
             let text = "logging/setLevel: the server does not advertise logging";
             return self.refuse(via, Fault::of(id, code::METHOD_NOT_FOUND, text));
         }

@@ -2,9 +2,13 @@
 //! until then.
 //!
 //! Invariants:
-//! * a request is in `ids` from [`Core::begin_request`] until its response is queued or it is
-//!   cancelled, and, if it has a progress token that no other request of its session has, in
-//!   `tokens` as long (R16, R20);
+//! * a request is in `ids`, counted in `in_flight` of its session and in `open_requests` of its
+//!   stream, from [`Core::begin_request`] until its response is queued or it is cancelled, and, if
+//!   it has a progress token that no other request of its session has, in `tokens` as long (R16,
+//!   R20);
+//! * a request whose response created a task (2025-11-25) stays chained to its session and in
+//!   `tokens` until the task is over or the session is (R23): only if it has a token, and with the
+//!   session's own stream as its stream;
 //! * the events queued of it are chained from it, in the order of the outbox.
 
 use std::hash::BuildHasher;
@@ -14,7 +18,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use crate::engine::Core;
-use crate::engine::outbox::{Body, EventEntry, Lane, Owner};
+use crate::engine::outbox::{AGAIN, Body, EventEntry, Lane, Owner};
 use crate::engine::pool::{NONE, Pool};
 use crate::engine::progress::Gate;
 use crate::engine::timer::RequestRef;
@@ -31,6 +35,8 @@ pub(crate) struct Request {
     /// The log level that it asks for (2026-07-28, R12).
     pub(crate) level: Option<Level>,
     pub(crate) is_initialize: bool,
+    /// The task that its response created: only its progress token lives on.
+    pub(crate) task: Option<Box<str>>,
     pub(crate) gate: Gate,
     /// Tells it from another one that takes its index later.
     serial: u64,
@@ -76,8 +82,9 @@ impl Requests {
         }
     }
 
+    /// How many are in flight.
     pub(crate) fn len(&self) -> usize {
-        self.requests.len()
+        self.ids.len()
     }
 
     /// The requests chained from a session's head, the newest first.
@@ -254,6 +261,7 @@ impl Core {
             token,
             level: new.level,
             is_initialize: new.is_initialize,
+            task: None,
             gate: Gate::default(),
             serial: self.requests.serial,
             first: NONE,
@@ -275,12 +283,50 @@ impl Core {
     /// The response is about to be queued: what is queued of the request goes before it, and
     /// nothing comes after it (R18). Yields the stream for the response, if it is still there.
     pub(crate) fn complete_request(&mut self, ix: u32) -> u32 {
+        self.settle_queued(ix);
+        self.remove_request(ix)
+    }
+
+    /// The same for a response that creates a task: the token lives on, if there is one, with the
+    /// session's own stream for its progress.
+    pub(crate) fn outlive_response(&mut self, ix: u32, task: &str) -> u32 {
+        if self.requests[ix].token.is_none() {
+            return self.complete_request(ix);
+        }
+        self.settle_queued(ix);
+        let Requests { requests, ids, hasher, .. } = &mut self.requests;
+        let request = &mut requests[ix];
+        let hash = hasher.hash_one((request.session, request.id.as_json()));
+        if let Ok(entry) = ids.find_entry(hash, |&other| other == ix) {
+            entry.remove();
+        }
+        let session = &mut self.sessions[request.session];
+        session.in_flight -= 1;
+        request.task = Some(task.into());
+        let stream = std::mem::replace(&mut request.stream, session.home);
+        self.out.streams[stream].open_requests -= 1;
+        stream
+    }
+
+    /// The task is over: what is queued of its progress is sent, and no more follows (R23).
+    pub(crate) fn release_request(&mut self, ix: u32) {
+        self.flush_held_progress(ix);
+        for slot in self.chain(ix) {
+            self.own_by_session(slot);
+            // What was raised again while in hand would line up behind what is queued next.
+            if self.out.slots[slot].is(AGAIN) {
+                self.out.requeue(slot, Lane::Control);
+            }
+        }
+        self.remove_request(ix);
+    }
+
+    fn settle_queued(&mut self, ix: u32) {
         self.flush_held_progress(ix);
         for slot in self.out.in_order(self.chain(ix)) {
             self.own_by_session(slot);
             self.out.requeue(slot, Lane::Control);
         }
-        self.remove_request(ix)
     }
 
     /// The request is over without a response: nothing of it is sent any more (R80).
@@ -296,7 +342,6 @@ impl Core {
 
     fn remove_request(&mut self, ix: u32) -> u32 {
         let request = self.requests.remove(ix);
-        self.sessions[request.session].in_flight -= 1;
         let (next, prev) = (request.session_next, request.session_prev);
         if prev == NONE {
             self.sessions[request.session].requests = next;
@@ -306,6 +351,14 @@ impl Core {
         if next != NONE {
             self.requests[next].session_prev = prev;
         }
+        if let Some(task) = &request.task {
+            // Its response is queued, and was counted then.
+            if self.tasks.has_request(task, RequestRef { ix, serial: request.serial }) {
+                self.tasks.take_request(task);
+            }
+            return NONE;
+        }
+        self.sessions[request.session].in_flight -= 1;
         if request.stream != NONE {
             self.out.streams[request.stream].open_requests -= 1;
         }

@@ -10,16 +10,22 @@ use crate::engine::session::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, SessionId, StreamId, Target};
 use crate::protocol::Revision;
+use crate::protocol::elicitation;
 use crate::protocol::id::Id;
 use crate::protocol::kind::{Route, method};
 use crate::protocol::message::{Message, cancelled_id};
 use crate::protocol::meta::one_line;
+use crate::protocol::task::TaskInResult;
 
 /// A message of the host's own that has been read. Reading takes time in proportion to its size
 /// and needs nothing of the engine, so it is done before the engine is asked.
 pub(crate) struct Outgoing<'a> {
     message: Message<'a>,
     text: Cow<'a, str>,
+    /// What it says of a task, if it is a response.
+    task: Option<TaskInResult>,
+    /// The elicitations by URL that it gives the client.
+    elicitations: Vec<String>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -28,7 +34,18 @@ impl<'a> Outgoing<'a> {
             .map_err(|e| Error::new(ErrorKind::Utf8, format!("message: {e}")))?;
         let message = Message::parse(text)
             .map_err(|fault| Error::new(ErrorKind::Json, format!("message: {}", fault.message)))?;
-        Ok(Self { message, text: one_line(text.trim_ascii()) })
+        let (mut task, mut elicitations) = (None, Vec::new());
+        match &message {
+            Message::Response { result: Some(result), .. } => task = TaskInResult::of(result),
+            Message::Response { result: None, .. } => elicitations = elicitation::required(text),
+            Message::Request { method: name, params: Some(params), .. }
+                if name == method::ELICITATION_CREATE =>
+            {
+                elicitations.extend(elicitation::created(params));
+            }
+            Message::Request { .. } | Message::Notification { .. } => {}
+        }
+        Ok(Self { message, text: one_line(text.trim_ascii()), task, elicitations })
     }
 }
 
@@ -40,7 +57,7 @@ impl Core {
         outgoing: Result<Outgoing<'_>>,
     ) -> Result<()> {
         let ix = self.session(handle)?;
-        let Outgoing { message, text } = outgoing?;
+        let Outgoing { message, text, task, elicitations } = outgoing?;
         let limit = self.config.engine_max_queued_bytes;
         while self.events.bytes + text.len() as u64 > limit && self.shed_kept() {}
         let total = self.events.bytes + text.len() as u64;
@@ -52,7 +69,7 @@ impl Core {
         }
         match message {
             Message::Response { id: Some(id), result } => {
-                self.respond(ix, &id, result, text.into_owned())?;
+                self.respond(ix, &id, result, task, text.into_owned())?;
             }
             // An error that answers a message without an id belongs to nothing.
             Message::Response { id: None, .. } => {
@@ -82,6 +99,9 @@ impl Core {
                 self.send_notification(handle, ix, &name, params, &text)?;
             }
         }
+        for id in elicitations {
+            self.note_elicitation(ix, &id);
+        }
         self.settle_lagging();
         Ok(())
     }
@@ -98,7 +118,14 @@ impl Core {
         Ok(())
     }
 
-    fn respond(&mut self, ix: u32, id: &Id, result: Option<&str>, text: String) -> Result<()> {
+    fn respond(
+        &mut self,
+        ix: u32,
+        id: &Id,
+        result: Option<&str>,
+        task: Option<TaskInResult>,
+        text: String,
+    ) -> Result<()> {
         let Some(request) = self.requests.find(ix, id) else {
             return Err(Error::new(
                 ErrorKind::State,
@@ -111,7 +138,13 @@ impl Core {
         if self.requests[request].stream == NONE {
             return Err(Error::gone("stream of the request"));
         }
-        let stream = self.complete_request(request);
+        let stream = match &task {
+            Some(task) if task.is_new => self.begin_task(request, task),
+            _ => self.complete_request(request),
+        };
+        if let Some(task) = task.filter(|task| !task.is_new) {
+            self.hear_of_task(ix, &task);
+        }
         self.push_reply(stream, text, Owner::Session, Lane::Control);
         self.finish_if_answered(stream);
         if let (true, Some(result)) = (is_initialize, result) {

@@ -3,7 +3,7 @@
 //! Invariant: a session is in the audience if and only if it is open or legacy and not ending;
 //! what it holds (streams, subscriptions, requests) is chained from it and goes with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::engine::limits::Excess;
 use crate::engine::news::News;
@@ -18,7 +18,7 @@ use crate::framing::Framing;
 use crate::params::{EndReason, Overflow, Profile, SessionId, SessionParams, StreamKind};
 use crate::protocol::id::Id;
 use crate::protocol::message::Fault;
-use crate::protocol::{Capabilities, Level, Revision, code, encode};
+use crate::protocol::{Capabilities, Level, PackedCapabilities, Revision, code, encode};
 
 /// The rules that a session lives by just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) enum Phase {
 pub(crate) struct Session {
     pub(crate) rules: Rules,
     pub(crate) framing: Framing,
-    pub(crate) capabilities: Capabilities,
+    capabilities: PackedCapabilities,
     pub(crate) level: Level,
     overflow: Overflow,
     /// Why it is ending, once it is.
@@ -99,6 +99,9 @@ pub(crate) struct Rare {
     pub(crate) open_progress: HashMap<Id, u32>,
     /// The tokens of those events.
     pub(super) open_tokens: HashMap<u32, Id>,
+    /// The elicitations by URL that the client was given and that are not complete, the oldest
+    /// first (R68).
+    pub(super) elicitations: VecDeque<Box<str>>,
     /// Frames drained from streams that have gone, and notices that had merged into them.
     pub(crate) delivered: u64,
     pub(crate) merged: u64,
@@ -138,6 +141,15 @@ impl Session {
 
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// What was advertised to it.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.capabilities.into()
+    }
+
+    pub(crate) fn set_capabilities(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities.into();
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -199,7 +211,7 @@ impl Core {
         let ix = self.sessions.insert(Session {
             rules,
             framing: params.framing,
-            capabilities: params.capabilities,
+            capabilities: params.capabilities.into(),
             level: self.config.default_level,
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
@@ -246,7 +258,7 @@ impl Core {
         let session = &mut self.sessions[ix];
         if let (Rules::Modern, Some(advertised)) = (session.rules, self.advertised) {
             // There is no handshake: what `server/discover` says holds from the first request on.
-            session.capabilities = session.capabilities.and(advertised);
+            session.set_capabilities(session.capabilities().and(advertised));
         }
         let hears_events = match session.rules {
             Rules::Open => true,
@@ -384,6 +396,7 @@ impl Core {
     pub(crate) fn end_session(&mut self, ix: u32, reason: EndReason) {
         self.sessions[ix].ending = Some(reason);
         self.leave_audience(ix);
+        self.forget_elicitations(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         if reason.keeps_queue() {
             // The oldest first: of what was held back too, the last value is never lost.
@@ -456,6 +469,7 @@ impl Core {
 
     fn remove_session(&mut self, ix: u32) {
         self.leave_audience(ix);
+        self.forget_elicitations(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         for request in requests {
             self.forget_request(request);

@@ -154,14 +154,15 @@ impl Core {
 
     /// The lists of which an open or legacy session hears without asking.
     pub(crate) fn lists_heard(&self, ix: u32) -> Vec<NoticeKind> {
-        let Session { rules, capabilities, .. } = &self.sessions[ix];
+        let session = &self.sessions[ix];
+        let (rules, capabilities) = (session.rules, session.capabilities());
         let advertised = [
             capabilities.tools_list_changed,
             capabilities.prompts_list_changed,
             capabilities.resources_list_changed,
         ];
         let lists = NoticeKind::LISTS.into_iter().zip(advertised);
-        let heard = lists.filter(|&(_, it)| it || *rules == Rules::Open);
+        let heard = lists.filter(|&(_, it)| it || rules == Rules::Open);
         heard.map(|(kind, _)| kind).collect()
     }
 
@@ -224,7 +225,7 @@ impl Core {
         let ix = self.session(handle)?;
         self.require_own_subscription(ix)?;
         let session = &self.sessions[ix];
-        if session.rules != Rules::Open && !session.capabilities.resources_subscribe {
+        if session.rules != Rules::Open && !session.capabilities().resources_subscribe {
             // R8.
             return Err(Error::new(
                 ErrorKind::NotNegotiated,

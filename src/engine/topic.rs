@@ -15,7 +15,8 @@ use crate::protocol::kind::NoticeKind;
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) kind: NoticeKind,
-    /// What its notices end with. The URI is a part of it, as it stands in a JSON string.
+    /// What its notices end with. The URI is a part of it, as it stands in a JSON string. That of
+    /// a task is its id alone, which stands likewise.
     pub(crate) tail: Box<str>,
     pub(crate) links: Vec<u32>,
     /// How many of the links are passing ones.
@@ -41,43 +42,51 @@ impl Topics {
         Self { topics, names: HashTable::new(), hasher: RandomState::default() }
     }
 
-    /// The topic of a list, or of a URI that somebody holds.
-    pub(crate) fn find(&self, kind: NoticeKind, uri: &str) -> Option<u32> {
-        if kind != NoticeKind::Resource {
+    /// The topic of a list, or of a URI or a task that somebody holds.
+    pub(crate) fn find(&self, kind: NoticeKind, name: &str) -> Option<u32> {
+        if !kind.is_named() {
             return Some(kind as u32);
         }
-        self.find_escaped(&encode::escaped(uri))
+        self.find_named(kind, &encode::escaped(name))
     }
 
     /// The topic of a URI that stands as in a JSON string.
-    pub(crate) fn find_escaped(&self, name: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(name);
-        self.names.find(hash, |&ix| self.topics[ix].name() == name).copied()
+    pub(crate) fn find_escaped(&self, uri: &str) -> Option<u32> {
+        self.find_named(NoticeKind::Resource, uri)
+    }
+
+    fn find_named(&self, kind: NoticeKind, name: &str) -> Option<u32> {
+        let key = (kind, name);
+        self.names.find(self.hasher.hash_one(key), |&ix| self.topics[ix].key() == key).copied()
     }
 
     /// The topic, made if nobody holds it yet.
-    pub(crate) fn intern(&mut self, kind: NoticeKind, uri: &str) -> u32 {
-        if kind != NoticeKind::Resource {
+    pub(crate) fn intern(&mut self, kind: NoticeKind, name: &str) -> u32 {
+        if !kind.is_named() {
             return kind as u32;
         }
-        let name = encode::escaped(uri);
-        if let Some(ix) = self.find_escaped(&name) {
+        let name = encode::escaped(name);
+        if let Some(ix) = self.find_named(kind, &name) {
             return ix;
         }
-        let ix = self.topics.insert(Topic::new(kind, encode::uri_tail(&name).into()));
+        let tail = match kind {
+            NoticeKind::Task => name.as_ref().into(),
+            _ => encode::uri_tail(&name).into(),
+        };
+        let ix = self.topics.insert(Topic::new(kind, tail));
         let (topics, hasher) = (&self.topics, &self.hasher);
-        let hash = hasher.hash_one(&*name);
-        self.names.insert_unique(hash, ix, |&ix| hasher.hash_one(topics[ix].name()));
+        let hash = hasher.hash_one((kind, &*name));
+        self.names.insert_unique(hash, ix, |&ix| hasher.hash_one(topics[ix].key()));
         ix
     }
 
     /// Forgets a topic if nobody holds it any more.
     pub(crate) fn release(&mut self, ix: u32) {
         let topic = &self.topics[ix];
-        if topic.kind != NoticeKind::Resource || !topic.links.is_empty() {
+        if !topic.kind.is_named() || !topic.links.is_empty() {
             return;
         }
-        let hash = self.hasher.hash_one(topic.name());
+        let hash = self.hasher.hash_one(topic.key());
         if let Ok(entry) = self.names.find_entry(hash, |&other| other == ix) {
             entry.remove();
         }
@@ -92,15 +101,23 @@ impl Topics {
 }
 
 impl Topic {
-    /// The URI of a topic that has one.
+    /// The URI or the task id of a topic that has one.
     pub(crate) fn name(&self) -> &str {
-        encode::uri_of_tail(&self.tail)
+        match self.kind {
+            NoticeKind::Task => &self.tail,
+            _ => encode::uri_of_tail(&self.tail),
+        }
     }
 
-    /// The URI as it is, not as it stands in a JSON string; nothing for a list.
+    /// What tells a topic with a name from all others: a task is never a resource.
+    fn key(&self) -> (NoticeKind, &str) {
+        (self.kind, self.name())
+    }
+
+    /// The URI or task id as it is, not as it stands in a JSON string; nothing for a list.
     pub(crate) fn plain_name(&self) -> String {
         match self.kind {
-            NoticeKind::Resource => encode::unescaped(self.name()),
+            NoticeKind::Resource | NoticeKind::Task => encode::unescaped(self.name()),
             _ => String::new(),
         }
     }

@@ -24,6 +24,8 @@ pub const FANFARE_TOPIC_PROMPT_LIST: u32 = 2;
 pub const FANFARE_TOPIC_RESOURCE_LIST: u32 = 3;
 /// One resource: its name is its URI.
 pub const FANFARE_TOPIC_RESOURCE: u32 = 4;
+/// One task of the extension io.modelcontextprotocol/tasks: its name is its id.
+pub const FANFARE_TOPIC_TASK: u32 = 5;
 
 /// The client may hear of the topic.
 pub const FANFARE_ACCESS_ALLOW: i32 = 0;
@@ -124,6 +126,7 @@ fn topic_of(topic: Topic<'_>) -> (u32, Option<&str>) {
         Topic::PromptList => (FANFARE_TOPIC_PROMPT_LIST, None),
         Topic::ResourceList => (FANFARE_TOPIC_RESOURCE_LIST, None),
         Topic::Resource(uri) => (FANFARE_TOPIC_RESOURCE, Some(uri)),
+        Topic::Task(id) => (FANFARE_TOPIC_TASK, Some(id)),
     }
 }
 
@@ -172,12 +175,13 @@ pub unsafe extern "C" fn fanfare_revoke(
 fn read_topic(number: u32, name: Option<&str>) -> Result<Option<Topic<'_>>, Failure> {
     let topic = match (number, name) {
         (FANFARE_TOPIC_RESOURCE, Some(uri)) => return Ok(Some(Topic::Resource(uri))),
-        (FANFARE_TOPIC_RESOURCE, None) => return Err(Failure::null("name")),
+        (FANFARE_TOPIC_TASK, Some(id)) => return Ok(Some(Topic::Task(id))),
+        (FANFARE_TOPIC_RESOURCE | FANFARE_TOPIC_TASK, None) => return Err(Failure::null("name")),
         (FANFARE_TOPIC_ANY, _) => None,
         (FANFARE_TOPIC_TOOL_LIST, _) => Some(Topic::ToolList),
         (FANFARE_TOPIC_PROMPT_LIST, _) => Some(Topic::PromptList),
         (FANFARE_TOPIC_RESOURCE_LIST, _) => Some(Topic::ResourceList),
-        (other, _) => return Err(Failure::invalid(format!("topic is {other}; it takes 0 to 4"))),
+        (other, _) => return Err(Failure::invalid(format!("topic is {other}; it takes 0 to 5"))),
     };
     match name {
         None => Ok(topic),

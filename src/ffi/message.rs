@@ -114,7 +114,10 @@ pub unsafe extern "C" fn fanfare_receive_too_long(
 
 /// Queues a message of your own (or of your SDK): a response, a request or a notification, as JSON
 /// text without framing. A response goes out after everything that belongs to its request, and
-/// ends it. A notification is admitted as if it had been raised for this session alone.
+/// ends it; but if it gives a client of 2025-11-25 a task, progress of the request goes on until
+/// that task is over, on the session's own stream. A notification is admitted as if it had been
+/// raised for this session alone. An id that your own elicitation/create (or an error -32042) gives
+/// the client is one that notifications/elicitation/complete may name.
 ///
 /// Any thread. message is copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE: session or stream; FANFARE_E_UTF8; FANFARE_E_JSON:

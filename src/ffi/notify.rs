@@ -114,6 +114,7 @@ unsafe fn raising(
 /// or context; FANFARE_E_INVALID_ARGUMENT: a text is empty, a number stands for nothing, a request
 /// id or token is not a string or an integer, the context has a reserved key, or several sessions
 /// use the progress token; FANFARE_E_NOT_NEGOTIATED: the method is not a server's to raise;
+/// FANFARE_E_STATE: a task that is over, or an elicitation that the named session does not know;
 /// FANFARE_E_GONE: the session that the raise names; FANFARE_E_LIMIT: params are larger than the
 /// option params.max_bytes, or a URI than uri.max_bytes; FANFARE_E_VERSION: a field is set that
 /// this library does not know.
@@ -250,6 +251,54 @@ pub unsafe extern "C" fn fanfare_notify_logging_message(
         let data = text("data", data, data_len)?;
         raising(engine, raise, out_matched, |engine, raise| {
             engine.notify_logging_message(level, logger, data, raise)
+        })
+    })
+}
+
+/// Raises notifications/tasks: a task of the extension io.modelcontextprotocol/tasks (2026-07-28)
+/// is what params say, the JSON text of a DetailedTask, just as tasks/get would answer at this
+/// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
+/// is undelivered, the next takes its place.
+///
+/// As fanfare_notify(). FANFARE_E_JSON, too, if taskId is not a string or status not a status;
+/// FANFARE_E_STATE if the task is over by what was raised of it before, as far as the option
+/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT if taskId is longer than uri.max_bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_notify_task(
+    engine: *mut fanfare_engine,
+    params: *const c_char,
+    params_len: usize,
+    raise: *const fanfare_raise,
+    out_matched: *mut usize,
+) -> fanfare_status {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe {
+        let params = text("params", params, params_len)?;
+        raising(engine, raise, out_matched, |engine, raise| engine.notify_task(params, raise))
+    })
+}
+
+/// Raises notifications/tasks/status: a task of 2025-11-25 is what params say, the JSON text of a
+/// Task. It reaches the session that was given the task in a response sent by
+/// fanfare_send(), or if there was none, all of that revision that raise leaves and to
+/// which tasks was advertised; and open sessions. Once the task is over, so is the progress of the
+/// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
+/// by the same taskId.
+///
+/// As fanfare_notify(), with the statuses of fanfare_notify_task() beside.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_notify_task_status(
+    engine: *mut fanfare_engine,
+    params: *const c_char,
+    params_len: usize,
+    raise: *const fanfare_raise,
+    out_matched: *mut usize,
+) -> fanfare_status {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe {
+        let params = text("params", params, params_len)?;
+        raising(engine, raise, out_matched, |engine, raise| {
+            engine.notify_task_status(params, raise)
         })
     })
 }

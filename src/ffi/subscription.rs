@@ -57,6 +57,7 @@ pub unsafe extern "C" fn fanfare_unsubscribe(
 
 /// Opens a subscription of a modern session, as subscriptions/listen does: id is the JSON text of
 /// the request id, filter that of the params' notifications member. The acknowledgment is queued.
+/// With taskIds in it you vouch for the client, that it declares the extension.
 ///
 /// Any thread. id and filter are copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_JSON: filter; FANFARE_E_INVALID_ARGUMENT:

@@ -5,6 +5,10 @@ pub(crate) const INVALID_REQUEST: i32 = -32600;
 pub(crate) const METHOD_NOT_FOUND: i32 = -32601;
 pub(crate) const INVALID_PARAMS: i32 = -32602;
 pub(crate) const INTERNAL_ERROR: i32 = -32603;
+/// 2025-11-25 only, and the host's to send.
+pub(crate) const URL_ELICITATION_REQUIRED: i32 = -32042;
+/// 2026-07-28 only.
+pub(crate) const MISSING_CLIENT_CAPABILITY: i32 = -32021;
 /// 2026-07-28 only: headers that disagree with the body (R53).
 pub(crate) const HEADER_MISMATCH: i32 = -32020;
 /// 2026-07-28 only.

@@ -107,6 +107,13 @@ pub(crate) fn notice<'a>(
     }
 }
 
+/// A `notifications/tasks`: the subscription id it is tagged with, and what follows that.
+#[inline]
+pub(crate) fn task<'a>(subscription: &'a str, tail: &'a str) -> Pieces<'a> {
+    const HEAD: &str = r#"{"jsonrpc":"2.0","method":"notifications/tasks","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"#;
+    Pieces::of([HEAD, subscription, tail])
+}
+
 /// A notification with params that are JSON text already.
 pub(crate) fn notification(method: &str, params: Option<&str>) -> String {
     let method = string(method);

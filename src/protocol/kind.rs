@@ -1,8 +1,6 @@
 //! The notifications of the protocol, and the rules of each that do not depend on a session.
 
-use crate::protocol::Revision;
-
-/// A kind of notice: something that can change, told without content.
+/// A kind of thing that can change. All but tasks are told of without content, by a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum NoticeKind {
@@ -11,11 +9,18 @@ pub(crate) enum NoticeKind {
     ResourceList,
     /// One topic per URI.
     Resource,
+    /// One topic per task, which is told of with its full state.
+    Task,
 }
 
 impl NoticeKind {
     /// The kinds that have one topic each, in the order of their discriminants.
     pub(crate) const LISTS: [Self; 3] = [Self::ToolList, Self::PromptList, Self::ResourceList];
+
+    /// Whether there is a topic for each name, rather than one.
+    pub(crate) fn is_named(self) -> bool {
+        matches!(self, Self::Resource | Self::Task)
+    }
 
     pub(crate) fn method(self) -> &'static str {
         match self {
@@ -23,6 +28,7 @@ impl NoticeKind {
             Self::PromptList => method::PROMPT_LIST_CHANGED,
             Self::ResourceList => method::RESOURCE_LIST_CHANGED,
             Self::Resource => method::RESOURCE_UPDATED,
+            Self::Task => method::TASKS,
         }
     }
 }
@@ -46,6 +52,7 @@ pub(crate) mod method {
     pub(crate) const RESOURCE_UPDATED: &str = "notifications/resources/updated";
     pub(crate) const ROOTS_LIST_CHANGED: &str = "notifications/roots/list_changed";
     pub(crate) const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+    pub(crate) const ELICITATION_CREATE: &str = "elicitation/create";
     pub(crate) const TASK_STATUS: &str = "notifications/tasks/status";
     pub(crate) const ELICITATION_COMPLETE: &str = "notifications/elicitation/complete";
     pub(crate) const TASKS: &str = "notifications/tasks";
@@ -59,21 +66,16 @@ pub(crate) enum Route {
     Notice(NoticeKind),
     Progress,
     Message,
-    /// Content passes through as it is, to the sessions whose revision has the method (R3).
-    Event(Admission),
+    /// `notifications/tasks`, to the listens that named the task.
+    Task,
+    /// `notifications/tasks/status`, to the sessions of 2025-11-25.
+    TaskStatus,
+    /// `notifications/elicitation/complete`, to the sessions that know the id.
+    ElicitationComplete,
+    /// Content passes through as it is.
+    Event,
     /// Not the host's to raise: the client's own, or made by the engine.
     Reserved,
-}
-
-/// Which sessions may be sent a pass-through event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// Any session that hears of events at all.
-    Any,
-    /// Open sessions, and those of one revision.
-    Only(Revision),
-    /// Open sessions, and the one session of that revision that is named (R68).
-    Named(Revision),
 }
 
 impl Route {
@@ -85,10 +87,9 @@ impl Route {
             method::RESOURCE_UPDATED => Self::Notice(NoticeKind::Resource),
             method::PROGRESS => Self::Progress,
             method::MESSAGE => Self::Message,
-            method::TASK_STATUS => Self::Event(Admission::Only(Revision::V2025_11_25)),
-            method::ELICITATION_COMPLETE => Self::Event(Admission::Named(Revision::V2025_11_25)),
-            // An extension of 2026-07-28, heard on a listen only.
-            method::TASKS => Self::Event(Admission::Only(Revision::MODERN)),
+            method::TASK_STATUS => Self::TaskStatus,
+            method::ELICITATION_COMPLETE => Self::ElicitationComplete,
+            method::TASKS => Self::Task,
             method::INITIALIZED
             | method::CANCELLED
             | method::ROOTS_LIST_CHANGED
@@ -96,7 +97,7 @@ impl Route {
             | method::TYPES_SUBSCRIBE
             | method::TYPES_UNSUBSCRIBE => Self::Reserved,
             name if is_request(name) => Self::Reserved,
-            _ => Self::Event(Admission::Any),
+            _ => Self::Event,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `params._meta`: what requests say in it, and what a host may put into it.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -66,6 +68,19 @@ impl<'a> RequestMeta<'a> {
         serde_json::from_str(self.protocol_version?.get()).ok()
     }
 
+    /// Whether the client declares that extension in this very request (R57).
+    pub(crate) fn declares(&self, extension: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Capabilities<'a> {
+            #[serde(borrow)]
+            extensions: HashMap<String, &'a RawValue>,
+        }
+        self.client_capabilities
+            .and_then(|raw| serde_json::from_str::<Capabilities<'_>>(raw.get()).ok())
+            .and_then(|capabilities| capabilities.extensions.get(extension).copied())
+            .is_some_and(|settings| settings.get().starts_with('{'))
+    }
+
     /// Checks what 2026-07-28 demands of each request (R15, R52), and yields its log level.
     /// `served` are the revisions that the error for a foreign one names.
     pub(crate) fn check_modern(
@@ -111,6 +126,19 @@ pub(crate) fn unsupported_version(id: &Id, requested: &str, served: &[Revision])
             id,
             code::UNSUPPORTED_PROTOCOL_VERSION,
             format!("unsupported protocol version {requested:?}"),
+        )
+    }
+}
+
+/// The answer to a request that needs an extension which its client does not declare (R64).
+pub(crate) fn missing_extension(id: &Id, extension: &str) -> Fault {
+    let data = serde_json::json!({ "requiredCapabilities": { "extensions": { extension: {} } } });
+    Fault {
+        data: Some(data.to_string()),
+        ..Fault::of(
+            id,
+            code::MISSING_CLIENT_CAPABILITY,
+            format!("the request needs the client capability extensions[{extension:?}]"),
         )
     }
 }
@@ -168,6 +196,18 @@ mod tests {
         assert_eq!(context_members("[]", 99).unwrap_err().kind(), ErrorKind::Json);
         let error = context_members("{\"a\":123456789}", 10).unwrap_err();
         assert!(error.detail().contains("15 bytes") && error.detail().contains("10"), "{error}");
+    }
+
+    #[test]
+    fn an_extension_is_declared_by_an_object() {
+        let declares = |capabilities: &str| {
+            let params = format!(r#"{{"_meta":{{"{CLIENT_CAPABILITIES}":{capabilities}}}}}"#);
+            RequestMeta::of(Some(&params)).declares("a/b")
+        };
+        assert!(declares(r#"{"extensions":{"x":7,"a/b":{}}}"#));
+        for no in ["{}", "[]", r#"{"a/b":{}}"#, r#"{"extensions":{"a/b":true}}"#] {
+            assert!(!declares(no), "{no}");
+        }
     }
 
     #[test]

@@ -3,17 +3,21 @@
 
 mod capabilities;
 pub(crate) mod code;
+pub(crate) mod elicitation;
 pub(crate) mod encode;
 pub(crate) mod event_id;
 pub(crate) mod filter;
 pub(crate) mod id;
 pub(crate) mod kind;
 mod level;
+mod members;
 pub(crate) mod message;
 pub(crate) mod meta;
 mod revision;
+pub(crate) mod task;
 pub(crate) mod uri;
 
 pub use capabilities::Capabilities;
+pub(crate) use capabilities::PackedCapabilities;
 pub use level::Level;
 pub use revision::Revision;

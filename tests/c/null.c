@@ -203,6 +203,10 @@ static void notify(fanfare_engine *e) {
     NULL_FAILS("engine", fanfare_notify_logging_message(NULL, 0, NULL, 0, "1", 1, NULL, &n));
     NULL_FAILS("logger", fanfare_notify_logging_message(e, 0, NULL, 3, "1", 1, NULL, &n));
     NULL_FAILS("data", fanfare_notify_logging_message(e, 0, NULL, 0, NULL, 1, NULL, &n));
+    NULL_FAILS("engine", fanfare_notify_task(NULL, "{}", 2, NULL, &n));
+    NULL_FAILS("params", fanfare_notify_task(e, NULL, 2, NULL, &n));
+    NULL_FAILS("engine", fanfare_notify_task_status(NULL, "{}", 2, NULL, &n));
+    NULL_FAILS("params", fanfare_notify_task_status(e, NULL, 2, NULL, &n));
     NULL_FAILS("engine", fanfare_notify_alert(NULL, 3, NULL, 0, "1", 1, NULL, &n));
     NULL_FAILS("data", fanfare_notify_alert(e, 3, NULL, 0, NULL, 1, NULL, &n));
     CHECK(n == 77);

@@ -54,7 +54,64 @@ fn message_of(frame: &str) -> &str {
 /// Whether a message of a server is one of that revision; the error says what is wrong.
 pub(crate) fn check(revision: Revision, message: &str) -> Result<(), String> {
     check_types(revision, message)?;
+    check_extension(revision, message)?;
     check_schema(revision, message)
+}
+
+/// The notification of the tasks extension is in nobody's schema: it is a `DetailedTask` with a
+/// tag (5.1 of the digest), and of no other revision.
+pub(crate) fn check_extension(revision: Revision, message: &str) -> Result<(), String> {
+    static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+        let with = |status: &str, member: &str| {
+            json!({
+                "if": { "properties": { "status": { "const": status } } },
+                "then": { "required": [member], "properties": { member: { "type": "object" } } },
+            })
+        };
+        let params = json!({
+            "type": "object",
+            "required": ["_meta", "taskId", "status", "createdAt", "lastUpdatedAt", "ttlMs"],
+            "properties": {
+                "_meta": {
+                    "required": ["io.modelcontextprotocol/subscriptionId"],
+                    "properties": {
+                        "io.modelcontextprotocol/subscriptionId": { "type": ["string", "integer"] },
+                    },
+                },
+                "taskId": { "type": "string" },
+                "status": {
+                    "enum": ["working", "input_required", "completed", "failed", "cancelled"],
+                },
+                "statusMessage": { "type": "string" },
+                "createdAt": { "type": "string" },
+                "lastUpdatedAt": { "type": "string" },
+                "ttlMs": { "type": ["integer", "null"] },
+                "pollIntervalMs": { "type": "integer" },
+            },
+            "allOf": [
+                with("input_required", "inputRequests"),
+                with("completed", "result"),
+                with("failed", "error"),
+            ],
+        });
+        let schema = json!({
+            "required": ["params"],
+            "not": { "required": ["id"] },
+            "properties": { "params": params },
+        });
+        jsonschema::validator_for(&schema).expect("a schema")
+    });
+    let message: Value = serde_json::from_str(message).map_err(|e| e.to_string())?;
+    if message["method"] != "notifications/tasks" {
+        return Ok(());
+    }
+    if revision.is_legacy() {
+        return Err("notifications/tasks is not of this revision (R3)".to_owned());
+    }
+    let what = |e: jsonschema::ValidationError<'_>| {
+        format!("{e} (at {:?})", e.instance_path().to_string())
+    };
+    VALIDATOR.validate(&message).map_err(what)
 }
 
 /// By the official schema alone; nothing is wrong where that is not at hand.

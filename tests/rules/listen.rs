@@ -139,6 +139,7 @@ fn r43_only_what_the_filter_names_and_r44_only_what_is_advertised() {
                 prompts_list_changed: advertised & 2 != 0,
                 resources_list_changed: advertised & 4 != 0,
                 resources_subscribe: advertised & 8 != 0,
+                ..Capabilities::none()
             };
             let params = SessionParams::new(Profile::Modern).framing(Framing::Json);
             let session = open_with(&engine, params.capabilities(capabilities));

@@ -20,3 +20,5 @@ mod resume;
 mod schema_check;
 mod streams;
 mod table;
+mod tasks;
+mod tasks_core;

@@ -16,7 +16,7 @@ tests/rules, where each is named after its rule. `make rules` runs them and writ
 
 *By the engine*: whatever the host does. *Helped*: the host must do it, and the engine gives it what
 it needs. *In part*: by the engine, but for what the row says. *Not applicable*: the rule binds a
-client or a transport alone. *Not yet*: the row says what is missing.
+client or a transport alone.
 ";
 
 fn page() -> String {
@@ -41,13 +41,12 @@ fn page() -> String {
 fn summary() -> String {
     let count = |is: fn(&Kept) -> bool| RULES.iter().filter(|rule| is(&rule.kept)).count();
     format!(
-        "Of {} rules, {} are kept by the engine, {} are helped, {} are kept in part, {} are not applicable, and {} are not kept yet.\n",
+        "Of {} rules, {} are kept by the engine, {} are helped, {} are kept in part, and {} are not applicable.\n",
         RULES.len(),
         count(|kept| matches!(kept, Kept::Engine)),
         count(|kept| matches!(kept, Kept::Helped(_))),
         count(|kept| matches!(kept, Kept::Partly(_))),
         count(|kept| matches!(kept, Kept::NotApplicable(_))),
-        count(|kept| matches!(kept, Kept::NotYet(_))),
     )
 }
 
@@ -57,7 +56,6 @@ fn kept_text(kept: &Kept) -> String {
         Kept::Helped(how) => format!("helped: {how}"),
         Kept::Partly(what) => format!("in part; missing: {what}"),
         Kept::NotApplicable(why) => format!("not applicable: {why}"),
-        Kept::NotYet(what) => format!("not yet: {what}"),
     }
 }
 
@@ -142,13 +140,13 @@ fn every_test_of_a_rule_stands_in_the_row_of_that_rule() {
     }
 }
 
-/// What is said to be kept has a test; what is not kept, or need not be, has none.
+/// What is said to be kept has a test; what need not be has none.
 #[test]
 fn what_is_kept_is_proved() {
     for (name, kept, tests) in rows() {
         let is_kept = match kept {
             Kept::Engine | Kept::Helped(_) => true,
-            Kept::NotApplicable(_) | Kept::NotYet(_) => false,
+            Kept::NotApplicable(_) => false,
             Kept::Partly(_) => continue,
         };
         assert_eq!(!tests.is_empty(), is_kept, "{name}");

@@ -46,6 +46,30 @@ fn a_wrong_frame_is_caught() {
 }
 
 #[test]
+fn a_wrong_frame_of_the_extension_is_caught() {
+    let right = r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":1},"taskId":"t","status":"failed","createdAt":"c","lastUpdatedAt":"u","ttlMs":null,"error":{}}"#;
+    let check = |revision, params: &str| {
+        schema::check_extension(revision, &notification("notifications/tasks", params))
+    };
+    assert_eq!(check(Revision::MODERN, right), Ok(()));
+    for revision in legacy_revisions() {
+        assert!(check(revision, right).is_err());
+    }
+    for (part, wrong) in [
+        ("subscriptionId\":1", "subscriptionId\":null"),
+        (r#""_meta":{"io.modelcontextprotocol/subscriptionId":1},"#, ""),
+        (r#""taskId":"t","#, ""),
+        ("failed", "done"),
+        ("null", "\"never\""),
+        (r#","error":{}"#, ""),
+    ] {
+        let params = right.replace(part, wrong);
+        assert_ne!(params, right);
+        assert!(check(Revision::MODERN, &params).is_err(), "{params}");
+    }
+}
+
+#[test]
 fn a_right_frame_is_taken() {
     for revision in Revision::ALL {
         let right = [

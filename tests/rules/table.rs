@@ -12,8 +12,6 @@ pub(crate) enum Kept {
     Partly(&'static str),
     /// It binds a client or a transport alone: why.
     NotApplicable(&'static str),
-    /// What is missing.
-    NotYet(&'static str),
 }
 
 pub(crate) struct Rule {
@@ -50,7 +48,7 @@ const SHOULD: &str = "should";
 const DERIVED: &str = "follows from others";
 const POLICY: &str = "our choice";
 
-use Kept::{Engine, Helped, NotApplicable, NotYet, Partly};
+use Kept::{Engine, Helped, NotApplicable, Partly};
 
 macro_rules! rules {
     ($($number:literal $level:ident $revisions:ident $rule:literal, $kept:expr, [$($test:literal),* $(,)?];)+) => {
@@ -97,7 +95,7 @@ pub(crate) static RULES: &[Rule] = rules! {
     7 POLICY LEGACY "Notices raised before the client says `initialized` wait for it.",
         Engine, ["r07_notices_wait_for_initialized"];
     8 MUST LEGACY "Nothing is sent behind a capability that was not advertised.",
-        Engine, ["r08_nothing_behind_a_capability_that_is_not_advertised"];
+        Engine, ["r08_nothing_behind_a_capability_that_is_not_advertised", "r08_a_task_status_is_for_those_to_whom_tasks_were_advertised"];
     9 MUST ALL "Log messages are sent only if `logging` was advertised.",
         Engine, ["r09_no_log_without_the_capability"];
     10 MUST LEGACY "After `logging/setLevel` only that level and those above it are sent.",
@@ -128,7 +126,16 @@ pub(crate) static RULES: &[Rule] = rules! {
     22 MUST OLDEST "Progress has no `message`.",
         Engine, ["r22_the_oldest_revision_has_no_message"];
     23 MUST TASKS "The token of a task lives until the task is over, beyond the response that created it.",
-        NotYet("a token ends with its response"), [];
+        Engine, [
+            "r23_the_token_of_a_task_lives_until_the_task_is_over",
+            "r23_the_request_is_answered_though_its_token_lives",
+            "r23_the_token_ends_with_the_session_and_with_what_the_client_is_told",
+            "r23_only_where_the_revision_and_the_server_have_tasks",
+            "r23_progress_held_back_is_sent_before_the_end_of_its_task",
+            "r23_r29_progress_of_a_task_rides_the_standalone_stream",
+            "r23_nothing_follows_the_end_whatever_is_in_hand",
+            "r23_a_forgotten_task_takes_its_token_along",
+        ];
     24 MUST LEGACY "`resources/updated` goes only to sessions that subscribed to that URI.",
         Engine, ["r24_updates_go_to_those_who_subscribed_to_that_uri"];
     25 MUST LEGACY "Once `resources/unsubscribe` is answered, no update of that URI follows.",
@@ -140,7 +147,7 @@ pub(crate) static RULES: &[Rule] = rules! {
     28 MUST STREAMABLE "A message goes out on exactly one of a session's streams.",
         Engine, ["r28_a_message_goes_to_exactly_one_stream"];
     29 SHOULD STREAMABLE "What belongs to a request rides its stream, everything else the standalone one.",
-        Engine, ["r29_what_belongs_to_a_request_rides_its_stream"];
+        Engine, ["r29_what_belongs_to_a_request_rides_its_stream", "r23_r29_progress_of_a_task_rides_the_standalone_stream"];
     30 MUST STREAMABLE "No response stands on the standalone stream, unless it resumes the one that owes it.",
         Engine, ["r30_no_response_on_the_standalone_stream", "r30_r35_the_response_waits_for_the_stream_that_owes_it"];
     31 MUST STREAMABLE "Event ids are unique among all streams of a session.",
@@ -218,16 +225,40 @@ pub(crate) static RULES: &[Rule] = rules! {
     63 SHOULD MODERN "A change of a list reaches every stream that opted in.",
         Engine, ["r63_every_stream_that_opted_in_is_told"];
     64 MUST MODERN "`taskIds` without the capability is -32021, with the capability it lacks.",
-        NotYet("the filter has no `taskIds`; the field is passed over, as an unknown one"), [];
+        Engine, [
+            "r64_task_ids_need_the_extension_in_that_very_request",
+            "r64_the_refusal_ends_its_stream_and_params_are_looked_at_before",
+            "r64_without_the_extension_the_field_is_unknown",
+        ];
     65 MUST MODERN "`notifications/tasks` goes to listens that named the task, with all that `tasks/get` would say.",
-        NotYet("nobody is sent one"), [];
+        Helped("the host gives all that `tasks/get` would say; the engine sends it to those listens alone, tagged, and the newest state to whoever is slow"),
+        [
+            "r65_a_task_is_told_to_the_listens_that_named_it",
+            "r65_the_body_is_what_the_host_wrote",
+            "r65_the_newest_state_stands_where_the_first_was_raised",
+            "r65_a_task_is_never_a_resource",
+            "r65_what_waits_goes_with_the_listen_or_out_before_its_end",
+            "r65_an_update_that_waits_counts_as_an_event",
+            "r65_an_update_that_outgrows_its_place_is_up_to_the_policy",
+            "r65_r76_updates_that_nobody_reads_cost_one_body_for_all",
+            "r65_an_update_raised_while_one_is_in_hand_follows_it",
+            "r65_an_open_session_hears_of_tasks_as_of_any_event",
+        ];
     66 MUST ALL "A task's status changes in legal steps, and not at all once it is over.",
-        NotYet("the status of a task is not looked at"), [];
+        Engine, [
+            "r66_a_status_takes_legal_steps_only",
+            "r66_what_is_no_task_is_refused_by_the_name_of_its_field",
+            "r66_of_too_many_tasks_the_one_longest_over_is_forgotten_first",
+        ];
     67 MUST TASKS "Messages of a task name it in their metadata, its status notification does not.",
-        NotYet("params pass through as the host wrote them"), [];
+        Helped("the engine names the task in its progress; in a request or a response the host does"),
+        ["r67_progress_names_its_task_and_the_status_does_not", "r67_the_status_of_a_task_goes_to_the_session_that_was_given_it"];
     68 MUST TASKS "`elicitation/complete` goes to the session that was asked, with an id that it knows.",
-        Partly("the id is not looked at"),
-        ["r68_elicitation_complete_goes_to_the_one_session_named"];
+        Engine, [
+            "r68_elicitation_complete_goes_once_to_the_session_that_knows_the_id",
+            "r68_only_ids_that_were_given_by_url_and_in_that_revision_are_known",
+            "r68_of_too_many_ids_the_oldest_is_forgotten",
+        ];
     69 DERIVED MODERN "A listen never tells of what the caller may not read.",
         Helped("`Hooks::authorize` is asked before anything is acknowledged, and by `Engine::revoke` again; in the older revisions as well"),
         ["r69_who_may_not_read_a_resource_does_not_hear_of_it_either",
@@ -240,7 +271,8 @@ pub(crate) static RULES: &[Rule] = rules! {
          "r69_a_host_that_revokes_with_each_answer_is_refused_in_the_end",
          "r69_no_subscription_slips_through_a_revocation_on_another_thread",
          "r69_what_is_being_asked_about_again_is_not_taken_for_known",
-         "r69_sessions_of_others_are_not_asked_about"];
+         "r69_sessions_of_others_are_not_asked_about",
+         "r69_a_task_is_asked_about_and_can_be_withdrawn"];
     70 MUST ALL "Log messages hold no secrets.",
         NotApplicable("binds whoever writes the log message: the engine cannot tell a secret from a word"), [];
     71 MUST OLDEST "On HTTP+SSE the `endpoint` event comes before all messages.",
@@ -254,7 +286,7 @@ pub(crate) static RULES: &[Rule] = rules! {
     75 MUST TASKS "A client passes over an `elicitation/complete` with an id that it does not know.",
         NotApplicable(BINDS_A_CLIENT), [];
     76 SHOULD ALL "A reader that stalls does not make memory grow.",
-        Engine, ["r76_a_reader_that_stalls_costs_no_more_after_a_while"];
+        Engine, ["r76_a_reader_that_stalls_costs_no_more_after_a_while", "r65_r76_updates_that_nobody_reads_cost_one_body_for_all"];
     77 MUST MODERN "The stream of an ordinary request carries nothing but what belongs to it.",
         Engine, ["r77_a_change_never_rides_the_stream_of_a_request"];
     78 MUST MODERN "Nothing follows the response on its stream, and the stream ends.",
@@ -321,7 +353,7 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "By a new listen; the old one is cancelled once the new one is acknowledged.",
         "", Engine, ["r46_each_listen_has_its_own_copy", "g14_nothing_is_missed_from_the_acknowledgment_on"];
     14 "What of a change between the read and the acknowledgment?",
-        "A listen hears of everything from the moment it is taken in, so a client reads again after the acknowledgment.",
+        "A listen hears of everything from the moment it is taken in, so a client reads again after the acknowledgment. The engine sends no snapshot, of a task neither: it knows a status, and not the state.",
         "", Engine, ["g14_nothing_is_missed_from_the_acknowledgment_on"];
     15 "What of a client that does not read?",
         "Notices merge. Of events, as the policy says: the session ends as lagged, or the oldest or the newest is dropped and counted. An end for that reason is an error and never looks graceful.",
@@ -377,8 +409,8 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "No.",
         "", Engine, ["r44_false_and_empty_are_not_honoured"];
     30 "What of filter fields that nobody knows?",
-        "They are passed over, and not acknowledged.",
-        "", Engine, ["r44_false_and_empty_are_not_honoured"];
+        "They are passed over, and not acknowledged; nor are those of an extension that the server does not advertise.",
+        "", Engine, ["r44_false_and_empty_are_not_honoured", "r64_without_the_extension_the_field_is_unknown"];
     31 "How does one listen for `events/list_changed`?",
         "One cannot: no revision has a field for it.",
         "", NotApplicable("a sketch that no revision has taken up"), [];

@@ -49,21 +49,25 @@ pub(super) enum TopicName {
     Prompts,
     Resources,
     Uri(String),
+    Task(String),
 }
 
 impl TopicName {
-    /// `uri`, or `list`: "tools", "prompts" or "resources". None of them: every topic.
+    /// `uri`, or `task`, or `list`: "tools", "prompts" or "resources". None of them: every topic.
     pub(super) fn read(fields: &mut Fields<'_>) -> Result<Option<Self>, Failure> {
         const LISTS: [&str; 3] = ["tools", "prompts", "resources"];
         let uri = fields.string("uri")?;
+        let task = fields.string("task")?;
         let list = fields.word("list", &LISTS, |name| name)?;
-        match (uri, list) {
-            (Some(_), Some(_)) => Err(fields.bad("list", "give one of uri and list")),
-            (Some(uri), None) => Ok(Some(Self::Uri(uri))),
-            (None, Some("tools")) => Ok(Some(Self::Tools)),
-            (None, Some("prompts")) => Ok(Some(Self::Prompts)),
-            (None, Some(_)) => Ok(Some(Self::Resources)),
-            (None, None) => Ok(None),
+        match (uri, task, list) {
+            (Some(uri), None, None) => Ok(Some(Self::Uri(uri))),
+            (None, Some(id), None) => Ok(Some(Self::Task(id))),
+            (None, None, Some("tools")) => Ok(Some(Self::Tools)),
+            (None, None, Some("prompts")) => Ok(Some(Self::Prompts)),
+            (None, None, Some(_)) => Ok(Some(Self::Resources)),
+            (None, None, None) => Ok(None),
+            (_, _, Some(_)) => Err(fields.bad("list", "give one of uri, task and list")),
+            (..) => Err(fields.bad("task", "give one of uri, task and list")),
         }
     }
 
@@ -73,6 +77,7 @@ impl TopicName {
             Self::Prompts => Topic::PromptList,
             Self::Resources => Topic::ResourceList,
             Self::Uri(uri) => Topic::Resource(uri),
+            Self::Task(id) => Topic::Task(id),
         }
     }
 }

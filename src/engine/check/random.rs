@@ -15,6 +15,7 @@ use crate::params::{
     Access, EndReason, Overflow, Profile, Raise, SessionId, SessionParams, StreamId, StreamKind,
     SubscriptionId, Target, Topic,
 };
+use crate::protocol::kind::NoticeKind;
 use crate::protocol::{Capabilities, Revision};
 
 const SEEDS: u64 = 1000;
@@ -46,7 +47,14 @@ impl Random {
 
 const URIS: [&str; 7] =
     ["a:", "b:", "c:\"\\", "d:\u{e9}", "f:///p\"", "f:///p\"/q", "f:///p\"/q/r"];
-const EVENTS: [&str; 2] = ["notifications/x", "notifications/tasks/status"];
+const EVENT: &str = "notifications/x";
+/// One of them is a URI as well.
+const TASKS: [&str; 3] = ["t", "a:", "u\"\\"];
+const TASK: &str = "notifications/tasks";
+const TASK_STATUS: &str = "notifications/tasks/status";
+const ELICITED: &str = "notifications/elicitation/complete";
+const STATUSES: [&str; 7] =
+    ["working", "working", "working", "input_required", "completed", "failed", "cancelled"];
 const LISTS: [&str; 3] = [
     "notifications/tools/list_changed",
     "notifications/prompts/list_changed",
@@ -92,6 +100,15 @@ struct Peer {
     /// Notices raised for listens that lived, and not drained since: (id, URI or method).
     due: HashSet<(String, String)>,
     granted: HashMap<String, HashSet<String>>,
+    /// The tasks that each listen was granted, those that have ended included.
+    tasks: HashMap<String, HashSet<String>>,
+    /// By task, the tokens of the requests that a response gave it for; and those of them that are
+    /// over, as the client was told.
+    tokens: HashMap<String, HashSet<String>>,
+    ended: HashSet<String>,
+    /// How often each elicitation was given, and not told complete.
+    elicited: HashMap<String, i32>,
+    is_open: bool,
     requests: Vec<String>,
     streams: Vec<StreamId>,
     is_modern: bool,
@@ -103,6 +120,8 @@ struct World {
     sessions: Vec<SessionId>,
     peers: HashMap<SessionId, Peer>,
     in_hand: Vec<(Hand, Taken)>,
+    /// Tasks that are over, by method and id.
+    over: HashSet<(&'static str, String)>,
     next_id: u32,
     next_n: i64,
     now_ms: u64,
@@ -132,6 +151,14 @@ fn random_operations_break_no_invariant_and_send_nothing_that_may_not_be_sent() 
     }
 }
 
+/// Whether a target is refused for no reason of its own.
+fn target_lives(core: &Core, target: Target<'_>) -> bool {
+    match target {
+        Target::Session(session) | Target::Request(session, _) => core.session(session).is_ok(),
+        Target::All | Target::Except(_) | Target::Principal(_) => true,
+    }
+}
+
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -152,13 +179,15 @@ impl World {
             debounce_resource_ms: random.of(&[0, 0, 30]),
             debounce_tool_list_ms: random.of(&[0, 0, 100]),
             progress_min_interval_ms: random.of(&[0, 0, 50]),
+            max_tasks: random.of(&[1, 2, 100]),
+            max_elicitations: random.of(&[1, 2, 100]),
             answer_initialize: random.one_in(2),
             hold_empty_listen: random.one_in(2),
             monotonic_clock: false,
             ..Config::default()
         };
         config.capabilities =
-            r#"{"logging":{},"tools":{"listChanged":true},"resources":{"subscribe":true}}"#
+            r#"{"logging":{},"tools":{"listChanged":true},"resources":{"subscribe":true},"tasks":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#
                 .to_owned();
         let mut core = Core::new(config, 1);
         if random.one_in(2) {
@@ -170,6 +199,7 @@ impl World {
             sessions: Vec::new(),
             peers: HashMap::new(),
             in_hand: Vec::new(),
+            over: HashSet::new(),
             next_id: 0,
             next_n: 0,
             now_ms: 0,
@@ -270,7 +300,8 @@ impl World {
         }
         let session = SessionId(opened.unwrap());
         self.sessions.push(session);
-        let peer = Peer { is_modern: profile == Profile::Modern, ..Peer::default() };
+        let (is_modern, is_open) = (profile == Profile::Modern, profile == Profile::Open);
+        let peer = Peer { is_modern, is_open, ..Peer::default() };
         self.peers.insert(session, peer);
     }
 
@@ -394,8 +425,13 @@ impl World {
             } else {
                 format!(r#","io.modelcontextprotocol/logLevel":"{level}""#)
             };
+            let extensions = self.random.of(&[
+                "",
+                r#""extensions":{"io.modelcontextprotocol/tasks":{}}"#,
+                r#""extensions":{"io.modelcontextprotocol/tasks":{}}"#,
+            ]);
             format!(
-                r#""_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}{level}{token}}}"#
+                r#""_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{{extensions}}}{level}{token}}}"#
             )
         } else {
             format!(r#""_meta":{{"x":1{token}}}"#)
@@ -461,6 +497,8 @@ impl World {
             "[]",
             r#"{"toolsListChanged":true}"#,
             r#"{"resourceSubscriptions":["a:","b:","a:"]}"#,
+            r#"{"taskIds":["t","a:"]}"#,
+            r#"{"taskIds":["u\"\\","t"],"resourceSubscriptions":["a:"],"toolsListChanged":true}"#,
             r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["a:","b:","c:\"\\"]}"#,
         ])
     }
@@ -481,7 +519,10 @@ impl World {
         let id = self.known_id(session);
         let stream = self.any_stream(session);
         let version = self.random.of(&Revision::ALL);
-        let text = match self.random.below(12) {
+        let task = self.random.of(&TASKS);
+        let quoted = serde_json::to_string(task).unwrap();
+        let choice = self.random.below(17);
+        let text = match choice {
             0 => {
                 format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32000,"message":"m"}}}}"#)
             }
@@ -490,12 +531,33 @@ impl World {
                 r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"h"}}"#
                     .to_owned()
             }
+            12..=14 => format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"task":{{"taskId":{quoted},"status":"working"}}}}}}"#
+            ),
+            15 => {
+                let status = self.random.of(&STATUSES);
+                format!(
+                    r#"{{"jsonrpc":"2.0","id":{id},"result":{{"taskId":{quoted},"status":"{status}"}}}}"#
+                )
+            }
+            16 => format!(
+                r#"{{"jsonrpc":"2.0","id":"e","method":"elicitation/create","params":{{"mode":"url","elicitationId":{quoted}}}}}"#
+            ),
             3 => r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#.to_owned(),
             _ => format!(
-                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"protocolVersion":"{version}","capabilities":{{"tools":{{"listChanged":true}},"resources":{{"subscribe":true}}}}}}}}"#
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"protocolVersion":"{version}","capabilities":{{"tools":{{"listChanged":true}},"resources":{{"subscribe":true}},"tasks":{{}}}}}}}}"#
             ),
         };
-        let _ = self.core.send(session, stream, Outgoing::read(text.as_bytes()));
+        if self.core.send(session, stream, Outgoing::read(text.as_bytes())).is_ok() {
+            let peer = self.peers.get_mut(&session).unwrap();
+            match choice {
+                12..=14 => {
+                    peer.tokens.entry(task.to_owned()).or_default().insert(id);
+                }
+                16 => *peer.elicited.entry(task.to_owned()).or_default() += 1,
+                _ => {}
+            }
+        }
         self.note_gone(session);
         self.check_cancelled(session);
     }
@@ -530,7 +592,7 @@ impl World {
     fn answered(&self, questions: Vec<Question>) -> Vec<(Question, Access)> {
         let says = |request: &AccessRequest<'_>| {
             let name = match request.topic {
-                Topic::Resource(uri) => uri,
+                Topic::Resource(name) | Topic::Task(name) => name,
                 Topic::ToolList => LISTS[0],
                 _ => return Access::Allow,
             };
@@ -554,10 +616,14 @@ impl World {
             return;
         }
         let principal = self.random.of(&[None, Some("p"), Some("q")]);
-        let name = self.random.of(&["a:", "b:", "f:///p\"", LISTS[0]]);
+        let name = self.random.of(&["a:", "b:", "f:///p\"", LISTS[0], "t"]);
         let access = self.random.of(&Access::ALL);
         self.policy.insert((principal, name.to_owned()), access);
-        let topic = if name == LISTS[0] { Topic::ToolList } else { Topic::Resource(name) };
+        let topic = match name {
+            _ if name == LISTS[0] => Topic::ToolList,
+            "t" => Topic::Task(name),
+            _ => Topic::Resource(name),
+        };
         let principal = principal.filter(|_| self.random.one_in(2));
         let topic = Some(topic).filter(|_| !self.random.one_in(4));
         let questions = self.core.begin_revoke(principal, topic);
@@ -609,7 +675,33 @@ impl World {
         }
         self.next_n += 1;
         let n = self.next_n;
-        match self.random.below(8) {
+        match self.random.below(12) {
+            8..=10 => {
+                let method = if self.random.one_in(3) { TASK_STATUS } else { TASK };
+                let task = self.random.of(&TASKS);
+                let status = self.random.of(&STATUSES);
+                let fill = "x".repeat(self.random.of(&[0, 10, 300]));
+                let params = serde_json::json!({
+                    "taskId": task, "status": status, "n": n, "ofRequest": false, "fill": fill,
+                });
+                let raised = self.core.notify(method, Some(&params.to_string()), &raise);
+                let key = (method, task.to_owned());
+                match raised.map_err(|error| error.kind()) {
+                    Ok(_) if matches!(status, "working" | "input_required") => {
+                        self.over.remove(&key);
+                    }
+                    Ok(_) => drop(self.over.insert(key)),
+                    // It may have been forgotten that it is over, but never the other way round.
+                    Err(ErrorKind::State) if target_lives(&self.core, target) => {
+                        assert!(self.over.contains(&key), "{task} is not over");
+                    }
+                    Err(_) => {}
+                }
+            }
+            11 => {
+                let id = serde_json::json!({ "elicitationId": self.random.of(&TASKS) });
+                let _ = self.core.notify(ELICITED, Some(&id.to_string()), &raise);
+            }
             0..=2 => {
                 let uri = self.random.of(&URIS);
                 let params = serde_json::json!({ "uri": uri }).to_string();
@@ -624,10 +716,9 @@ impl World {
                 }
             }
             4 => {
-                let method = self.random.of(&EVENTS);
                 let of = matches!(target, Target::Request(..));
                 let params = format!(r#"{{"n":{n},"ofRequest":{of}}}"#);
-                let _ = self.core.notify(method, Some(&params), &raise);
+                let _ = self.core.notify(EVENT, Some(&params), &raise);
             }
             5 => {
                 let of = if let Target::Request(..) = target { id.as_str() } else { "null" };
@@ -657,15 +748,27 @@ impl World {
                     let names = heard.map(|slot| {
                         let topic = &core.topics[core.out.slots[slot].link().topic];
                         match topic.kind {
-                            crate::protocol::kind::NoticeKind::Resource => {
+                            NoticeKind::Resource => {
                                 serde_json::from_str(&format!("\"{}\"", topic.name())).unwrap()
                             }
+                            // An update is an event, which an overflow may lose.
+                            NoticeKind::Task => String::new(),
                             kind => kind.method().to_owned(),
                         }
                     });
                     names.collect()
                 };
                 peer.granted.insert(id.as_json().to_owned(), names);
+                peer.tasks.entry(id.as_json().to_owned()).or_insert_with(|| {
+                    let topics = core.links_of(sub).into_iter();
+                    let topics = topics.map(|slot| &core.topics[core.out.slots[slot].link().topic]);
+                    topics
+                        .filter(|topic| topic.kind == NoticeKind::Task)
+                        .map(|topic| {
+                            serde_json::from_str(&format!("\"{}\"", topic.name())).unwrap()
+                        })
+                        .collect()
+                });
             }
         }
     }
@@ -758,7 +861,8 @@ impl World {
             }
         } else if peer.is_modern {
             let is_notice = method == UPDATED || LISTS.contains(&method);
-            assert!(!is_notice && !method.ends_with("/x"), "not asked for: {text}");
+            let is_event = [EVENT, TASK, TASK_STATUS, ELICITED].contains(&method);
+            assert!(!is_notice && !is_event, "not asked for: {text}");
         }
         if let Some(id) = frame.get("id").filter(|_| method.is_empty()) {
             let id = id.to_string();
@@ -773,6 +877,9 @@ impl World {
             "notifications/progress" => {
                 let token = params["progressToken"].to_string();
                 let amount = params["progress"].as_i64().unwrap_or_else(|| panic!("{text}"));
+                if !params["_meta"]["io.modelcontextprotocol/related-task"].is_null() {
+                    assert!(!peer.ended.contains(&token), "after the end of its task: {text}");
+                }
                 if peer.is_modern {
                     assert!(!peer.answered.contains(&token), "after the response: {text}");
                     let last = peer.progress.insert(token, amount);
@@ -794,8 +901,28 @@ impl World {
                     assert!(last.is_none_or(|last| n > last), "after {last:?}: {text}");
                 }
             }
+            TASK if subscription.is_some() => {
+                let (id, task) = (subscription.unwrap(), params["taskId"].as_str().unwrap());
+                assert!(peer.tasks[&id].contains(task), "not asked for: {text}");
+                let last =
+                    peer.events.insert(format!("{id} {task}"), params["n"].as_i64().unwrap());
+                assert!(last < params["n"].as_i64(), "after {last:?}: {text}");
+            }
+            ELICITED if !peer.is_open => {
+                let id = params["elicitationId"].as_str().unwrap();
+                let left = peer.elicited.get_mut(id).expect("an id that it was given");
+                *left -= 1;
+                assert!(*left >= 0, "told twice: {text}");
+            }
             // Those of a request may overtake with its response.
-            _ if EVENTS.contains(&method) && params["ofRequest"] == false => {
+            EVENT | TASK_STATUS if params["ofRequest"] == false => {
+                let is_over = params["status"]
+                    .as_str()
+                    .is_some_and(|status| !matches!(status, "working" | "input_required"));
+                if is_over && let Some(tokens) = peer.tokens.get(params["taskId"].as_str().unwrap())
+                {
+                    peer.ended.extend(tokens.iter().cloned());
+                }
                 let n = params["n"].as_i64().unwrap();
                 let last = peer.events.insert(String::new(), n);
                 assert!(last.is_none_or(|last| n > last), "after {last:?}: {text}");
