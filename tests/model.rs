@@ -11,8 +11,10 @@
 //! those that one revocation ends comes first.
 //!
 //! What is left to other tests: streams that can be resumed (tests/resume_model.rs), frame
-//! callbacks (tests/in_hand.rs), what is malformed (tests/bad_input.rs, tests/hostile.rs), and the
-//! engine's total of bytes (tests/queues.rs), of which the smallest is more than a sequence fills.
+//! callbacks (tests/in_hand.rs), what is malformed (tests/bad_input.rs, tests/hostile.rs), the
+//! engine's total of bytes (tests/queues.rs), of which the smallest is more than a sequence fills,
+//! and tasks and elicitations that a session was told of before (tests/rules): here the sequences
+//! have only those that nobody knows.
 
 mod common;
 #[path = "model/mod.rs"]

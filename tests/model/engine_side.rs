@@ -273,14 +273,7 @@ fn params(opening: &Opening) -> SessionParams {
 }
 
 fn capabilities(advertised: Advertised) -> Capabilities {
-    let [tools_list_changed, prompts_list_changed, resources_list_changed] = advertised.lists;
-    Capabilities {
-        logging: advertised.logging,
-        tools_list_changed,
-        prompts_list_changed,
-        resources_list_changed,
-        resources_subscribe: advertised.subscribe,
-    }
+    Capabilities::from_json(&advertised.text()).expect("what a host advertises reads")
 }
 
 fn topic_of(topic: Topic) -> fanfare::Topic<'static> {

@@ -36,20 +36,26 @@ impl Model {
                 self.notify_progress(token, value, &params, message.map(|_| plain), to)
             }
             Raised::Log { level, .. } => self.notify_log(level, &params, to),
-            _ => {
-                let is_named = matches!(to, To::Session(_) | To::Request(..));
-                let latest = Some(Revision::LATEST_LEGACY);
-                let admits = |session: &Session| match raised {
-                    Raised::TaskStatus { .. } => {
-                        session.revision().is_none_or(|it| Some(it) == latest)
-                    }
-                    Raised::Elicitation { .. } => {
-                        session.rules == Rules::Open || is_named && session.revision() == latest
-                    }
-                    _ => true,
-                };
-                self.notify_event(raised.method(), &params, to, admits)
+            Raised::TaskStatus { .. } => {
+                // It belongs to no request, whichever is named.
+                let to = if let To::Request(s, _) = to { To::Session(s) } else { to };
+                self.notify_event(raised.method(), &params, to, |session| {
+                    let is_its = session.revision() == Some(Revision::LATEST_LEGACY);
+                    session.rules == Rules::Open || is_its && session.advertised.tasks
+                })
             }
+            Raised::Elicitation { .. } => {
+                // Nobody was asked to complete it, and who is named would have to know it.
+                if let To::Session(s) | To::Request(s, _) = to
+                    && self.live(s)?.revision() == Some(Revision::LATEST_LEGACY)
+                {
+                    return Err("STATE");
+                }
+                self.notify_event(raised.method(), &params, to, |session| {
+                    session.rules == Rules::Open
+                })
+            }
+            _ => self.notify_event(raised.method(), &params, to, |_| true),
         }
     }
 

@@ -131,6 +131,9 @@ impl Advertised {
         let subscribe = self.subscribe;
         members
             .push(format!(r#""resources":{{"listChanged":{resources},"subscribe":{subscribe}}}"#));
+        if self.tasks {
+            members.push(r#""tasks":{}"#.to_owned());
+        }
         format!("{{{}}}", members.join(","))
     }
 }

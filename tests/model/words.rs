@@ -54,13 +54,15 @@ pub(crate) struct Advertised {
     /// Of tools, prompts and resources.
     pub(crate) lists: [bool; 3],
     pub(crate) subscribe: bool,
+    /// Of 2025-11-25.
+    pub(crate) tasks: bool,
 }
 
 impl Advertised {
-    /// Five bits, each taking something away.
+    /// Six bits, each taking something away.
     pub(crate) fn without(bits: u8) -> Self {
         let has = |bit: u8| bits >> bit & 1 == 0;
-        Self { logging: has(0), lists: [has(1), has(2), has(3)], subscribe: has(4) }
+        Self { logging: has(0), lists: [has(1), has(2), has(3)], subscribe: has(4), tasks: has(5) }
     }
 
     pub(crate) fn list(self, topic: Topic) -> bool {
