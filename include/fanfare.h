@@ -199,7 +199,8 @@
 /// The bare JSON text; you delimit.
 #define FANFARE_FRAMING_JSON 1
 
-/// A Server-Sent Event of type message.
+/// A Server-Sent Event of type message. A stream that is open and silent is sent a comment now and
+/// then: a frame like any other, which clients pass over (the option sse.keep_alive_ms).
 #define FANFARE_FRAMING_SSE 2
 
 /// What the engine's configuration says.

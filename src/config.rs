@@ -54,6 +54,7 @@ pub struct Config {
     pub(crate) replay_max_bytes: u32,
     pub(crate) replay_max_age_ms: u32,
     pub(crate) replay_max_streams: u32,
+    pub(crate) keep_alive_ms: u32,
 }
 
 impl Default for Config {
@@ -99,6 +100,7 @@ impl Default for Config {
             replay_max_bytes: 1 << 20,
             replay_max_age_ms: 300_000,
             replay_max_streams: 16,
+            keep_alive_ms: 15_000,
         }
     }
 }
@@ -327,6 +329,8 @@ static KEYS: &[Key] = &[
         "How long a sent frame is kept, and a stream without a connection of which no response is owed any more."),
     number!("replay.max_streams", replay_max_streams: u32, 0..=65_536,
         "How many request streams without a connection a session may have; one more, and the one that lost it first is given up, those that have ended before the others."),
+    number!("sse.keep_alive_ms", keep_alive_ms: u32, 0..=86_400_000,
+        "How long a stream with the framing `sse` stays silent at most while it is connected and something is open on it: then it is sent a comment, which clients pass over and proxies see (R59). It comes after half that time at the earliest; 0: never."),
     word!("listen.empty", hold_empty_listen, "`end` or `hold`",
         "What becomes of a listen of which nothing can be honoured: acknowledged and ended at once, or held open (G11).",
         "end" => false, "hold" => true),

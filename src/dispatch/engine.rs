@@ -387,7 +387,7 @@ impl Engine {
     /// Reads the machine's clock where time makes a difference.
     pub(crate) fn pass_time(&self, core: &mut Core) {
         if let Clock::Monotonic { since, is_needed } = self.clock
-            && (is_needed || core.has_ages())
+            && (is_needed || core.needs_time())
         {
             core.advance(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
         }

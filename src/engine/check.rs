@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::engine::Core;
 use crate::engine::outbox::{
     AGAIN, BUSY, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, PAUSED,
-    PUSHED, QUEUED, READY,
+    PUSHED, QUEUED, READY, SILENT, WATCHED,
 };
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -85,9 +85,14 @@ impl Core {
         }
         for ix in self.out.streams.indices() {
             let stream = &self.out.streams[ix];
+            assert!(!stream.is(SILENT) || stream.is(WATCHED));
+            assert!(!stream.is(WATCHED) || self.silence.streams.contains(&ix));
             assert_eq!(stream.is_drainable(), found.contains(&ix));
             assert_eq!(stream.is_drainable(), stream.is(READY));
         }
+        let streams = self.out.streams.indices().into_iter();
+        let watched = streams.filter(|&ix| self.out.streams[ix].is(WATCHED)).count();
+        assert_eq!(self.out.watched as usize, watched);
     }
 
     fn check_sessions(&self) {

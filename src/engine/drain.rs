@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::engine::Core;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, COLD, CONTEXT, FINISHED, IN_HAND, Lane, NUMBERED, PASSING,
+    AGAIN, BUSY, Body, COLD, CONTEXT, FINISHED, IN_HAND, LIVELY, Lane, NUMBERED, PASSING, SILENT,
 };
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
@@ -46,6 +46,13 @@ impl Hand {
         numbered: Option<NumberedHand>,
     ) -> Self {
         Self { slot, stream, session, numbered }
+    }
+
+    fn is_comment(&self) -> bool {
+        match self.numbered {
+            Some(numbered) => numbered.is_comment(),
+            None => self.slot == NONE,
+        }
     }
 }
 
@@ -101,7 +108,17 @@ impl Core {
         }
         let mut taken = 0;
         while taken < max {
-            let Some(slot) = self.front(stream) else { break };
+            let Some(slot) = self.front(stream) else {
+                if !self.is_silent(stream) {
+                    break;
+                }
+                if sink.take(&self.comment(stream)).is_none() {
+                    return (taken, true);
+                }
+                self.break_silence(stream);
+                taken += 1;
+                continue;
+            };
             let output = self.output(stream, slot);
             let is_last = output.is_last;
             let Some(len) = sink.take(&output) else { return (taken, true) };
@@ -143,8 +160,10 @@ impl Core {
         let hand = if self.out.streams[stream].is(NUMBERED) {
             self.take_numbered_in_hand(stream, sink)?
         } else {
-            let slot = self.front(stream)?;
-            let output = self.output(stream, slot);
+            // A stream that is ready with nothing queued has a comment due.
+            let slot = self.front(stream).unwrap_or(NONE);
+            let output =
+                if slot == NONE { self.comment(stream) } else { self.output(stream, slot) };
             let hand = Hand::new(slot, output.stream, output.session, None);
             sink.take(&output)?;
             hand
@@ -165,7 +184,11 @@ impl Core {
     pub(crate) fn put_down(&mut self, hand: Hand, is_accepted: bool, len: usize) {
         let stream = self.stream_ix(hand.stream).ok();
         if is_accepted && let Some(stream) = stream {
-            self.count_delivered(stream, len);
+            if hand.is_comment() {
+                self.break_silence(stream);
+            } else {
+                self.count_delivered(stream, len);
+            }
         }
         if let Ok(session) = self.session_even_ending(hand.session) {
             self.settle_hand(session, hand.slot, is_accepted);
@@ -262,7 +285,9 @@ impl Core {
     pub(crate) fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        self.out.streams[stream].delivered += 1;
+        let record = &mut self.out.streams[stream];
+        record.delivered += 1;
+        record.flags = record.flags & !SILENT | LIVELY;
     }
 
     /// A frame has been taken: its slot leaves the outbox.

@@ -15,6 +15,7 @@ mod debounce;
 mod drain;
 mod event;
 mod handshake;
+mod keep_alive;
 mod limits;
 mod link;
 mod listen;
@@ -50,6 +51,7 @@ pub use stats::{SessionStats, Stats};
 use crate::config::Config;
 use crate::engine::debounce::Debounce;
 use crate::engine::event::Events;
+use crate::engine::keep_alive::Silence;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::{HandleKind, Slab};
 use crate::engine::replay::Replays;
@@ -80,6 +82,7 @@ pub(crate) struct Core {
     requests: Requests,
     replays: Replays,
     timers: Timers,
+    silence: Silence,
     debounce: Debounce,
     /// Counters; the gauges among them are filled in when somebody asks.
     counters: Stats,
@@ -112,6 +115,7 @@ impl Core {
             requests: Requests::new(),
             replays: Replays::default(),
             timers: Timers::default(),
+            silence: Silence::default(),
             debounce: Debounce::default(),
             counters: Stats::default(),
             told: HashSet::new(),
@@ -138,13 +142,19 @@ impl Core {
         if self.has_ages() {
             self.age_kept();
         }
+        self.look_for_silence();
         self.settle_lagging();
         self.next_deadline_ms()
     }
 
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         let aged_ms = if self.has_ages() { self.aged_ms() } else { None };
-        self.timers.next().into_iter().chain(aged_ms).min()
+        self.timers.next().into_iter().chain(aged_ms).chain(self.silence_ms()).min()
+    }
+
+    /// Whether time passing makes a difference beyond what the configuration says.
+    pub(crate) fn needs_time(&self) -> bool {
+        self.has_ages() || self.silence_ms().is_some()
     }
 
     /// Whether some session has output.

@@ -181,6 +181,12 @@ pub(crate) const PUSHED: u16 = 1 << 7;
 pub(crate) const NUMBERED: u16 = 1 << 8;
 /// A numbered stream that has something to send before its outbox.
 pub(crate) const COLD: u16 = 1 << 9;
+/// Something was sent on it since the last look at silent streams.
+pub(crate) const LIVELY: u16 = 1 << 10;
+/// It has been silent: a comment is due where nothing else is queued (R59).
+pub(crate) const SILENT: u16 = 1 << 11;
+/// Among the streams whose silence is broken.
+pub(crate) const WATCHED: u16 = 1 << 12;
 
 impl Stream {
     pub(crate) fn new(
@@ -222,7 +228,7 @@ impl Stream {
     }
 
     pub(super) fn is_drainable(&self) -> bool {
-        !self.is(DETACHED | PAUSED | BUSY) && (self.is(COLD) || self.front().is_some())
+        !self.is(DETACHED | PAUSED | BUSY) && (self.is(COLD | SILENT) || self.front().is_some())
     }
 
     fn queue(&mut self, lane: Lane) -> &mut Queue {
@@ -242,6 +248,8 @@ pub(crate) struct Outboxes {
     pub(super) ready: [Queue; 2],
     /// Slots queued on all streams.
     pub(crate) queued: u64,
+    /// How many streams are `WATCHED`.
+    pub(super) watched: u32,
 }
 
 impl Outboxes {
@@ -251,6 +259,7 @@ impl Outboxes {
             streams: Slab::new(HandleKind::Stream, engine),
             ready: [Queue::EMPTY; 2],
             queued: 0,
+            watched: 0,
         }
     }
 
@@ -388,6 +397,11 @@ impl Outboxes {
         }
         let flags = &mut self.streams[stream].flags;
         *flags = *flags & !clear | set;
+        if set & (DETACHED | FINISHED) != 0 {
+            // Nobody waits for a sign of life there any more.
+            self.watched -= u32::from(*flags & WATCHED != 0);
+            *flags &= !(SILENT | WATCHED);
+        }
         self.refresh(stream);
     }
 

@@ -31,6 +31,8 @@ enum Next {
     Again(u32),
     /// What is queued first.
     Slot(u32),
+    /// A sign of life, which has no place and is not kept.
+    Comment,
 }
 
 /// What a callback holds of a numbered stream.
@@ -39,6 +41,12 @@ pub(crate) struct NumberedHand {
     next: Next,
     /// The body of what is queued, held for the ring.
     body: u32,
+}
+
+impl NumberedHand {
+    pub(crate) fn is_comment(&self) -> bool {
+        matches!(self.next, Next::Comment)
+    }
 }
 
 impl Core {
@@ -97,7 +105,9 @@ impl Core {
             let Some(len) = sink.take(&output) else { return (taken, true) };
             taken += 1;
             let body = self.hold_body(next);
-            self.count_delivered(stream, len);
+            if !matches!(next, Next::Comment) {
+                self.count_delivered(stream, len);
+            }
             if let Next::Slot(slot) = next {
                 self.pop(slot);
             }
@@ -163,13 +173,17 @@ impl Core {
         if let Some(body) = kept.missed() {
             return Some((Next::Again(body), head));
         }
-        record.front().map(|slot| (Next::Slot(slot), head))
+        match record.front() {
+            Some(slot) => Some((Next::Slot(slot), head)),
+            None => self.is_silent(stream).then(|| (Next::Comment, String::new())),
+        }
     }
 
     fn output_numbered<'a>(&'a self, stream: u32, next: Next, head: &'a str) -> Output<'a> {
         let record = &self.out.streams[stream];
         let is_finished = record.is(FINISHED);
         let (pieces, is_last) = match next {
+            Next::Comment => return self.comment(stream),
             Next::Priming => (Pieces::one(""), false),
             Next::Retry => (Pieces::one(""), true),
             Next::Again(body) => {
@@ -206,6 +220,7 @@ impl Core {
         match next {
             Next::Priming => self.replays.of_mut(stream).prime(),
             Next::Retry => return self.detach(stream),
+            Next::Comment => return self.break_silence(stream),
             Next::Again(_) => self.replays.of_mut(stream).advance(),
             Next::Slot(_) => self.keep(stream, body),
         }
@@ -411,6 +426,7 @@ impl Core {
         let named = if self.sessions[ix].home == stream { NAMED } else { 0 };
         self.out.set_flags(stream, named, DETACHED);
         self.refresh_cold(stream);
+        self.watch(stream);
         Ok(self.out.streams.handle(stream))
     }
 

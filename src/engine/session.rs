@@ -266,6 +266,7 @@ impl Core {
         } else {
             self.out.set_flags(home, 0, HELD);
         }
+        self.watch(home);
     }
 
     /// The index of a session that takes part: not stale, not ending.

@@ -28,6 +28,7 @@ impl Core {
                 self.out.streams[home].kind = kind;
                 self.out.set_flags(home, NAMED, DETACHED);
                 self.number_stream(home);
+                self.watch(home);
                 Ok(self.out.streams.handle(home))
             }
             StreamKind::Request | StreamKind::Listen => {
@@ -180,6 +181,7 @@ impl Core {
     pub(crate) fn expect_answer(&mut self, stream: u32) {
         self.out.streams[stream].open_requests += 1;
         self.out.set_flags(stream, 0, FINISHED);
+        self.watch(stream);
     }
 
     /// Marks that the last response of a request's own stream is queued (R78).

@@ -33,8 +33,8 @@ pub(crate) fn check_batch(engine: &Engine, batch: &Batch) {
         };
         let text = std::str::from_utf8(frame.data).expect("frames are UTF-8");
         let message = message_of(text);
-        // Priming and `retry` are events without a message.
-        if message.is_empty() || text.starts_with("retry: ") {
+        // Priming and `retry` are events without a message, and a comment is none.
+        if message.is_empty() || text.starts_with("retry: ") || text == ":\n\n" {
             continue;
         }
         if let Some(revision) = revision

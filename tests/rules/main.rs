@@ -7,6 +7,7 @@ mod common;
 mod ambiguities;
 mod envelope;
 mod handshake;
+mod keep_alive;
 mod listen;
 mod logging;
 mod modern;

@@ -203,7 +203,8 @@ pub(crate) static RULES: &[Rule] = rules! {
     58 MUST MODERN "Events have no id, and nothing is resumed.",
         Engine, ["r58_events_have_no_id", "r58_other_revisions_framings_and_unnamed_streams_have_no_ids"];
     59 SHOULD MODERN "Proxies are told not to buffer, and a silent listen shows signs of life.",
-        NotYet("no header for the host, no comment frames"), [];
+        Partly("the header is the host's to send"),
+        ["r59_a_silent_listen_shows_signs_of_life", "r59_no_stream_is_silent_for_longer_than_its_interval", "r59_a_comment_never_stands_before_what_is_queued", "r59_nothing_is_due_where_nothing_is_open", "r59_streams_of_older_revisions_show_signs_of_life_too", "r59_signs_of_life_come_by_callback_and_by_every_pull"];
     60 MUST MODERN "Every result has a `resultType`; in the older revisions none has.",
         Partly("a result of the host's own goes out as it is"),
         ["r60_a_result_of_the_engine_has_its_type_in_this_era_only"];
