@@ -329,6 +329,8 @@ enum fanfare_status
     FANFARE_E_OS = -11,
     /// The library failed inside (a panic, which was caught). A fault of the library: report it.
     FANFARE_E_PANIC = -12,
+    /// The host itself refused the access, when its fanfare_authorize_fn was asked.
+    FANFARE_E_DENIED = -13,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -704,6 +706,17 @@ fanfare_status fanfare_config_set_session_end(fanfare_config *config,
                                               void *ctx,
                                               fanfare_drop_fn drop);
 
+/// Sets who is asked whether a client may hear of a topic. Replaces what was set before. Without
+/// it everybody may hear of whatever the protocol lets them.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+FANFARE_API
+fanfare_status fanfare_config_set_authorize(fanfare_config *config,
+                                            fanfare_authorize_fn fn,
+                                            void *ctx,
+                                            fanfare_drop_fn drop);
+
 /// Makes an engine. config is borrowed for the call; NULL means every default. It starts no
 /// thread and opens one file descriptor (where there are such).
 ///
@@ -1003,7 +1016,8 @@ fanfare_status fanfare_send(fanfare_engine *engine,
 /// Any thread. uri is copied. Twice is once.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is empty;
 /// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern;
-/// FANFARE_E_LIMIT: the options uri.max_bytes and those that end in max_subscriptions.
+/// FANFARE_E_LIMIT: the options uri.max_bytes and those that end in max_subscriptions;
+/// FANFARE_E_DENIED.
 FANFARE_API
 fanfare_status fanfare_subscribe(fanfare_engine *engine,
                                  fanfare_session session,
@@ -1029,7 +1043,7 @@ fanfare_status fanfare_unsubscribe(fanfare_engine *engine,
 /// id is not a string or an integer, or is in use; FANFARE_E_GONE: session or stream;
 /// FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: not a modern
 /// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes and
-/// those that end in max_subscriptions.
+/// those that end in max_subscriptions; FANFARE_E_DENIED.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_listen(fanfare_engine *engine,

@@ -80,6 +80,8 @@ pub enum ErrorKind {
     NotNegotiated,
     /// The operating system refused.
     Os,
+    /// The host itself refused the access, when it was asked.
+    Denied,
 }
 
 impl ErrorKind {
@@ -95,6 +97,7 @@ impl ErrorKind {
             Self::Limit => "LIMIT",
             Self::NotNegotiated => "NOT_NEGOTIATED",
             Self::Os => "OS",
+            Self::Denied => "DENIED",
         }
     }
 }

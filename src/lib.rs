@@ -14,11 +14,11 @@ pub use config::Config;
 #[cfg(feature = "dispatch")]
 pub use dispatch::Dispatcher;
 pub use dispatch::{Batch, Engine, Frame, FrameCallback, FrameFlags, Hooks};
-pub use engine::{Lag, LogRecord, SessionEnd, SessionStats, Stats};
+pub use engine::{AccessRequest, Lag, LogRecord, Revoked, SessionEnd, SessionStats, Stats};
 pub use error::{Error, ErrorKind, Result};
 pub use framing::Framing;
 pub use params::{
-    Disposition, EndReason, Overflow, Profile, Progress, Raise, SessionId, SessionParams, StreamId,
-    StreamKind, SubscriptionId, Target, Verdict,
+    Access, Disposition, EndReason, Overflow, Profile, Progress, Raise, SessionId, SessionParams,
+    StreamId, StreamKind, SubscriptionId, Target, Topic, Verdict,
 };
 pub use protocol::{Capabilities, Level, Revision};

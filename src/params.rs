@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::framing::Framing;
+use crate::protocol::kind::NoticeKind;
 use crate::protocol::{Capabilities, Revision};
 
 macro_rules! handle {
@@ -337,4 +338,71 @@ pub enum Verdict {
     NotNow,
     /// The peer is gone: the session is closed.
     Gone,
+}
+
+/// A thing that can change, by the words of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Topic<'a> {
+    /// The list of tools.
+    ToolList,
+    /// The list of prompts.
+    PromptList,
+    /// The list of resources.
+    ResourceList,
+    /// One resource, by its URI.
+    Resource(&'a str),
+}
+
+impl<'a> Topic<'a> {
+    pub(crate) fn new(kind: NoticeKind, name: &'a str) -> Self {
+        match kind {
+            NoticeKind::ToolList => Self::ToolList,
+            NoticeKind::PromptList => Self::PromptList,
+            NoticeKind::ResourceList => Self::ResourceList,
+            NoticeKind::Resource => Self::Resource(name),
+        }
+    }
+
+    pub(crate) fn parts(self) -> (NoticeKind, &'a str) {
+        match self {
+            Self::ToolList => (NoticeKind::ToolList, ""),
+            Self::PromptList => (NoticeKind::PromptList, ""),
+            Self::ResourceList => (NoticeKind::ResourceList, ""),
+            Self::Resource(uri) => (NoticeKind::Resource, uri),
+        }
+    }
+}
+
+/// Whether a client may hear of a topic: what [`Hooks::authorize`](crate::Hooks::authorize)
+/// answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// It may.
+    Allow,
+    /// It may not, and is not told so. A listen leaves the topic out of what it acknowledges
+    /// (G7), a `resources/subscribe` is answered as if nothing were amiss (G8).
+    Omit,
+    /// It may not, and what it asked for fails with -32602. Asked again, what it has ends
+    /// ([`EndReason::Revoked`]) if it is a listen.
+    Refuse,
+}
+
+impl Access {
+    /// Every answer.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Omit, Self::Refuse];
+
+    /// The stable spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Omit => "omit",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// The answer of that spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|access| access.as_str() == text)
+    }
 }

@@ -41,7 +41,7 @@ pub struct Engine {
     pub(crate) callbacks: Callbacks,
     /// A callback has put its frame down: for a close that waits for it.
     pub(crate) put_down: Condvar,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     clock: Clock,
     max_message_bytes: usize,
     max_depth: u32,
@@ -74,8 +74,12 @@ impl Engine {
         };
         let max_message_bytes = config.max_message_bytes as usize;
         let max_depth = config.max_depth;
+        let mut core = Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed));
+        if hooks.authorize.is_some() {
+            core.ask_for_access();
+        }
         Self {
-            core: Mutex::new(Core::new(config, ENGINES.fetch_add(1, Ordering::Relaxed))),
+            core: Mutex::new(core),
             ready: Ready::new(),
             callbacks: Callbacks::default(),
             put_down: Condvar::new(),
@@ -254,7 +258,9 @@ impl Engine {
         message: &[u8],
     ) -> Result<Disposition> {
         let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
-        self.with(|core| {
+        let questions =
+            |core: &Core, incoming: &Incoming<'_>| core.questions_of_message(session, incoming);
+        self.with_access(incoming, questions, |core, incoming| {
             if core.is_mixed_batch(session, &incoming)? {
                 return Err(Error::new(
                     ErrorKind::State,
@@ -276,7 +282,9 @@ impl Engine {
     ) -> Result<Disposition> {
         let mut passed = Vec::new();
         let incoming = Incoming::read(message, self.max_message_bytes, self.max_depth);
-        let disposition = self.with(|core| {
+        let questions =
+            |core: &Core, incoming: &Incoming<'_>| core.questions_of_message(session, incoming);
+        let disposition = self.with_access(incoming, questions, |core, incoming| {
             core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()))
         })?;
         passed.iter().for_each(|text| pass(text));
@@ -308,9 +316,13 @@ impl Engine {
 
     /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
     /// twice is subscribing once (G9). [`ErrorKind::Limit`] beyond `session.max_subscriptions`,
-    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`.
+    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`;
+    /// [`ErrorKind::Denied`] if [`Hooks::authorize`] refuses.
     pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
-        self.with_limits(|core| core.subscribe(session, uri))
+        let questions = |core: &Core, _: &()| core.questions_of_subscribe(session, uri);
+        self.with_access((), questions, |core, ()| {
+            core.subscribe(session, uri).inspect_err(|error| core.count_limited(error))
+        })
     }
 
     /// Undoes [`subscribe`](Self::subscribe); what is queued of that URI is dropped.
@@ -321,8 +333,8 @@ impl Engine {
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
     /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
-    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe), and beyond `filter.max_uris` or
-    /// `filter.max_bytes`.
+    /// [`ErrorKind::Limit`] and [`ErrorKind::Denied`] as for [`subscribe`](Self::subscribe), and
+    /// beyond `filter.max_uris` or `filter.max_bytes`.
     pub fn listen(
         &self,
         session: SessionId,
@@ -330,10 +342,11 @@ impl Engine {
         id: &str,
         filter: &str,
     ) -> Result<SubscriptionId> {
-        self.with_limits(|core| {
+        let questions = |core: &Core, _: &()| core.questions_of_listen(session, filter);
+        self.with_access((), questions, |core, ()| {
             let listened = core.listen(session, stream, id, filter);
             core.settle_lagging();
-            listened
+            listened.inspect_err(|error| core.count_limited(error))
         })
         .map(SubscriptionId)
     }
@@ -409,13 +422,14 @@ impl Engine {
         }
     }
 
-    fn tell(&self, news: &News) {
+    pub(super) fn tell(&self, news: &News) {
         match news {
             News::Log(record) => {
                 if let Some(log) = &self.hooks.log {
                     log(record);
                 }
             }
+            News::Lists(session) => self.grant_lists(*session),
             News::Lag(lag) => {
                 if let Some(hook) = &self.hooks.lag {
                     hook(lag);

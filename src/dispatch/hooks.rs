@@ -3,11 +3,13 @@
 
 use std::fmt;
 
-use crate::engine::{Lag, LogRecord, SessionEnd};
+use crate::engine::{AccessRequest, Lag, LogRecord, SessionEnd};
+use crate::params::Access;
 
 type LogHook = Box<dyn Fn(&LogRecord) + Send + Sync>;
 type LagHook = Box<dyn Fn(&Lag) + Send + Sync>;
 type EndHook = Box<dyn Fn(&SessionEnd) + Send + Sync>;
+type AuthorizeHook = Box<dyn Fn(&AccessRequest<'_>) -> Access + Send + Sync>;
 type WakeHook = Box<dyn Fn() + Send + Sync>;
 
 /// Functions of the host that the engine calls, on the thread of whoever caused the news, with no
@@ -18,6 +20,7 @@ pub struct Hooks {
     pub(crate) lag: Option<LagHook>,
     pub(crate) session_end: Option<EndHook>,
     pub(crate) wake: Option<WakeHook>,
+    pub(crate) authorize: Option<AuthorizeHook>,
 }
 
 impl Hooks {
@@ -52,6 +55,26 @@ impl Hooks {
         self.wake = Some(Box::new(hook));
         self
     }
+
+    /// Asked whether a principal may hear of a topic (R69): when one of its sessions subscribes
+    /// to it by `subscriptions/listen` or `resources/subscribe`, or through the host; when the
+    /// handshake of a legacy session is done, about the lists of which it hears unasked; and by
+    /// [`Engine::revoke`](crate::Engine::revoke). The answer [`Access::Allow`] holds for all
+    /// sessions of the principal as long as one of them holds the topic, or until it is revoked;
+    /// the others are asked for each time.
+    ///
+    /// Not asked about: what an open session hears because it named nothing, and single resources
+    /// within a container that was allowed (`resources.match`).
+    ///
+    /// The call that caused the question waits for the answer, other threads do not. If the hook
+    /// panics the panic is the caller's, and nobody has been subscribed.
+    pub fn authorize(
+        mut self,
+        hook: impl Fn(&AccessRequest<'_>) -> Access + Send + Sync + 'static,
+    ) -> Self {
+        self.authorize = Some(Box::new(hook));
+        self
+    }
 }
 
 impl fmt::Debug for Hooks {
@@ -61,6 +84,7 @@ impl fmt::Debug for Hooks {
             .field("lag", &self.lag.is_some())
             .field("session_end", &self.session_end.is_some())
             .field("wake", &self.wake.is_some())
+            .field("authorize", &self.authorize.is_some())
             .finish()
     }
 }

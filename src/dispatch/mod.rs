@@ -1,6 +1,7 @@
 //! The engine as a host holds it: the lock around the state machine, its clock, readiness, and
 //! delivery by pull, by callback and by threads.
 
+mod access;
 mod batch;
 mod callbacks;
 mod engine;

@@ -6,9 +6,10 @@ mod random;
 use std::collections::{HashMap, HashSet};
 
 use crate::engine::Core;
+use crate::engine::access::Holder;
 use crate::engine::outbox::{
     AGAIN, BUSY, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, PAUSED,
-    PUSHED, QUEUED, READY, SILENT, WATCHED,
+    PUSHED, QUEUED, READY, SILENT, WATCHED, WITHDRAWN,
 };
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -23,6 +24,7 @@ impl Core {
         self.check_sessions();
         self.check_subscriptions();
         self.check_limits();
+        self.check_access();
         self.check_topics();
         self.check_events();
         self.check_requests();
@@ -189,7 +191,7 @@ impl Core {
                     );
                     let is_muted =
                         is_own && session.types().is_some_and(|t| !t.admit_notice(topic.kind));
-                    assert_eq!(record.is(MUTED), is_muted);
+                    assert_eq!(record.is(MUTED), is_muted || record.is(WITHDRAWN));
                     assert!(
                         !record.is(PASSING)
                             || sub.ears_pos != NONE
@@ -247,6 +249,26 @@ impl Core {
             let limit = u64::from(config.principal_max_subscriptions);
             assert!(of_principals.iter().all(|&held| held <= limit));
         }
+    }
+
+    fn check_access(&self) {
+        let mut links: HashMap<(Holder, u32), u32> = HashMap::new();
+        for (_, record) in self.out.slots.iter() {
+            let Body::Link(link) = &record.body else { continue };
+            let session = self.subs[link.sub].session;
+            if record.is(PASSING) || !self.is_asked_about(session, self.topics[link.topic].kind) {
+                assert!(!record.is(WITHDRAWN));
+                continue;
+            }
+            let key = (self.holder(session), link.topic);
+            assert_eq!(self.access.held[&key].is_withdrawn, record.is(WITHDRAWN));
+            *links.entry(key).or_default() += 1;
+        }
+        assert_eq!(links.len(), self.access.held.len());
+        for (key, held) in &self.access.held {
+            assert_eq!(links[key], held.links);
+        }
+        assert!(self.access.answers.is_empty(), "answers are for one call");
     }
 
     fn check_topics(&self) {

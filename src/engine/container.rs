@@ -7,7 +7,7 @@
 //! always there. So nothing is lost, and nothing grows without end.
 
 use crate::engine::Core;
-use crate::engine::outbox::{MUTED, PASSING};
+use crate::engine::outbox::{MUTED, PASSING, WITHDRAWN};
 use crate::engine::raise::{Audience, Reached};
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::{encode, uri};
@@ -52,11 +52,21 @@ impl Core {
     /// Drops what is queued of the sub-resources of a URI that a session no longer subscribes to,
     /// unless another of its containers covers them (R25).
     pub(crate) fn retract_contained(&mut self, sub: u32, uri: &str) {
-        if !self.config.match_segments {
-            return;
+        if self.config.match_segments {
+            // As topics have it.
+            self.retract_contained_escaped(sub, &encode::escaped(uri));
         }
-        // As topics have it.
-        let uri = &*encode::escaped(uri);
+    }
+
+    /// The same for a topic.
+    pub(crate) fn retract_contained_in(&mut self, sub: u32, topic: u32) {
+        if self.config.match_segments && self.topics[topic].kind == NoticeKind::Resource {
+            let uri = self.topics[topic].name().to_owned();
+            self.retract_contained_escaped(sub, &uri);
+        }
+    }
+
+    fn retract_contained_escaped(&mut self, sub: u32, uri: &str) {
         for slot in self.links_of(sub) {
             let record = &self.out.slots[slot];
             let topic = record.link().topic;
@@ -69,13 +79,13 @@ impl Core {
         }
     }
 
-    /// Whether a subscription holds a container of that topic.
+    /// Whether a subscription holds a container of that topic, and hears of it.
     pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
         self.config.match_segments
             && uri::containers(self.topics[topic].name()).any(|container| {
                 let topic = self.topics.find_escaped(container);
                 let link = topic.and_then(|topic| self.find_link(sub, topic));
-                link.is_some_and(|link| !self.out.slots[link].is(PASSING))
+                link.is_some_and(|link| !self.out.slots[link].is(PASSING | WITHDRAWN))
             })
     }
 }

@@ -43,7 +43,7 @@ impl Core {
         queued
     }
 
-    pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u8) -> u32 {
+    pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u16) -> u32 {
         let topic_record = &mut self.topics[topic];
         let first = self.subs.subs[sub].links;
         let link = Link {
@@ -62,8 +62,10 @@ impl Core {
             links.reserve_exact((links.len() / 8).max(4));
         }
         links.push(slot);
-        if flags & PASSING != 0 {
-            topic_record.passing += 1;
+        if flags & PASSING == 0 {
+            self.note_held(sub, topic);
+        } else {
+            self.topics[topic].passing += 1;
             self.sessions[self.subs.subs[sub].session].frames += 1;
         }
         if first != NONE {
@@ -91,6 +93,9 @@ impl Core {
         let hash = self.subs.hash((sub, topic));
         if let Ok(entry) = self.subs.pairs.find_entry(hash, |&other| other == slot) {
             entry.remove();
+        }
+        if !is_passing {
+            self.forget_held(sub, topic);
         }
         let topic_record = &mut self.topics[topic];
         topic_record.links.swap_remove(topic_pos as usize);

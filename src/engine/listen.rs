@@ -4,6 +4,7 @@
 use std::hash::BuildHasher;
 
 use crate::engine::Core;
+use crate::engine::access::Denied;
 use crate::engine::limits::Excess;
 use crate::engine::outbox::{Lane, Owner};
 use crate::engine::pool::NONE;
@@ -19,15 +20,16 @@ impl Core {
     /// Starts a listen: the acknowledgment is queued before there is a link, so that nothing of
     /// the subscription can come before it (R41). Nothing honoured: the end follows at once,
     /// unless such listens are held (G11). Yields the handle, which is stale in that case.
+    ///
+    /// The filter is what is honoured of the client's.
     pub(crate) fn start_listen(
         &mut self,
         ix: u32,
         stream: u32,
         id: Id,
-        filter: Filter,
+        honoured: Filter,
     ) -> std::result::Result<u64, Excess> {
         self.check_subscription_limits(ix)?;
-        let honoured = filter.narrow(&self.sessions[ix].capabilities);
         let sub = self.subs.subs.insert(Subscription {
             session: ix,
             stream,
@@ -60,6 +62,7 @@ impl Core {
         for (kind, name) in &honoured.topics {
             let topic = self.topics.intern(*kind, name);
             self.add_link(sub, topic, 0);
+            self.settle_access(ix, topic, true);
         }
         if is_empty && !self.config.hold_empty_listen {
             self.end_subscription_ix(sub, EndReason::Graceful);
@@ -91,7 +94,8 @@ impl Core {
         if self.is_id_in_use(ix, &id) {
             return Err(Error::invalid(format!("id {id} is in use on this session")));
         }
-        self.start_listen(ix, stream, id, filter).map_err(Excess::error)
+        let honoured = self.honoured(ix, filter).map_err(Denied::error)?;
+        self.start_listen(ix, stream, id, honoured).map_err(Excess::error)
     }
 
     pub(crate) fn subscription(&self, handle: SessionId, id: &str) -> Result<u64> {

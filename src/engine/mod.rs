@@ -8,6 +8,7 @@
 //! change); the way out is `drain`. What lies between is the topics with their links, and the
 //! outboxes.
 
+mod access;
 #[cfg(test)]
 mod check;
 mod container;
@@ -41,6 +42,8 @@ mod types;
 
 use std::collections::{HashMap, HashSet};
 
+pub(crate) use access::Question;
+pub use access::{AccessRequest, Revoked};
 pub(crate) use drain::{Hand, Output, Sink};
 pub(crate) use news::News;
 pub use news::{Lag, LogRecord, SessionEnd};
@@ -49,6 +52,7 @@ pub(crate) use send::Outgoing;
 pub use stats::{SessionStats, Stats};
 
 use crate::config::Config;
+use crate::engine::access::AccessControl;
 use crate::engine::debounce::Debounce;
 use crate::engine::event::Events;
 use crate::engine::keep_alive::Silence;
@@ -73,6 +77,7 @@ pub(crate) struct Core {
     /// Sessions that may hear of events raised to everyone: open and legacy ones.
     audience: Vec<u32>,
     principals: Principals,
+    access: AccessControl,
     topics: Topics,
     subs: Subscriptions,
     out: Outboxes,
@@ -107,6 +112,7 @@ impl Core {
             sessions: Slab::new(HandleKind::Session, engine),
             audience: Vec::new(),
             principals: Principals::default(),
+            access: AccessControl::default(),
             topics: Topics::new(),
             subs: Subscriptions::new(engine),
             out: Outboxes::new(engine),

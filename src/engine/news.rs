@@ -44,6 +44,8 @@ pub struct Lag {
 
 #[derive(Debug)]
 pub(crate) enum News {
+    /// A legacy session is to hear of lists, as far as the host allows it.
+    Lists(SessionId),
     Log(LogRecord),
     Lag(Lag),
     End(SessionEnd),

@@ -32,7 +32,7 @@ pub(crate) struct Slot {
     pub(super) next: u32,
     pub(super) prev: u32,
     pub(crate) stream: u32,
-    pub(crate) flags: u8,
+    pub(crate) flags: u16,
     pub(crate) body: Body,
 }
 
@@ -76,28 +76,31 @@ pub(crate) enum Owner {
 }
 
 /// In a lane.
-pub(crate) const QUEUED: u8 = 1;
+pub(crate) const QUEUED: u16 = 1;
 /// The lane is [`Lane::Control`].
-pub(super) const CONTROL: u8 = 1 << 1;
+pub(super) const CONTROL: u16 = 1 << 1;
 /// A link that is not raised: its session's types exclude it.
-pub(crate) const MUTED: u8 = 1 << 2;
+pub(crate) const MUTED: u16 = 1 << 2;
 /// A link made by a raising for an open session that hears of every URI; it goes when drained.
-pub(crate) const PASSING: u8 = 1 << 3;
+pub(crate) const PASSING: u16 = 1 << 3;
 /// A link with a context of its own.
-pub(crate) const CONTEXT: u8 = 1 << 4;
+pub(crate) const CONTEXT: u16 = 1 << 4;
 /// An event that an overflow policy may drop, and that counts against the session's bounds.
-pub(crate) const DROPPABLE: u8 = 1 << 5;
+pub(crate) const DROPPABLE: u16 = 1 << 5;
 /// In the hands of a frame callback just now.
-pub(crate) const IN_HAND: u8 = 1 << 6;
+pub(crate) const IN_HAND: u16 = 1 << 6;
 /// Raised again while in hand: what is in hand does not cover it.
-pub(crate) const AGAIN: u8 = 1 << 7;
+pub(crate) const AGAIN: u16 = 1 << 7;
+/// A link to what the host does not let its holder hear of just now. It is muted as well, and
+/// still held: by a client that need not know.
+pub(crate) const WITHDRAWN: u16 = 1 << 8;
 
 impl Slot {
-    pub(crate) fn new(stream: u32, flags: u8, body: Body) -> Self {
+    pub(crate) fn new(stream: u32, flags: u16, body: Body) -> Self {
         Self { next: NONE, prev: NONE, stream, flags, body }
     }
 
-    pub(crate) fn is(&self, flag: u8) -> bool {
+    pub(crate) fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
@@ -353,13 +356,13 @@ impl Outboxes {
         let slot = &mut self.slots[slot_ix];
         debug_assert!(slot.is(QUEUED));
         slot.body = Body::Event(entry);
-        slot.flags &= !(PASSING | CONTEXT | MUTED);
+        slot.flags &= !(PASSING | CONTEXT | MUTED | WITHDRAWN);
     }
 
     /// The oldest event of a stream that its overflow policy may drop; if there is none, and such
     /// may be dropped, the oldest passing link.
     pub(crate) fn oldest_droppable(&self, stream: u32, or_passing: bool) -> Option<u32> {
-        let from = |first: u32, flag: u8| {
+        let from = |first: u32, flag: u16| {
             let mut at = first;
             while at != NONE {
                 let slot = &self.slots[at];

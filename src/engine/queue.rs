@@ -151,7 +151,7 @@ impl Core {
         self.push_event(stream, event, owner, lane, 0)
     }
 
-    fn push_event(&mut self, stream: u32, event: u32, owner: Owner, lane: Lane, flags: u8) -> u32 {
+    fn push_event(&mut self, stream: u32, event: u32, owner: Owner, lane: Lane, flags: u16) -> u32 {
         let entry = EventEntry { event, owner, owner_next: NONE };
         let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Event(entry)));
         self.out.push(slot, lane);

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::engine::Core;
 use crate::engine::handshake::requested_version;
@@ -112,7 +111,7 @@ impl Core {
         Ok(passing != 0 && passing != elements.len())
     }
 
-    fn takes_batches(&self, ix: u32) -> bool {
+    pub(crate) fn takes_batches(&self, ix: u32) -> bool {
         matches!(self.sessions[ix].rules, Rules::Legacy { revision, .. } if revision.has_batches())
     }
 
@@ -431,15 +430,7 @@ impl Core {
     // ---- requests that the engine answers ----
 
     fn receive_listen(&mut self, via: Via, id: Id, params: Option<&str>) -> Disposition {
-        #[derive(Deserialize)]
-        struct Params<'a> {
-            #[serde(borrow)]
-            notifications: Option<&'a RawValue>,
-        }
-        let text = params
-            .and_then(|params| serde_json::from_str::<Params<'_>>(params).ok())
-            .and_then(|params| params.notifications)
-            .map(RawValue::get);
+        let text = message::listen_filter(params);
         if let Some(Err(excess)) = text.map(|text| self.check_filter_text(text)) {
             return self.refuse(via, excess.fault(&id));
         }
@@ -452,12 +443,16 @@ impl Core {
                 return self.refuse(via, fault);
             }
         };
-        let started = self
-            .check_filter(&filter)
-            .and_then(|()| self.start_listen(via.session, via.stream, id.clone(), filter));
-        match started {
+        // G12: whatever refuses it does so before any acknowledgment.
+        if let Err(excess) = self.check_filter(&filter) {
+            return self.refuse(via, excess.fault(&id));
+        }
+        let honoured = match self.honoured(via.session, filter) {
+            Ok(honoured) => honoured,
+            Err(denied) => return self.refuse(via, denied.fault(&id)),
+        };
+        match self.start_listen(via.session, via.stream, id.clone(), honoured) {
             Ok(_) => Disposition::Handled,
-            // G12: before any acknowledgment.
             Err(excess) => self.refuse(via, excess.fault(&id)),
         }
     }
@@ -474,15 +469,7 @@ impl Core {
             let text = format!("{name}: the session is not initialized");
             return self.refuse(via, Fault::of(id, code::INVALID_REQUEST, text));
         }
-        #[derive(Deserialize)]
-        struct Params {
-            uri: String,
-        }
-        let uri = params
-            .and_then(|params| serde_json::from_str::<Params>(params).ok())
-            .map(|params| params.uri)
-            .filter(|uri| !uri.is_empty());
-        let Some(uri) = uri else {
+        let Some(uri) = message::subscribed_uri(params) else {
             let fault = Fault::of(id, code::INVALID_PARAMS, "params.uri must be a URI");
             return self.refuse(via, fault);
         };
@@ -490,11 +477,17 @@ impl Core {
             self.unsubscribe_uri(ix, &uri);
             return self.answer_empty(via, id);
         }
-        let subscribed = self.check_uri(&uri).and_then(|()| self.subscribe_uri(ix, &uri));
-        if let Err(excess) = subscribed {
+        if let Err(excess) = self.check_uri(&uri) {
             return self.refuse(via, excess.fault(id));
         }
-        self.answer_empty(via, id)
+        let is_granted = match self.is_granted(ix, &uri) {
+            Ok(is_granted) => is_granted,
+            Err(denied) => return self.refuse(via, denied.fault(id)),
+        };
+        match self.subscribe_uri(ix, &uri, is_granted) {
+            Ok(()) => self.answer_empty(via, id),
+            Err(excess) => self.refuse(via, excess.fault(id)),
+        }
     }
 
     /// R11: a level that is none leaves the state as it was.

@@ -564,6 +564,15 @@ impl Principals {
         moved
     }
 
+    /// The name of a principal, if it is one.
+    pub(crate) fn name(&self, of: u32) -> Option<&str> {
+        self.members.get(of as usize).map(|(name, _)| &**name)
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
     /// How many subscriptions the sessions of a principal hold.
     pub(crate) fn held(&self, of: u32) -> u64 {
         self.held[of as usize]

@@ -13,8 +13,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::engine::Core;
+use crate::engine::access::Denied;
 use crate::engine::limits::Excess;
-use crate::engine::outbox::{MUTED, PASSING, Slot};
+use crate::engine::news::News;
+use crate::engine::outbox::{MUTED, PASSING, Slot, WITHDRAWN};
 use crate::engine::pool::{HandleKind, NONE, Slab};
 use crate::engine::session::{Rules, Session};
 use crate::error::{Error, ErrorKind, Result};
@@ -126,9 +128,7 @@ pub(crate) fn pair_of(slot: &Slot) -> (u32, u32) {
 impl Core {
     /// What an open or legacy session holds from the start: the lists that it may hear of.
     pub(crate) fn open_own_subscription(&mut self, ix: u32) {
-        let session = &self.sessions[ix];
-        let (stream, capabilities) = (session.home, session.capabilities);
-        let is_open = session.rules == Rules::Open;
+        let stream = self.sessions[ix].home;
         let sub = self.subs.subs.insert(Subscription {
             session: ix,
             stream,
@@ -141,16 +141,28 @@ impl Core {
             id: None,
         });
         self.sessions[ix].own_sub = sub;
-        for (kind, is_advertised) in NoticeKind::LISTS.into_iter().zip([
-            capabilities.tools_list_changed,
-            capabilities.prompts_list_changed,
-            capabilities.resources_list_changed,
-        ]) {
-            if is_advertised || is_open {
+        if self.is_asked() && self.sessions[ix].rules != Rules::Open {
+            let session = SessionId(self.sessions.handle(ix));
+            self.news.push(News::Lists(session));
+        } else {
+            for kind in self.lists_heard(ix) {
                 self.add_link(sub, kind as u32, 0);
             }
         }
         self.follow_types(ix);
+    }
+
+    /// The lists of which an open or legacy session hears without asking.
+    pub(crate) fn lists_heard(&self, ix: u32) -> Vec<NoticeKind> {
+        let Session { rules, capabilities, .. } = &self.sessions[ix];
+        let advertised = [
+            capabilities.tools_list_changed,
+            capabilities.prompts_list_changed,
+            capabilities.resources_list_changed,
+        ];
+        let lists = NoticeKind::LISTS.into_iter().zip(advertised);
+        let heard = lists.filter(|&(_, it)| it || *rules == Rules::Open);
+        heard.map(|(kind, _)| kind).collect()
     }
 
     /// Brings a session's links in line with the types it chose: those it does not want are
@@ -161,7 +173,9 @@ impl Core {
             let kind = self.topics[self.out.slots[slot].link().topic].kind;
             let is_wanted = self.sessions[ix].types().is_none_or(|types| types.admit_notice(kind));
             if is_wanted {
-                self.out.slots[slot].flags &= !MUTED;
+                if !self.out.slots[slot].is(WITHDRAWN) {
+                    self.out.slots[slot].flags &= !MUTED;
+                }
             } else if self.out.slots[slot].is(PASSING) {
                 self.remove_link(slot);
             } else {
@@ -221,7 +235,8 @@ impl Core {
             return Err(Error::invalid("uri must not be empty"));
         }
         self.check_uri(uri).map_err(Excess::error)?;
-        self.subscribe_uri(ix, uri).map_err(Excess::error)
+        let is_granted = self.is_granted(ix, uri).map_err(Denied::error)?;
+        self.subscribe_uri(ix, uri, is_granted).map_err(Excess::error)
     }
 
     pub(crate) fn unsubscribe(&mut self, handle: SessionId, uri: &str) -> Result<()> {
@@ -243,12 +258,18 @@ impl Core {
         Ok(())
     }
 
-    /// Idempotent (G9).
-    pub(crate) fn subscribe_uri(&mut self, ix: u32, uri: &str) -> std::result::Result<(), Excess> {
+    /// Idempotent (G9). What is not granted is held all the same, and not heard of.
+    pub(crate) fn subscribe_uri(
+        &mut self,
+        ix: u32,
+        uri: &str,
+        is_granted: bool,
+    ) -> std::result::Result<(), Excess> {
         let sub = self.sessions[ix].own_sub;
         let topic = self.topics.intern(NoticeKind::Resource, uri);
         let held = self.find_link(sub, topic);
         if held.is_some_and(|slot| !self.out.slots[slot].is(PASSING)) {
+            self.settle_access(ix, topic, is_granted);
             return Ok(());
         }
         if let Err(excess) = self.check_subscription_limits(ix) {
@@ -260,6 +281,7 @@ impl Core {
             self.out.slots[slot].flags &= !PASSING;
             self.topics[topic].passing -= 1;
             self.sessions[ix].uncount_frame();
+            self.note_held(sub, topic);
         } else {
             let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
             self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
@@ -267,6 +289,7 @@ impl Core {
         self.subs.subs[sub].uris += 1;
         self.subs.uris += 1;
         self.count_held(ix);
+        self.settle_access(ix, topic, is_granted);
         self.follow_ears(ix);
         Ok(())
     }

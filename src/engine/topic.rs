@@ -97,6 +97,14 @@ impl Topic {
         encode::uri_of_tail(&self.tail)
     }
 
+    /// The URI as it is, not as it stands in a JSON string; nothing for a list.
+    pub(crate) fn plain_name(&self) -> String {
+        match self.kind {
+            NoticeKind::Resource => encode::unescaped(self.name()),
+            _ => String::new(),
+        }
+    }
+
     fn new(kind: NoticeKind, tail: Box<str>) -> Self {
         Self { kind, tail, links: Vec::new(), passing: 0, raised: 0 }
     }

@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
+use super::access::{AuthorizeFn, authorizer, fanfare_authorize_fn};
 use super::callback::{
     Context, fanfare_drop_fn, fanfare_lag, fanfare_lag_fn, fanfare_log_fn, fanfare_log_record,
     fanfare_session_end_fn, fanfare_wake_fn, not_dropping,
@@ -53,6 +54,7 @@ pub struct fanfare_config {
     wake: Option<Registered<WakeFn>>,
     lag: Option<Registered<LagFn>>,
     session_end: Option<Registered<SessionEndFn>>,
+    authorize: Option<Registered<AuthorizeFn>>,
 }
 
 type LogFn = unsafe extern "C" fn(*mut c_void, *const fanfare_log_record);
@@ -121,6 +123,9 @@ impl fanfare_config {
                 });
             });
         }
+        if let Some(Registered(function, context)) = &self.authorize {
+            hooks = hooks.authorize(authorizer(*function, Arc::clone(context), engine));
+        }
         hooks
     }
 }
@@ -143,6 +148,7 @@ pub extern "C" fn fanfare_config_new() -> *mut fanfare_config {
             wake: None,
             lag: None,
             session_end: None,
+            authorize: None,
         };
         Ok(Box::into_raw(Box::new(config)))
     })
@@ -304,6 +310,27 @@ pub unsafe extern "C" fn fanfare_config_set_session_end(
         let config = unsafe { config_mut(config)? };
         let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
         config.session_end = Some(Registered::new(function, ctx, drop));
+        Ok(())
+    })
+}
+
+/// Sets who is asked whether a client may hear of a topic. Replaces what was set before. Without
+/// it everybody may hear of whatever the protocol lets them.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_config_set_authorize(
+    config: *mut fanfare_config,
+    r#fn: fanfare_authorize_fn,
+    ctx: *mut c_void,
+    drop: fanfare_drop_fn,
+) -> fanfare_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let config = unsafe { config_mut(config)? };
+        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
+        config.authorize = Some(Registered::new(function, ctx, drop));
         Ok(())
     })
 }

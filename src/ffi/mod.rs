@@ -14,6 +14,7 @@
 // The crate denies it everywhere else.
 #![allow(unsafe_code)]
 
+mod access;
 mod callback;
 mod config;
 mod delivery;

@@ -38,13 +38,15 @@ pub enum fanfare_status {
     FANFARE_E_OS = -11,
     /// The library failed inside (a panic, which was caught). A fault of the library: report it.
     FANFARE_E_PANIC = -12,
+    /// The host itself refused the access, when its fanfare_authorize_fn was asked.
+    FANFARE_E_DENIED = -13,
 }
 
 use fanfare_status::*;
 
 impl fanfare_status {
     /// Every status, for the tables below and their test.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         FANFARE_OK,
         FANFARE_EMPTY,
         FANFARE_TRUNCATED,
@@ -60,6 +62,7 @@ impl fanfare_status {
         FANFARE_E_VERSION,
         FANFARE_E_OS,
         FANFARE_E_PANIC,
+        FANFARE_E_DENIED,
     ];
 
     /// The status of that number, if there is one: any integer may come from C.
@@ -84,6 +87,7 @@ impl fanfare_status {
             FANFARE_E_VERSION => c"FANFARE_E_VERSION",
             FANFARE_E_OS => c"FANFARE_E_OS",
             FANFARE_E_PANIC => c"FANFARE_E_PANIC",
+            FANFARE_E_DENIED => c"FANFARE_E_DENIED",
         }
     }
 
@@ -106,6 +110,7 @@ impl fanfare_status {
             FANFARE_E_VERSION => c"a struct has fields set that this library does not know",
             FANFARE_E_OS => c"the operating system refused",
             FANFARE_E_PANIC => c"the library failed inside",
+            FANFARE_E_DENIED => c"the host refused the access when it was asked",
         }
     }
 }
@@ -122,6 +127,7 @@ impl From<ErrorKind> for fanfare_status {
             ErrorKind::Limit => FANFARE_E_LIMIT,
             ErrorKind::NotNegotiated => FANFARE_E_NOT_NEGOTIATED,
             ErrorKind::Os => FANFARE_E_OS,
+            ErrorKind::Denied => FANFARE_E_DENIED,
         }
     }
 }

@@ -164,6 +164,11 @@ pub(crate) fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
     quoted[1..quoted.len() - 1].to_owned().into()
 }
 
+/// Undoes [`escaped`].
+pub(crate) fn unescaped(text: &str) -> String {
+    serde_json::from_str(&format!("\"{text}\"")).expect("it was made by escaping")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +235,7 @@ mod tests {
     fn escaping_is_that_of_json() {
         for text in ["file:///a", "a\"b\\c\n\u{1}", "\u{2028}é"] {
             assert_eq!(format!("\"{}\"", escaped(text)), string(text));
+            assert_eq!(unescaped(&escaped(text)), text);
         }
     }
 }

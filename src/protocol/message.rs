@@ -200,6 +200,27 @@ pub(crate) fn cancelled_id(params: Option<&str>) -> Option<Id> {
     Id::parse(params.id.get())
 }
 
+/// The filter that the params of a `subscriptions/listen` have, as JSON text.
+pub(crate) fn listen_filter(params: Option<&str>) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow)]
+        notifications: Option<&'a RawValue>,
+    }
+    let params: Params<'_> = serde_json::from_str(params?).ok()?;
+    params.notifications.map(RawValue::get)
+}
+
+/// The URI that the params of a `resources/subscribe` or `unsubscribe` name, if they name one.
+pub(crate) fn subscribed_uri(params: Option<&str>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Params {
+        uri: String,
+    }
+    let params: Params = serde_json::from_str(params?).ok()?;
+    Some(params.uri).filter(|uri| !uri.is_empty())
+}
+
 /// The elements of a batch.
 pub(crate) fn batch(text: &str) -> Result<Vec<&str>, Fault> {
     let elements: Vec<&RawValue> = serde_json::from_str(text)

@@ -2,13 +2,14 @@
 //! refused has changed nothing.
 
 use fanfare::{
-    Batch, Capabilities, Config, Disposition, EndReason, Engine, Frame, Framing, Hooks, Level,
-    Overflow, Profile, Raise, Revision, SessionId, SessionParams, StreamId, StreamKind,
+    Access, Batch, Capabilities, Config, Disposition, EndReason, Engine, Frame, Framing, Hooks,
+    Level, Overflow, Profile, Raise, Revision, SessionId, SessionParams, StreamId, StreamKind,
     SubscriptionId, Target,
 };
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::access::{Policy, Rule, TopicName};
 use super::answer::{Answer, Failure, FrameOut};
 use super::fields::Fields;
 use super::names::{Ends, Names};
@@ -23,6 +24,7 @@ pub(super) struct Driver {
     engine: Engine,
     names: Names,
     batch: Batch,
+    policy: Policy,
 }
 
 type Command = fn(&mut Driver, Fields<'_>) -> Outcome;
@@ -39,6 +41,8 @@ static COMMANDS: &[(&str, Command)] = &[
     ("unsubscribe", Driver::unsubscribe),
     ("listen", Driver::listen),
     ("notify", Driver::notify),
+    ("authorize", Driver::authorize),
+    ("revoke", Driver::revoke),
     ("drain", Driver::drain),
     ("pause", Driver::pause),
     ("resume", Driver::resume),
@@ -53,7 +57,10 @@ impl Driver {
     pub(super) fn new(config: Config, log: Level) -> Self {
         let ends = Ends::default();
         let noted = ends.clone();
-        let hooks = Hooks::new().on_session_end(move |end| noted.note(end)).on_log(move |record| {
+        let policy = Policy::default();
+        let asked = policy.clone();
+        let hooks = Hooks::new().on_session_end(move |end| noted.note(end));
+        let hooks = hooks.authorize(move |request| asked.access(request)).on_log(move |record| {
             if record.level >= log {
                 eprintln!("{} {}: {}", record.level, record.target, record.message);
             }
@@ -62,6 +69,7 @@ impl Driver {
             engine: Engine::with_hooks(config, hooks),
             names: Names::new(ends),
             batch: Batch::new(),
+            policy,
         }
     }
 
@@ -345,6 +353,35 @@ impl Driver {
         // The engine lets nothing but UTF-8 in; a frame that is not would be seen at once.
         let data = String::from_utf8_lossy(frame.data);
         to_raw_value(&FrameOut { session, stream, data }).expect("texts always serialise")
+    }
+
+    // -- access
+
+    fn authorize(&mut self, mut fields: Fields<'_>) -> Outcome {
+        let rule = Rule {
+            principal: fields.string("principal")?,
+            topic: TopicName::read(&mut fields)?,
+            access: {
+                let access = fields.word("access", &Access::ALL, Access::as_str)?;
+                fields.need("access", access)?
+            },
+        };
+        fields.finish()?;
+        self.policy.add(rule);
+        Ok(Answer::ok())
+    }
+
+    fn revoke(&mut self, mut fields: Fields<'_>) -> Outcome {
+        let principal = fields.string("principal")?;
+        let topic = TopicName::read(&mut fields)?;
+        fields.finish()?;
+        let topic = topic.as_ref().map(TopicName::as_topic);
+        let revoked = self.engine.revoke(principal.as_deref(), topic)?;
+        Ok(Answer::ok()
+            .with("asked", revoked.asked)
+            .with("withdrawn", revoked.withdrawn)
+            .with("restored", revoked.restored)
+            .with("ended", revoked.ended))
     }
 
     // -- time and numbers

@@ -5,6 +5,7 @@
 //! The way of a line: [`fields`] reads it strictly, [`commands`] does what it says, with [`names`]
 //! between the script's names and the engine's handles, and [`answer`] writes the outcome.
 
+mod access;
 mod answer;
 mod commands;
 mod fields;
@@ -33,7 +34,7 @@ const MAX_LINE_BYTES: usize = 64 << 20;
 /// gives the same answers each time it runs. Exits with 0 at the end of its input.
 ///
 /// Commands, by their "op": open, stream, close_stream, receive, send, subscribe, unsubscribe,
-/// listen, notify, drain, pause, resume, end, close, advance, stats. docs/drive.md shows each.
+/// listen, notify, authorize, revoke, drain, pause, resume, end, close, advance, stats. docs/drive.md shows each.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \
     printf '%s\\n' '{\"op\":\"open\",\"session\":\"a\",\"profile\":\"open\"}' \\\n    \

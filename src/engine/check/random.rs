@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::engine::drain::{Hand, Output, Sink};
-use crate::engine::outbox::DETACHED;
-use crate::engine::{Core, Incoming, News, Outgoing};
+use crate::engine::outbox::{DETACHED, WITHDRAWN};
+use crate::engine::{AccessRequest, Core, Incoming, News, Outgoing, Question};
 use crate::error::ErrorKind;
 use crate::framing::Framing;
 use crate::params::{
-    EndReason, Overflow, Profile, Raise, SessionId, SessionParams, StreamId, StreamKind,
-    SubscriptionId, Target,
+    Access, EndReason, Overflow, Profile, Raise, SessionId, SessionParams, StreamId, StreamKind,
+    SubscriptionId, Target, Topic,
 };
 use crate::protocol::{Capabilities, Revision};
 
@@ -106,6 +106,8 @@ struct World {
     next_id: u32,
     next_n: i64,
     now_ms: u64,
+    /// What the host says of a principal and a name, where it does not allow it.
+    policy: HashMap<(Option<&'static str>, String), Access>,
 }
 
 #[test]
@@ -158,8 +160,12 @@ impl World {
         config.capabilities =
             r#"{"logging":{},"tools":{"listChanged":true},"resources":{"subscribe":true}}"#
                 .to_owned();
+        let mut core = Core::new(config, 1);
+        if random.one_in(2) {
+            core.ask_for_access();
+        }
         Self {
-            core: Core::new(config, 1),
+            core,
             random,
             sessions: Vec::new(),
             peers: HashMap::new(),
@@ -167,11 +173,12 @@ impl World {
             next_id: 0,
             next_n: 0,
             now_ms: 0,
+            policy: HashMap::new(),
         }
     }
 
     fn step(&mut self) {
-        match self.random.below(32) {
+        match self.random.below(33) {
             0 | 1 => self.open(),
             2 => self.open_stream(),
             3 => self.close_stream(),
@@ -195,6 +202,7 @@ impl World {
                 let _ = self.core.push_by_callback(session);
             }
             30 => self.end_subscription(),
+            31 => self.revoke(),
             _ => match self.random.below(8) {
                 0 => {
                     let Some(session) = self.any() else { return };
@@ -209,11 +217,17 @@ impl World {
             },
         }
         // Each call is settled by the layer above.
-        self.core.take_news().into_iter().for_each(|news| {
-            if let News::End(end) = news {
-                assert!(self.core.user_data(end.session).is_err());
+        for news in self.core.take_news() {
+            match news {
+                News::End(end) => assert!(self.core.user_data(end.session).is_err()),
+                News::Lists(session) => {
+                    self.answer(|core| core.questions_of_lists(session));
+                    self.core.grant_lists(session);
+                    self.core.forget_answers();
+                }
+                News::Log(_) | News::Lag(_) => {}
             }
-        });
+        }
         self.sessions.retain(|&session| self.core.user_data(session).is_ok());
     }
 
@@ -337,8 +351,10 @@ impl World {
         }
         let mut passed = Vec::new();
         let incoming = Incoming::read(&bytes, 1 << 20, 128);
+        self.answer(|core| core.questions_of_message(session, &incoming));
         let _ =
             self.core.receive(session, stream, incoming, &mut |text| passed.push(text.to_owned()));
+        self.core.forget_answers();
         for text in passed {
             let message: Value = serde_json::from_str(&text).unwrap();
             if let (Some(id), Some(_)) = (message.get("id"), message.get("method")) {
@@ -489,13 +505,72 @@ impl World {
         let stream = self.any_stream(session);
         let uri = self.random.of(&URIS);
         match self.random.below(4) {
-            0 => drop(self.core.subscribe(session, uri)),
+            0 => {
+                self.answer(|core| core.questions_of_subscribe(session, uri));
+                let _ = self.core.subscribe(session, uri);
+            }
             1 => drop(self.core.unsubscribe(session, uri)),
             _ => {
                 let (id, filter) = (self.id(session), self.filter());
+                self.answer(|core| core.questions_of_listen(session, filter));
                 let _ = self.core.listen(session, stream, &id, filter);
                 self.core.settle_lagging();
             }
+        }
+        self.core.forget_answers();
+    }
+
+    // ---- access ----
+
+    fn answer(&mut self, questions: impl Fn(&Core) -> Vec<Question>) {
+        let answered = self.answered(questions(&self.core));
+        self.core.take_answers(answered);
+    }
+
+    fn answered(&self, questions: Vec<Question>) -> Vec<(Question, Access)> {
+        let says = |request: &AccessRequest<'_>| {
+            let name = match request.topic {
+                Topic::Resource(uri) => uri,
+                Topic::ToolList => LISTS[0],
+                _ => return Access::Allow,
+            };
+            let rule = self
+                .policy
+                .iter()
+                .find(|((principal, of), _)| *principal == request.principal && of == name);
+            rule.map_or(Access::Allow, |(_, access)| *access)
+        };
+        questions
+            .into_iter()
+            .map(|it| {
+                let access = it.answer(&says);
+                (it, access)
+            })
+            .collect()
+    }
+
+    fn revoke(&mut self) {
+        if !self.core.is_asked() {
+            return;
+        }
+        let principal = self.random.of(&[None, Some("p"), Some("q")]);
+        let name = self.random.of(&["a:", "b:", "f:///p\"", LISTS[0]]);
+        let access = self.random.of(&Access::ALL);
+        self.policy.insert((principal, name.to_owned()), access);
+        let topic = if name == LISTS[0] { Topic::ToolList } else { Topic::Resource(name) };
+        let principal = principal.filter(|_| self.random.one_in(2));
+        let topic = Some(topic).filter(|_| !self.random.one_in(4));
+        let questions = self.core.begin_revoke(principal, topic);
+        let (epoch, answered) = (self.core.access_epoch(), self.answered(questions));
+        let revoked = self.core.finish_revoke(epoch, &answered);
+        assert_eq!(revoked.asked, answered.len());
+        for session in self.sessions.clone() {
+            self.note_gone(session);
+        }
+        self.learn_listens();
+        for peer in self.peers.values_mut() {
+            let granted = &peer.granted;
+            peer.due.retain(|(id, name)| granted.get(id).is_some_and(|it| it.contains(name)));
         }
     }
 
@@ -576,8 +651,10 @@ impl World {
             let peer = self.peers.get_mut(&session).unwrap();
             for sub in core.subs.of_session(&core.sessions[ix]) {
                 let Some(id) = &core.subs[sub].id else { continue };
-                peer.granted.entry(id.as_json().to_owned()).or_insert_with(|| {
-                    let names = core.links_of(sub).into_iter().map(|slot| {
+                let links = core.links_of(sub).into_iter();
+                let heard = links.filter(|&slot| !core.out.slots[slot].is(WITHDRAWN));
+                let names = {
+                    let names = heard.map(|slot| {
                         let topic = &core.topics[core.out.slots[slot].link().topic];
                         match topic.kind {
                             crate::protocol::kind::NoticeKind::Resource => {
@@ -587,7 +664,8 @@ impl World {
                         }
                     });
                     names.collect()
-                });
+                };
+                peer.granted.insert(id.as_json().to_owned(), names);
             }
         }
     }
