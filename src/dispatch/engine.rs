@@ -305,7 +305,10 @@ impl Engine {
     /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
     /// after everything that is queued of its request, on the stream that the request came by;
     /// it fails with [`ErrorKind::State`] if no such request is in flight, because it was
-    /// cancelled for example. A notification is admitted as if it had been raised for this
+    /// cancelled for example. A result gets the `resultType` that 2026-07-28 wants if it has none,
+    /// and loses it where an older revision has none (R60): [`ErrorKind::Json`] if it is no string
+    /// or the result no object, [`ErrorKind::NotNegotiated`] if it says to an older client anything
+    /// but `complete`. A notification is admitted as if it had been raised for this
     /// session alone. A request fails with [`ErrorKind::NotNegotiated`] for 2026-07-28 (R56).
     pub fn send(&self, session: SessionId, stream: Option<StreamId>, message: &[u8]) -> Result<()> {
         let outgoing = Outgoing::read(message);

@@ -11,6 +11,7 @@ pub(crate) mod kind;
 mod level;
 pub(crate) mod message;
 pub(crate) mod meta;
+pub(crate) mod result;
 mod revision;
 pub(crate) mod uri;
 

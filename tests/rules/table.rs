@@ -206,8 +206,7 @@ pub(crate) static RULES: &[Rule] = rules! {
         Partly("the header is the host's to send"),
         ["r59_a_silent_listen_shows_signs_of_life", "r59_no_stream_is_silent_for_longer_than_its_interval", "r59_a_comment_never_stands_before_what_is_queued", "r59_nothing_is_due_where_nothing_is_open", "r59_streams_of_older_revisions_show_signs_of_life_too", "r59_signs_of_life_come_by_callback_and_by_every_pull"];
     60 MUST MODERN "Every result has a `resultType`; in the older revisions none has.",
-        Partly("a result of the host's own goes out as it is"),
-        ["r60_a_result_of_the_engine_has_its_type_in_this_era_only"];
+        Engine, ["r60_a_result_of_the_engine_has_its_type_in_this_era_only", "r60_a_result_of_the_host_is_completed_or_freed_of_its_type", "r60_a_type_that_cannot_be_mended_is_refused"];
     61 MUST MODERN "The methods that the revision took away are -32601.",
         Engine, ["r61_what_the_era_took_away_is_no_method"];
     62 MUST ALL "Each era keeps to itself: no tags in the older one, no untagged change in the newer.",
