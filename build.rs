@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The files of src/ffi in the order in which the header shows them.
-const NOUNS: [&str; 14] = [
+const NOUNS: [&str; 15] = [
     "status",
     "input",
     "library",
@@ -20,6 +20,7 @@ const NOUNS: [&str; 14] = [
     "stream",
     "message",
     "subscription",
+    "access",
     "notify",
     "delivery",
     "dispatch",

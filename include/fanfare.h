@@ -256,6 +256,32 @@
 /// act on it, and answer it with fanfare_send() if it is a request.
 #define FANFARE_PASS 1
 
+/// Every topic. Only where a function says that it takes it.
+#define FANFARE_TOPIC_ANY 0
+
+/// The list of tools.
+#define FANFARE_TOPIC_TOOL_LIST 1
+
+/// The list of prompts.
+#define FANFARE_TOPIC_PROMPT_LIST 2
+
+/// The list of resources.
+#define FANFARE_TOPIC_RESOURCE_LIST 3
+
+/// One resource: its name is its URI.
+#define FANFARE_TOPIC_RESOURCE 4
+
+/// The client may hear of the topic.
+#define FANFARE_ACCESS_ALLOW 0
+
+/// It may not, and is not told so: a listen leaves the topic out of what it acknowledges, a
+/// resources/subscribe is answered as if nothing were amiss.
+#define FANFARE_ACCESS_OMIT 1
+
+/// It may not, and what it asked for fails (-32602). Asked again, what it has ends
+/// (FANFARE_END_REVOKED) if it is a listen.
+#define FANFARE_ACCESS_REFUSE 2
+
 /// Everyone whose rules admit it.
 #define FANFARE_TARGET_ALL 0
 
@@ -422,6 +448,40 @@ typedef void (*fanfare_session_end_fn)(void *ctx,
                                        uint32_t reason,
                                        void *user_data);
 
+/// A question to the host: may the client of that session hear of that topic? Later versions may
+/// append fields.
+typedef struct {
+    /// The session that subscribes. When access is looked at again, one of those of the principal
+    /// that hold the topic.
+    fanfare_session session;
+    /// What the session was opened with.
+    void *user_data;
+    /// Who the client is. NULL: the session was opened without a principal, and the answer counts
+    /// for it alone.
+    fanfare_str principal;
+    /// One of FANFARE_TOPIC_..., but never FANFARE_TOPIC_ANY.
+    uint32_t topic;
+    /// 1 if it holds the topic already and fanfare_revoke() asks, 0 if it subscribes.
+    uint32_t is_again;
+    /// The name of a topic that has one. NULL for lists.
+    fanfare_str name;
+} fanfare_access_request;
+
+/// Asked whether a client may hear of a topic. Returns one of FANFARE_ACCESS_...; any other value
+/// counts as FANFARE_ACCESS_REFUSE. FANFARE_ACCESS_ALLOW holds for all sessions of the principal as
+/// long as one of them holds the topic, or until it is revoked; the others are asked for each time.
+///
+/// Asked when a session subscribes by subscriptions/listen or resources/subscribe, or through
+/// fanfare_listen() or fanfare_subscribe(); when the handshake of a legacy session is done, about
+/// the lists of which it hears unasked; and by fanfare_revoke(). Not asked about what an open
+/// session hears because it named nothing, nor about single resources within a container that was
+/// allowed (the option resources.match).
+///
+/// On the thread whose call caused it, with no lock held; that call waits for the answer. From
+/// several threads at once, if several are in such calls. The struct is valid during the call. It
+/// may call everything but fanfare_engine_free of its own engine.
+typedef int32_t (*fanfare_authorize_fn)(void *ctx, const fanfare_access_request *request);
+
 /// How a session is opened. Set everything to zero, struct_size to sizeof, and then what differs:
 /// zero is the default of every field.
 typedef struct {
@@ -483,6 +543,18 @@ typedef void (*fanfare_message_fn)(void *ctx, const char *message, size_t len);
 /// Names one subscriptions/listen of a session: a number that the engine never gives out again, 0
 /// for none.
 typedef uint64_t fanfare_subscription;
+
+/// What fanfare_revoke() found and did. This struct never changes.
+typedef struct {
+    /// Pairs of a principal and a topic about which the host was asked.
+    size_t asked;
+    /// Subscriptions that heard of a topic and do so no more, those that ended among them.
+    size_t withdrawn;
+    /// Subscriptions that hear of a topic again.
+    size_t restored;
+    /// Listens that ended, as FANFARE_END_REVOKED.
+    size_t ended;
+} fanfare_revoked;
 
 /// To whom a notification is raised, and with which context. Set everything to zero, struct_size
 /// to sizeof, and then what differs. It narrows what the sessions' rules admit, and never widens
@@ -997,13 +1069,15 @@ fanfare_status fanfare_receive_too_long(fanfare_engine *engine,
 
 /// Queues a message of your own (or of your SDK): a response, a request or a notification, as JSON
 /// text without framing. A response goes out after everything that belongs to its request, and
-/// ends it. A notification is admitted as if it had been raised for this session alone.
+/// ends it; a result gets the resultType that 2026-07-28 wants if it has none, and loses it where an
+/// older revision has none. A notification is admitted as if it had been raised for this session
+/// alone.
 ///
 /// Any thread. message is copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE: session or stream; FANFARE_E_UTF8; FANFARE_E_JSON:
-/// not one JSON-RPC message; FANFARE_E_STATE: a response to no request in flight (a cancelled one,
+/// not one JSON-RPC message, or a result that is none; FANFARE_E_STATE: a response to no request in flight (a cancelled one,
 /// say), or the session has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: a request
-/// to a modern client; FANFARE_E_LIMIT.
+/// to a modern client, or a result of another type than "complete" to an older one; FANFARE_E_LIMIT.
 FANFARE_API
 fanfare_status fanfare_send(fanfare_engine *engine,
                             fanfare_session session,
@@ -1089,6 +1163,29 @@ fanfare_status fanfare_subscriber_count(const fanfare_engine *engine,
                                         const char *uri,
                                         size_t uri_len,
                                         size_t *out_n);
+
+/// Has the host asked again whether a principal (NULL: each) may hear of a topic; topic is one of
+/// FANFARE_TOPIC_... (FANFARE_TOPIC_ANY: of each that it holds), name that of a topic that has one
+/// and NULL for the others. When this returns, nothing is delivered any more that the
+/// fanfare_authorize_fn did not allow anew; what was queued of it is dropped. *out says what came
+/// of it; out may be NULL.
+///
+/// Frames that a callback is looking at just now, and those that a legacy stream keeps for its
+/// client to resume from, have been delivered already as far as this is concerned.
+///
+/// Any thread, callbacks included; calls the fanfare_authorize_fn. Texts are read during the call.
+/// FANFARE_OK, also if there was nothing to ask about; FANFARE_E_NULL: engine, or name where there
+/// must be one; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: no such topic, or a name for one that
+/// has none; FANFARE_E_STATE: the engine has no fanfare_authorize_fn; FANFARE_E_LIMIT: a length
+/// beyond 1 GiB.
+FANFARE_API
+fanfare_status fanfare_revoke(fanfare_engine *engine,
+                              const char *principal,
+                              size_t principal_len,
+                              uint32_t topic,
+                              const char *name,
+                              size_t name_len,
+                              fanfare_revoked *out);
 
 /// Raises any notification: method is its full name, as in "notifications/progress", params the
 /// JSON text of an object, or NULL for none. What the protocol knows goes by the protocol's rules,

@@ -76,6 +76,11 @@ fn streams_that_outlive_their_connections() {
     check("resume");
 }
 
+#[test]
+fn who_may_hear_of_what() {
+    check("access");
+}
+
 /// A file in tests/c that no test runs would be a promise that nobody checks.
 #[test]
 fn every_program_is_run() {

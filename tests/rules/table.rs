@@ -225,7 +225,17 @@ pub(crate) static RULES: &[Rule] = rules! {
         Partly("the id is not looked at"),
         ["r68_elicitation_complete_goes_to_the_one_session_named"];
     69 DERIVED MODERN "A listen never tells of what the caller may not read.",
-        NotYet("there is no hook that is asked"), [];
+        Helped("`Hooks::authorize` is asked before anything is acknowledged, and by `Engine::revoke` again; in the older revisions as well"),
+        ["r69_who_may_not_read_a_resource_does_not_hear_of_it_either",
+         "r69_lists_that_a_legacy_session_hears_of_unasked_are_asked_for_as_well",
+         "r69_every_subscription_of_a_batch_is_asked_for",
+         "r69_an_answer_counts_for_all_sessions_of_a_principal_while_one_holds_the_topic",
+         "r69_nothing_is_asked_for_what_is_refused_anyway",
+         "r69_a_host_that_subscribes_a_session_is_asked_too",
+         "r69_an_answer_that_was_revoked_before_it_counted_is_asked_for_again",
+         "r69_a_host_that_revokes_with_each_answer_is_refused_in_the_end",
+         "r69_no_subscription_slips_through_a_revocation_on_another_thread",
+         "r69_sessions_of_others_are_not_asked_about"];
     70 MUST ALL "Log messages hold no secrets.",
         NotApplicable("binds whoever writes the log message: the engine cannot tell a secret from a word"), [];
     71 MUST OLDEST "On HTTP+SSE the `endpoint` event comes before all messages.",
@@ -280,11 +290,14 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "As they were raised, on each stream. Responses may overtake what is not theirs.",
         "", Engine, ["g06_what_is_raised_first_leaves_first_and_answers_may_overtake"];
     7 "May a part of the URIs be honoured?",
-        "Yes, but today all are or none is, by the capability.",
-        "", NotYet("a hook that decides for each URI"), [];
+        "Yes: those that `Hooks::authorize` allows; what it refuses fails the whole listen, with -32602.",
+        "`Access::Omit` or `Access::Refuse`", Engine,
+        ["g07_a_listen_is_granted_what_its_client_may_have_and_is_told_which"];
     8 "What of a URI that nobody knows?",
-        "It is taken.",
-        "", Partly("a hook that decides"), ["g08_a_uri_that_nobody_knows_is_taken"];
+        "It is taken, and looks like one that the client may not read.",
+        "`Hooks::authorize`", Engine,
+        ["g08_a_uri_that_nobody_knows_is_taken",
+         "g08_what_is_omitted_looks_like_what_nobody_knows"];
     9 "What of subscribing twice, or unsubscribing from nothing?",
         "Twice is once; the answer is `{}` in any case.",
         "", Engine, ["g09_subscribing_twice_is_once_and_unsubscribing_is_never_wrong"];
@@ -329,8 +342,15 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "No: the first request decides.",
         "", Engine, ["r62_two_eras_side_by_side_keep_to_themselves"];
     23 "What of access that is withdrawn during a listen?",
-        "The host ends the listen, as `revoked`; the client may listen again, and is asked again who it is.",
-        "", Partly("authorization by a hook"), ["g23_a_host_can_end_a_listen_and_the_client_can_come_again"];
+        "What was withdrawn is heard of no more; if the host says so the listen ends, as `revoked`, with an error: an end that is none of the server's wishes is never a graceful one. The client may listen again, and the host is asked again.",
+        "`Engine::revoke`", Engine,
+        ["g23_a_host_can_end_a_listen_and_the_client_can_come_again",
+         "g23_revoked_access_ends_the_delivery_and_comes_back_when_it_is_allowed",
+         "g23_a_refusal_ends_the_listen_and_never_looks_graceful",
+         "g23_a_principal_can_be_looked_at_as_a_whole_and_so_can_everybody",
+         "g23_what_is_withdrawn_stays_so_whatever_types_a_session_chooses",
+         "g23_a_container_that_is_withdrawn_takes_what_is_in_it_along",
+         "g23_without_somebody_to_ask_nothing_can_be_revoked"];
     24 "Which HTTP status has an error that none is defined for?",
         "The host's choice.",
         "", NotYet("a table that it can ask"), [];
