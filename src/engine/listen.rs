@@ -11,6 +11,7 @@ use crate::engine::pool::NONE;
 use crate::engine::session::{Rules, closing_frame};
 use crate::engine::subscription::{Subscription, Subscriptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::framing::Framing;
 use crate::params::{EndReason, SessionId, SubscriptionId};
 use crate::protocol::encode;
 use crate::protocol::filter::Filter;
@@ -117,6 +118,16 @@ impl Core {
         Ok(())
     }
 
+    /// Queues the last frame of a listen, where its end is told.
+    pub(crate) fn tell_end(&mut self, stream: u32, id: &Id, reason: EndReason, lane: Lane) {
+        let Some(body) = closing_frame(id, reason) else { return };
+        if self.config.send_cancelled && self.out.streams[stream].framing != Framing::Sse {
+            // G1: some clients wait for it.
+            self.push_reply(stream, encode::cancelled(id), Owner::Session, lane);
+        }
+        self.push_reply(stream, body, Owner::Session, lane);
+    }
+
     /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
     /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
     pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
@@ -134,8 +145,8 @@ impl Core {
             }
         }
         self.remove_subscription(sub);
-        if let Some(body) = id.and_then(|id| closing_frame(&id, reason)) {
-            self.push_reply(stream, body, Owner::Session, Lane::Control);
+        if let Some(id) = id {
+            self.tell_end(stream, &id, reason, Lane::Control);
         }
         self.finish_if_answered(stream);
         self.bury_if_drained(ix);

@@ -7,9 +7,7 @@ use std::collections::HashMap;
 
 use crate::engine::limits::Excess;
 use crate::engine::news::News;
-use crate::engine::outbox::{
-    BUSY, COLD, DETACHED, FINISHED, HELD, Lane, Owner, PAUSED, PUSHED, Stream,
-};
+use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, HELD, Lane, PAUSED, PUSHED, Stream};
 use crate::engine::pool::NONE;
 use crate::engine::types::Types;
 use crate::engine::{Core, SessionEnd, SessionStats};
@@ -402,10 +400,8 @@ impl Core {
         }
         self.settle_kept(ix, reason.is_graceful());
         for (stream, id) in self.drop_subscriptions(ix) {
-            if let Some(body) = closing_frame(&id, reason) {
-                let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
-                self.push_reply(stream, body, Owner::Session, lane);
-            }
+            let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
+            self.tell_end(stream, &id, reason, lane);
         }
         for stream in self.streams_of(ix) {
             if self.out.streams[stream].is(DETACHED) {

@@ -144,6 +144,12 @@ pub(crate) fn acknowledged(id: &Id, honoured: &str) -> String {
     )
 }
 
+/// The word that the server ends a listen (R49).
+pub(crate) fn cancelled(id: &Id) -> String {
+    let method = method::CANCELLED;
+    format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"requestId":{id}}}}}"#)
+}
+
 /// The last frame of a subscription that ends gracefully (R48).
 pub(crate) fn listen_result(id: &Id) -> String {
     result(id, &format!(r#"{{"resultType":"complete","_meta":{{"{SUBSCRIPTION_ID}":{id}}}}}"#))
