@@ -1109,6 +1109,34 @@ fanfare_status fanfare_unsubscribe(fanfare_engine *engine,
                                    const char *uri,
                                    size_t uri_len);
 
+/// Subscribes a legacy or open session to every resource that a URI template matches: one of level
+/// 1 of RFC 6570, as in file:///{dir}/{name}, of which each expression matches one run of unreserved
+/// or percent-encoded characters. Clients cannot: on the wire a template is a URI like any other.
+/// Each resource that is raised takes a place in the session's queue while it waits, as an event
+/// does. fanfare_authorize_fn is not asked.
+///
+/// Any thread. uri_template is copied. Twice is once.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is no such template
+/// (the text names the place); FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not
+/// initialized yet, or modern; FANFARE_E_LIMIT: the options uri.max_bytes,
+/// session.max_filter_bytes and those that end in max_subscriptions.
+FANFARE_API
+fanfare_status fanfare_subscribe_template(fanfare_engine *engine,
+                                          fanfare_session session,
+                                          const char *uri_template,
+                                          size_t uri_template_len);
+
+/// Takes it back; what is queued of resources that nothing else of the session covers is dropped.
+///
+/// Any thread.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_GONE: the session, or there was no such
+/// subscription; FANFARE_E_NOT_NEGOTIATED.
+FANFARE_API
+fanfare_status fanfare_unsubscribe_template(fanfare_engine *engine,
+                                            fanfare_session session,
+                                            const char *uri_template,
+                                            size_t uri_template_len);
+
 /// Opens a subscription of a modern session, as subscriptions/listen does: id is the JSON text of
 /// the request id, filter that of the params' notifications member. The acknowledgment is queued.
 ///

@@ -334,6 +334,29 @@ impl Engine {
         self.with(|core| core.unsubscribe(session, uri))
     }
 
+    /// Subscribes an open or legacy session to every URI that a template matches: one of level 1 of
+    /// RFC 6570, as in `file:///{dir}/{name}`, of which each expression matches one run of
+    /// unreserved or percent-encoded characters (G4). Twice is once. Clients cannot do this: a URI
+    /// on the wire that looks like a template is a plain URI. Nor can a listen, which is sent
+    /// nothing but what it named.
+    ///
+    /// Each URI that is raised takes a place of the session's bound while it waits, as an event
+    /// does, and its overflow policy decides where there is none.
+    /// [`Hooks::authorize`](crate::Hooks::authorize) is not asked.
+    ///
+    /// [`ErrorKind::InvalidArgument`] if it is no such template; the text names the place.
+    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe).
+    pub fn subscribe_template(&self, session: SessionId, template: &str) -> Result<()> {
+        self.with_limits(|core| core.subscribe_template(session, template))
+    }
+
+    /// Undoes [`subscribe_template`](Self::subscribe_template); what is queued of URIs that
+    /// nothing else of the session covers is dropped. [`ErrorKind::Gone`] if there was no such
+    /// subscription.
+    pub fn unsubscribe_template(&self, session: SessionId, template: &str) -> Result<()> {
+        self.with(|core| core.unsubscribe_template(session, template))
+    }
+
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
     /// filter (the JSON text of its `notifications`) does. The acknowledgment is queued.
     /// [`ErrorKind::Limit`] and [`ErrorKind::Denied`] as for [`subscribe`](Self::subscribe), and

@@ -256,7 +256,9 @@ impl Core {
         for (_, record) in self.out.slots.iter() {
             let Body::Link(link) = &record.body else { continue };
             let session = self.subs[link.sub].session;
-            if record.is(PASSING) || !self.is_asked_about(session, self.topics[link.topic].kind) {
+            let topic = &self.topics[link.topic];
+            let is_asked = self.is_asked_about(session, topic.kind) && !topic.is_template;
+            if record.is(PASSING) || !is_asked {
                 assert!(!record.is(WITHDRAWN));
                 continue;
             }
@@ -272,7 +274,7 @@ impl Core {
     }
 
     fn check_topics(&self) {
-        let mut named = 0;
+        let (mut named, mut templates) = (0, 0);
         for (ix, topic) in self.topics.topics.iter() {
             let passing = topic.links.iter().filter(|&&slot| self.out.slots[slot].is(PASSING));
             assert_eq!(topic.passing as usize, passing.count());
@@ -280,12 +282,17 @@ impl Core {
                 let link = self.out.slots[slot].link();
                 assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
             }
-            if topic.kind == NoticeKind::Resource {
+            assert!(!topic.is_template || self.topics.templates.find(topic.name()) == Some(ix));
+            if topic.is_template {
+                templates += 1;
+                assert!(!topic.links.is_empty() && topic.passing == 0);
+            } else if topic.kind == NoticeKind::Resource {
                 named += 1;
                 assert!(!topic.links.is_empty(), "a topic lives while it has links");
             }
         }
         assert_eq!(named, self.topics.names.len());
+        assert_eq!(templates, self.topics.templates.len());
         for &ix in &self.topics.names {
             assert_eq!(self.topics[ix].kind, NoticeKind::Resource);
         }

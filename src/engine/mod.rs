@@ -36,6 +36,7 @@ mod session;
 mod stats;
 mod stream;
 mod subscription;
+mod template;
 mod timer;
 mod topic;
 mod types;

@@ -106,7 +106,7 @@ impl Core {
     }
 
     /// How many subscriptions a raising would reach.
-    fn would_reach(&self, kind: NoticeKind, uri: &str, audience: Audience<'_>) -> usize {
+    pub(crate) fn would_reach(&self, kind: NoticeKind, uri: &str, audience: Audience<'_>) -> usize {
         let exact = self.topics.find(kind, uri);
         let mut subs = HashSet::new();
         for topic in exact.into_iter().chain(self.containers_held(uri)) {
@@ -198,7 +198,7 @@ impl Core {
     ) {
         let is_covered = self.topics[topic].passing as usize == self.subs.ears.len();
         // Passing links of containers count too, where there are such.
-        if self.subs.ears.is_empty() || is_covered && !self.config.match_segments {
+        if self.subs.ears.is_empty() || is_covered && !self.has_containers() {
             return;
         }
         for sub in self.ears_reached(audience) {
@@ -275,9 +275,15 @@ impl Core {
         }
     }
 
-    /// A notice for an open session that hears of every URI. It takes room like an event, since
+    /// A notice for an open session that hears of every URI, or for who holds a template. It takes room like an event, since
     /// there is no end to the URIs that may come.
-    fn raise_passing(&mut self, sub: u32, topic: u32, context: Option<u32>, reached: &mut Reached) {
+    pub(crate) fn raise_passing(
+        &mut self,
+        sub: u32,
+        topic: u32,
+        context: Option<u32>,
+        reached: &mut Reached,
+    ) {
         if self.make_room(self.subs[sub].session, self.subs[sub].stream, 0) {
             let slot = self.add_link(sub, topic, PASSING);
             self.raise_link(slot, context, reached);

@@ -9,8 +9,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::engine::pool::Pool;
+use crate::engine::template::Templates;
 use crate::protocol::encode;
 use crate::protocol::kind::NoticeKind;
+use crate::protocol::template::Template;
 
 #[derive(Debug)]
 pub(crate) struct Topic {
@@ -18,6 +20,8 @@ pub(crate) struct Topic {
     /// What its notices end with. The URI is a part of it, as it stands in a JSON string.
     pub(crate) tail: Box<str>,
     pub(crate) links: Vec<u32>,
+    /// It stands for the URIs that it matches, and is never raised itself.
+    pub(crate) is_template: bool,
     /// How many of the links are passing ones.
     pub(crate) passing: u32,
     /// Raisings to everyone, counted round: links remember it to know how often they merged.
@@ -28,6 +32,7 @@ pub(crate) struct Topic {
 pub(crate) struct Topics {
     pub(super) topics: Pool<Topic>,
     pub(super) names: HashTable<u32>,
+    pub(crate) templates: Templates,
     hasher: RandomState,
 }
 
@@ -38,7 +43,12 @@ impl Topics {
             let ix = topics.insert(Topic::new(kind, encode::LIST_TAIL.into()));
             debug_assert_eq!(ix, kind as u32);
         }
-        Self { topics, names: HashTable::new(), hasher: RandomState::default() }
+        Self {
+            topics,
+            names: HashTable::new(),
+            templates: Templates::default(),
+            hasher: RandomState::default(),
+        }
     }
 
     /// The topic of a list, or of a URI that somebody holds.
@@ -71,10 +81,24 @@ impl Topics {
         ix
     }
 
+    /// The topic of a template, which has none yet.
+    pub(crate) fn intern_template(&mut self, text: &str, template: Template) -> u32 {
+        // Nothing in a template needs an escape.
+        let topic = Topic::new(NoticeKind::Resource, encode::uri_tail(text).into());
+        let ix = self.topics.insert(Topic { is_template: true, ..topic });
+        self.templates.insert(text, template, ix);
+        ix
+    }
+
     /// Forgets a topic if nobody holds it any more.
     pub(crate) fn release(&mut self, ix: u32) {
         let topic = &self.topics[ix];
         if topic.kind != NoticeKind::Resource || !topic.links.is_empty() {
+            return;
+        }
+        if topic.is_template {
+            self.templates.remove(topic.name(), ix);
+            self.topics.remove(ix);
             return;
         }
         let hash = self.hasher.hash_one(topic.name());
@@ -87,7 +111,9 @@ impl Topics {
     /// Topics that somebody holds.
     pub(crate) fn held(&self) -> usize {
         let lists = NoticeKind::LISTS.iter();
-        self.names.len() + lists.filter(|&&kind| !self[kind as u32].links.is_empty()).count()
+        self.names.len()
+            + self.templates.len()
+            + lists.filter(|&&kind| !self[kind as u32].links.is_empty()).count()
     }
 }
 
@@ -106,7 +132,7 @@ impl Topic {
     }
 
     fn new(kind: NoticeKind, tail: Box<str>) -> Self {
-        Self { kind, tail, links: Vec::new(), passing: 0, raised: 0 }
+        Self { kind, tail, links: Vec::new(), passing: 0, raised: 0, is_template: false }
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod meta;
 pub(crate) mod result;
 mod revision;
+pub(crate) mod template;
 pub(crate) mod uri;
 
 pub use capabilities::Capabilities;

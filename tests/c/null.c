@@ -164,6 +164,10 @@ static void messages(fanfare_engine *e, fanfare_session s) {
     NULL_FAILS("uri", fanfare_subscribe(e, s, NULL, 3));
     NULL_FAILS("engine", fanfare_unsubscribe(NULL, s, "a:b", 3));
     NULL_FAILS("uri", fanfare_unsubscribe(e, s, NULL, 3));
+    NULL_FAILS("engine", fanfare_subscribe_template(NULL, s, "a:{b}", 5));
+    NULL_FAILS("uri_template", fanfare_subscribe_template(e, s, NULL, 5));
+    NULL_FAILS("engine", fanfare_unsubscribe_template(NULL, s, "a:{b}", 5));
+    NULL_FAILS("uri_template", fanfare_unsubscribe_template(e, s, NULL, 5));
     NULL_FAILS("engine", fanfare_listen(NULL, s, 0, "1", 1, "{}", 2, &subscription));
     NULL_FAILS("id", fanfare_listen(e, s, 0, NULL, 1, "{}", 2, &subscription));
     NULL_FAILS("filter", fanfare_listen(e, s, 0, "1", 1, NULL, 2, &subscription));

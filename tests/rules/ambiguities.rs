@@ -1,7 +1,8 @@
 //! Where the protocol leaves a choice: what the engine chose (G1 to G35 of docs/CONFORMANCE.md).
 
 use fanfare::{
-    EndReason, Framing, Level, Profile, Raise, Revision, SessionParams, StreamKind, Target,
+    EndReason, ErrorKind, Framing, Level, Profile, Raise, Revision, SessionParams, StreamKind,
+    Target,
 };
 
 use crate::common::*;
@@ -17,6 +18,52 @@ fn g01_the_result_alone_ends_a_listen() {
     let subscription = engine.subscription(session, "1").unwrap();
     engine.end_subscription(subscription, EndReason::Graceful).unwrap();
     assert_eq!(frames(&engine, session), [complete("1")], "and no notifications/cancelled");
+}
+
+#[test]
+fn g01_a_cancellation_comes_first_if_the_host_says_so() {
+    for (framing, reason) in [
+        (Framing::Json, EndReason::Graceful),
+        (Framing::Ndjson, EndReason::Shutdown),
+        (Framing::Json, EndReason::Revoked),
+        (Framing::Sse, EndReason::Graceful),
+        (Framing::Json, EndReason::Cancelled),
+    ] {
+        for ends_session in [false, true] {
+            let engine = engine(&[("listen.send_cancelled", "yes")]);
+            let params = SessionParams::new(Profile::Modern).framing(framing);
+            let session = open_with(&engine, params);
+            asked(&engine, session, &listen("\"a\"", TOOLS));
+            engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+            if ends_session {
+                engine.end(session, reason).unwrap();
+            } else {
+                let subscription = engine.subscription(session, "\"a\"").unwrap();
+                engine.end_subscription(subscription, reason).unwrap();
+            }
+            let got = match engine.user_data(session) {
+                Ok(_) => frames(&engine, session),
+                Err(_) => Vec::new(),
+            };
+            let says: Vec<bool> = got.iter().map(|it| it.contains("/cancelled")).collect();
+            let expected = match (framing, reason) {
+                (_, EndReason::Cancelled) => vec![],
+                (Framing::Sse, _) => vec![false, false],
+                _ => vec![false, true, false],
+            };
+            assert_eq!(says, expected, "{framing:?} {reason:?}: {got:?}");
+            if says.contains(&true) {
+                // R49: it names the listen, to the letter.
+                assert_eq!(got[1].trim_end(), cancelled("\"a\""));
+                assert!(got[2].contains(r#""id":"a""#), "{got:?}");
+            }
+        }
+    }
+    // The client's own cancellation is not answered by another one.
+    let engine = engine(&[("listen.send_cancelled", "yes")]);
+    let session = open(&engine, Profile::Modern);
+    asked(&engine, session, &listen("1", TOOLS));
+    assert_eq!(asked(&engine, session, &cancelled("1")), NONE);
 }
 
 #[test]
@@ -50,6 +97,42 @@ fn g03_uris_are_compared_byte_by_byte_and_count_once() {
     }
     assert_eq!(engine.notify_resource_updated("http://h/%7Ea", &Raise::ALL), Ok(1));
     assert_eq!(frames(&engine, session), [tagged("1", "http://h/%7Ea")]);
+}
+
+#[test]
+fn g04_a_template_on_the_wire_is_a_plain_uri() {
+    for revision in Revision::ALL {
+        let engine = engine(&[]);
+        let session = open(&engine, settled(revision));
+        let first = if revision.is_legacy() {
+            subscribe("1", "file:///{x}")
+        } else {
+            listen("1", r#"{"resourceSubscriptions":["file:///{x}"]}"#)
+        };
+        asked(&engine, session, &first);
+        assert_eq!(engine.notify_resource_updated("file:///a", &Raise::ALL), Ok(0));
+        assert_eq!(engine.notify_resource_updated("file:///{x}", &Raise::ALL), Ok(1));
+        assert_eq!(frames(&engine, session).len(), 1, "{revision}");
+    }
+}
+
+#[test]
+fn g04_a_host_can_subscribe_a_session_to_a_template() {
+    for revision in Revision::ALL {
+        let engine = engine(&[]);
+        let session = open(&engine, settled(revision));
+        let subscribed = engine.subscribe_template(session, "file:///{x}");
+        if !revision.is_legacy() {
+            // A listen is sent what it asked for and nothing else (R43).
+            assert_eq!(subscribed.unwrap_err().kind(), ErrorKind::NotNegotiated);
+            continue;
+        }
+        subscribed.unwrap();
+        for uri in ["file:///a", "file:///{x}", "file:///a/b"] {
+            engine.notify_resource_updated(uri, &Raise::ALL).unwrap();
+        }
+        assert_eq!(frames(&engine, session), [updated("file:///a")], "{revision}");
+    }
 }
 
 #[test]

@@ -272,7 +272,7 @@ pub(crate) static RULES: &[Rule] = rules! {
 pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
     1 "What does a server send to end a listen?",
         "Its result, last; no `cancelled`.",
-        "", Partly("a `cancelled` before it, as an option for stdio"), ["g01_the_result_alone_ends_a_listen"];
+        "`listen.send_cancelled=yes` sends one just before it, but not on SSE", Engine, ["g01_the_result_alone_ends_a_listen", "g01_a_cancellation_comes_first_if_the_host_says_so"];
     2 "Does a subscription cover what lies below its URI?",
         "No: exactly that URI.",
         "`resources.match=segments` covers what lies below it by path segments",
@@ -281,8 +281,8 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "When their bytes are. One that stands twice counts once; the acknowledgment spells them as the client did.",
         "", Engine, ["g03_uris_are_compared_byte_by_byte_and_count_once"];
     4 "Can one subscribe to a template?",
-        "Not on the wire: a template is a URI like any other.",
-        "", Partly("templates for a host"), [];
+        "Not on the wire: a template is a URI like any other. A host can, for an open or a legacy session.",
+        "`subscribe_template`", Engine, ["g04_a_template_on_the_wire_is_a_plain_uri", "g04_a_host_can_subscribe_a_session_to_a_template"];
     5 "May notices be merged?",
         "Those that still wait, yes; the last one is never lost, and none merges across the acknowledgment.",
         "the keys of `debounce.` merge over an interval", Engine, ["g05_waiting_notices_merge_and_the_last_is_kept", "g05_an_interval_merges_too_and_keeps_the_last", "g14_nothing_is_missed_from_the_acknowledgment_on"];

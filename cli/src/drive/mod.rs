@@ -34,6 +34,7 @@ const MAX_LINE_BYTES: usize = 64 << 20;
 /// gives the same answers each time it runs. Exits with 0 at the end of its input.
 ///
 /// Commands, by their "op": open, stream, close_stream, receive, send, subscribe, unsubscribe,
+/// subscribe_template, unsubscribe_template,
 /// listen, notify, authorize, revoke, drain, pause, resume, end, close, advance, stats. docs/drive.md shows each.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \

@@ -504,7 +504,15 @@ impl World {
         let Some(session) = self.any() else { return };
         let stream = self.any_stream(session);
         let uri = self.random.of(&URIS);
-        match self.random.below(4) {
+        match self.random.below(6) {
+            4 | 5 => {
+                let template = self.random.of(&["{x}:", "f:///{x}", "f:///p%22/{x}", "a{x}"]);
+                if self.random.one_in(3) {
+                    let _ = self.core.unsubscribe_template(session, template);
+                } else {
+                    let _ = self.core.subscribe_template(session, template);
+                }
+            }
             0 => {
                 self.answer(|core| core.questions_of_subscribe(session, uri));
                 let _ = self.core.subscribe(session, uri);
