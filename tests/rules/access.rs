@@ -400,6 +400,61 @@ fn r69_a_host_that_revokes_with_each_answer_is_refused_in_the_end() {
     assert_eq!(asked(engine, session, &listen("1", A)), [refusal("1", "params.notifications")]);
 }
 
+/// An engine whose host, when it is asked again for the first time, calls the engine itself; and
+/// whatever it is asked after that it answers with the last.
+fn reentrant(
+    call: impl Fn(&Engine) + Send + Sync + 'static,
+    first: Access,
+    last: Access,
+) -> (Arc<Engine>, Arc<Mutex<Vec<bool>>>) {
+    let place: Arc<OnceLock<Arc<Engine>>> = Arc::default();
+    let asked: Arc<Mutex<Vec<bool>>> = Arc::default();
+    let (inside, noted) = (Arc::clone(&place), Arc::clone(&asked));
+    let hooks = Hooks::new().authorize(move |request| {
+        let is_first = request.is_again && !noted.lock().unwrap().contains(&true);
+        noted.lock().unwrap().push(request.is_again);
+        if is_first {
+            call(inside.get().unwrap());
+            return first;
+        }
+        if noted.lock().unwrap().contains(&true) { last } else { Access::Allow }
+    });
+    let engine = Arc::new(Engine::with_hooks(config(&[]), hooks));
+    assert!(place.set(Arc::clone(&engine)).is_ok());
+    (engine, asked)
+}
+
+#[test]
+fn r69_what_is_being_asked_about_again_is_not_taken_for_known() {
+    let session: Arc<OnceLock<SessionId>> = Arc::default();
+    let listener = Arc::clone(&session);
+    let again = move |engine: &Engine| {
+        engine.receive(*listener.get().unwrap(), None, listen("2", A).as_bytes()).unwrap();
+    };
+    let (engine, questions) = reentrant(again, Access::Allow, Access::Omit);
+    session.set(open(&engine, Profile::Modern)).unwrap();
+    let session = *session.get().unwrap();
+    assert_eq!(asked(&engine, session, &listen("1", A)), [ack("1", A)]);
+    engine.revoke(None, None).unwrap();
+    assert_eq!(*questions.lock().unwrap(), [false, true, false]);
+    assert_eq!(frames(&engine, session), [ack("2", "{}"), complete("2")]);
+}
+
+#[test]
+fn g23_the_latest_revocation_has_the_last_word() {
+    let again = |engine: &Engine| {
+        engine.revoke(None, None).unwrap();
+    };
+    let (engine, questions) = reentrant(again, Access::Allow, Access::Omit);
+    let session = open(&engine, Profile::Modern);
+    asked(&engine, session, &listen("1", A));
+    // The older question is answered after the newer one.
+    let outer = engine.revoke(None, None).unwrap();
+    assert_eq!(outer, Revoked { asked: 1, ..Revoked::default() });
+    assert_eq!(*questions.lock().unwrap(), [false, true, true]);
+    assert_eq!(engine.notify_resource_updated("a:", &Raise::ALL), Ok(0));
+}
+
 #[test]
 fn r69_no_subscription_slips_through_a_revocation_on_another_thread() {
     let allowed = Arc::new(AtomicBool::new(true));

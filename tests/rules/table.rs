@@ -235,6 +235,7 @@ pub(crate) static RULES: &[Rule] = rules! {
          "r69_an_answer_that_was_revoked_before_it_counted_is_asked_for_again",
          "r69_a_host_that_revokes_with_each_answer_is_refused_in_the_end",
          "r69_no_subscription_slips_through_a_revocation_on_another_thread",
+         "r69_what_is_being_asked_about_again_is_not_taken_for_known",
          "r69_sessions_of_others_are_not_asked_about"];
     70 MUST ALL "Log messages hold no secrets.",
         NotApplicable("binds whoever writes the log message: the engine cannot tell a secret from a word"), [];
@@ -350,6 +351,7 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
          "g23_a_principal_can_be_looked_at_as_a_whole_and_so_can_everybody",
          "g23_what_is_withdrawn_stays_so_whatever_types_a_session_chooses",
          "g23_a_container_that_is_withdrawn_takes_what_is_in_it_along",
+         "g23_the_latest_revocation_has_the_last_word",
          "g23_without_somebody_to_ask_nothing_can_be_revoked"];
     24 "Which HTTP status has an error that none is defined for?",
         "The host's choice.",

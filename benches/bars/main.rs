@@ -1,0 +1,55 @@
+//! The bars that the engine must clear, each beside its peer in the same process and run, in one
+//! table. Exits with 1 if one falls short by more than a tenth in the median of five runs.
+//!
+//! Without `--bench` (as `cargo test --benches` runs it) everything is small and done once, to see
+//! that it still measures what it says; nothing is held against a bar then. Words on the command
+//! line choose scenarios; `--runs N` says how often.
+
+#![expect(unsafe_code, reason = "what is allocated is counted by an allocator, an unsafe trait")]
+
+mod fanout;
+mod holding;
+mod measure;
+mod table;
+
+use std::process::ExitCode;
+
+use table::Table;
+
+type Scenario = (&'static str, fn(&mut Table, bool));
+
+/// Each takes the table, and whether it is to be large.
+static SCENARIOS: [Scenario; 7] = [
+    ("fanout", |table, full| {
+        let sizes: &[usize] = if full { &[1000, 10_000, 100_000, 1_000_000] } else { &[100] };
+        fanout::fan_out(table, sizes, if full { 7 } else { 1 });
+    }),
+    ("rendered", |table, full| fanout::rendered(table, [100, 10_000][usize::from(full)], 7)),
+    ("merge", |table, full| fanout::merge(table, [100, 100_000][usize::from(full)], 7)),
+    ("events", |table, full| fanout::events(table, [100, 10_000][usize::from(full)], 7)),
+    ("lookup", |table, full| holding::lookup(table, [2000, 1_000_000][usize::from(full)], 7)),
+    ("weight", |table, full| holding::weight(table, [1000, 1_000_000][usize::from(full)])),
+    ("churn", |table, full| holding::come_and_go(table, [1000, 1_000_000][usize::from(full)], 7)),
+];
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let full = args.iter().any(|arg| arg == "--bench");
+    let mut runs = if full { 5 } else { 1 };
+    if let Some(at) = args.iter().position(|arg| arg == "--runs") {
+        runs = args.get(at + 1).and_then(|n| n.parse().ok()).expect("--runs takes a number");
+        args.drain(at..=at + 1);
+    }
+    args.retain(|arg| !arg.starts_with('-'));
+    let mut table = Table::default();
+    for run in 1..=runs {
+        for (name, measure) in &SCENARIOS {
+            if args.is_empty() || args.iter().any(|wanted| wanted == name) {
+                eprintln!("run {run} of {runs}: {name}");
+                measure(&mut table, full);
+            }
+        }
+    }
+    let all_hold = table.print(full);
+    if full && !all_hold { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,109 @@
+//! How things are measured: in turn with their peer, and by an allocator that keeps account.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::time::Instant;
+
+/// Bytes that are allocated now.
+static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
+
+/// The system's allocator, with an account of what is out.
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator as it came, and its answer comes back as it
+// is; the account on the side touches no memory that was handed out.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size().cast_signed(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of this very function.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        ALLOCATED.fetch_sub(layout.size().cast_signed(), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let grown = size.cast_signed() - layout.size().cast_signed();
+        ALLOCATED.fetch_add(grown, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes that are allocated now, by all of the process.
+pub(crate) fn allocated() -> f64 {
+    ALLOCATED.load(Ordering::Relaxed) as f64
+}
+
+/// What a thing took, and its peer in the same run: ns of each.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) ours: f64,
+    pub(crate) peer: f64,
+}
+
+impl Pair {
+    pub(crate) fn ratio(self) -> f64 {
+        self.ours / self.peer
+    }
+}
+
+/// Times both in turn, round by round, so that a machine that slows down slows both; per one of
+/// `units` that a call of each goes through. The median of the rounds' ratios, and of their parts.
+pub(crate) fn in_turn(
+    rounds: usize,
+    units: usize,
+    ours: &mut dyn FnMut(),
+    peer: &mut dyn FnMut(),
+) -> Pair {
+    // Once for nothing: caches, and memory that is asked for the first time.
+    ours();
+    peer();
+    let rounds: Vec<Pair> =
+        (0..rounds).map(|_| Pair { ours: time(units, ours), peer: time(units, peer) }).collect();
+    let ratio = median(rounds.iter().map(|round| round.ratio()));
+    let peer = median(rounds.iter().map(|round| round.peer));
+    Pair { ours: ratio * peer, peer }
+}
+
+/// The ns that a call takes for each of its units, over as many calls as fill a millisecond.
+pub(crate) fn time(units: usize, work: &mut dyn FnMut()) -> f64 {
+    let begun = Instant::now();
+    let mut calls = 0;
+    loop {
+        work();
+        calls += 1;
+        let taken = begun.elapsed().as_nanos() as f64;
+        if taken >= 1e6 {
+            return taken / (calls * units) as f64;
+        }
+    }
+}
+
+pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut numbers: Vec<f64> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+/// xorshift64*: the same numbers on every machine.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % n
+    }
+}
