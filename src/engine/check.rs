@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use crate::engine::Core;
 use crate::engine::access::Holder;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, PAUSED,
-    PUSHED, QUEUED, READY, SILENT, WATCHED, WITHDRAWN,
+    AGAIN, BUSY, Body, COLD, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, NUMBERED, Owner,
+    PASSING, PAUSED, PUSHED, QUEUED, READY, SILENT, WATCHED, WITHDRAWN,
 };
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -17,8 +17,9 @@ use crate::engine::timer::Due;
 use crate::protocol::kind::NoticeKind;
 
 impl Core {
-    /// Panics unless every invariant holds.
-    pub(crate) fn check(&self) {
+    /// Panics unless every invariant holds. `in_hand` are the bodies that frames in hand hold for
+    /// the rings of their streams.
+    pub(crate) fn check(&self, in_hand: &[u32]) {
         self.check_lanes();
         self.check_ready();
         self.check_sessions();
@@ -26,7 +27,8 @@ impl Core {
         self.check_limits();
         self.check_access();
         self.check_topics();
-        self.check_events();
+        self.check_replays();
+        self.check_events(in_hand);
         self.check_requests();
         assert!(self.lagging.is_empty(), "who lags is ended with the call that found it");
     }
@@ -89,6 +91,7 @@ impl Core {
             let stream = &self.out.streams[ix];
             assert!(!stream.is(SILENT) || stream.is(WATCHED));
             assert!(!stream.is(WATCHED) || self.silence.streams.contains(&ix));
+            assert!(!self.is_over(ix), "what is over has gone");
             assert_eq!(stream.is_drainable(), found.contains(&ix));
             assert_eq!(stream.is_drainable(), stream.is(READY));
         }
@@ -298,8 +301,25 @@ impl Core {
         }
     }
 
-    fn check_events(&self) {
+    fn check_replays(&self) {
+        let mut numbered = 0;
+        for ix in self.out.streams.indices() {
+            let stream = &self.out.streams[ix];
+            if stream.is(NUMBERED) {
+                numbered += 1;
+                assert_eq!(stream.is(COLD), self.replays.of(ix).is_cold());
+            } else {
+                assert!(!stream.is(COLD));
+            }
+        }
+        self.replays.check(numbered);
+    }
+
+    fn check_events(&self, in_hand: &[u32]) {
         let mut named: HashMap<u32, u32> = HashMap::new();
+        for body in self.replays.bodies().chain(in_hand.iter().copied()) {
+            *named.entry(body).or_default() += 1;
+        }
         for (slot, record) in self.out.slots.iter() {
             assert_eq!(record.is(CONTEXT), self.contexts.contains_key(&slot));
             if let Some(entry) = record.event() {
