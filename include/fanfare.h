@@ -448,6 +448,18 @@ typedef void (*fanfare_session_end_fn)(void *ctx,
                                        uint32_t reason,
                                        void *user_data);
 
+/// Names one stream of a session: a number that the engine never gives out again, 0 for none.
+typedef uint64_t fanfare_stream;
+
+/// Called once for each stream of a request or a listen that is over with no frame to say so
+/// (FANFARE_FRAME_LAST), for what was queued was withdrawn: the request was cancelled, say. Its
+/// connection can be closed; the handle is stale by then. user_data is what the session was opened
+/// with. On the thread whose call caused it, with no lock held.
+typedef void (*fanfare_stream_end_fn)(void *ctx,
+                                      fanfare_session session,
+                                      fanfare_stream stream,
+                                      void *user_data);
+
 /// A question to the host: may the client of that session hear of that topic? Later versions may
 /// append fields.
 typedef struct {
@@ -533,9 +545,6 @@ typedef struct {
     /// Now: requests in flight.
     uint64_t requests;
 } fanfare_session_counters;
-
-/// Names one stream of a session: a number that the engine never gives out again, 0 for none.
-typedef uint64_t fanfare_stream;
 
 /// Takes one message that you must act on: JSON text, valid during the call.
 typedef void (*fanfare_message_fn)(void *ctx, const char *message, size_t len);
@@ -777,6 +786,16 @@ fanfare_status fanfare_config_set_session_end(fanfare_config *config,
                                               fanfare_session_end_fn fn,
                                               void *ctx,
                                               fanfare_drop_fn drop);
+
+/// Sets what is called when a stream is over with no frame to say so. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+FANFARE_API
+fanfare_status fanfare_config_set_stream_end(fanfare_config *config,
+                                             fanfare_stream_end_fn fn,
+                                             void *ctx,
+                                             fanfare_drop_fn drop);
 
 /// Sets who is asked whether a client may hear of a topic. Replaces what was set before. Without
 /// it everybody may hear of whatever the protocol lets them.

@@ -91,6 +91,7 @@ fn targets_contexts_and_intervals_go_for_templates_too() {
     for session in [one, two] {
         engine.subscribe_template(session, "f:/{a}").unwrap();
     }
+    assert_eq!(engine.stats().topics, 1 + 3, "they share it, as they share the lists");
     let with = Raise::to(Target::Except(one)).context(r#"{"c":1}"#);
     assert_eq!(engine.notify_resource_updated("f:/x", &with), Ok(1));
     assert_eq!(frames(&engine, one), [""; 0]);

@@ -305,7 +305,8 @@ impl Engine {
     /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
     /// after everything that is queued of its request, on the stream that the request came by;
     /// it fails with [`ErrorKind::State`] if no such request is in flight, because it was
-    /// cancelled for example. A result gets the `resultType` that 2026-07-28 wants if it has none,
+    /// cancelled for example, and with [`ErrorKind::Gone`] if the stream is gone: the request is over
+    /// then all the same. A result gets the `resultType` that 2026-07-28 wants if it has none,
     /// and loses it where an older revision has none (R60): [`ErrorKind::Json`] if it is no string
     /// or the result no object, [`ErrorKind::NotNegotiated`] if it says to an older client anything
     /// but `complete`. A notification is admitted as if it had been raised for this
@@ -459,6 +460,11 @@ impl Engine {
             News::Lag(lag) => {
                 if let Some(hook) = &self.hooks.lag {
                     hook(lag);
+                }
+            }
+            News::StreamEnd(end) => {
+                if let Some(stream_end) = &self.hooks.stream_end {
+                    stream_end(end);
                 }
             }
             News::End(end) => {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::engine::Core;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, COLD, CONTEXT, FINISHED, IN_HAND, LIVELY, Lane, NUMBERED, PASSING, SILENT,
+    AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, LIVELY, Lane, NUMBERED, PASSING, SILENT,
 };
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
@@ -36,16 +36,23 @@ pub(crate) struct Hand {
     stream: StreamId,
     pub(crate) session: SessionId,
     numbered: Option<NumberedHand>,
+    /// The frame says that nothing follows on its stream.
+    is_last: bool,
 }
 
 impl Hand {
-    pub(crate) fn new(
-        slot: u32,
-        stream: StreamId,
-        session: SessionId,
-        numbered: Option<NumberedHand>,
-    ) -> Self {
-        Self { slot, stream, session, numbered }
+    pub(crate) fn new(slot: u32, output: &Output<'_>) -> Self {
+        let &Output { session, stream, is_last, .. } = output;
+        Self { slot, stream, session, numbered: None, is_last }
+    }
+
+    pub(crate) fn set_numbered(&mut self, numbered: NumberedHand) {
+        self.numbered = Some(numbered);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn held_body(&self) -> Option<u32> {
+        self.numbered.and_then(|numbered| numbered.held_body())
     }
 
     fn is_comment(&self) -> bool {
@@ -164,7 +171,7 @@ impl Core {
             let slot = self.front(stream).unwrap_or(NONE);
             let output =
                 if slot == NONE { self.comment(stream) } else { self.output(stream, slot) };
-            let hand = Hand::new(slot, output.stream, output.session, None);
+            let hand = Hand::new(slot, &output);
             sink.take(&output)?;
             hand
         };
@@ -193,9 +200,8 @@ impl Core {
         if let Ok(session) = self.session_even_ending(hand.session) {
             self.settle_hand(session, hand.slot, is_accepted);
         }
-        let mut goes_on = false;
         if let Some(numbered) = hand.numbered {
-            goes_on = self.settle_numbered(stream, numbered, is_accepted);
+            self.settle_numbered(stream, numbered, is_accepted);
         }
         let Ok(session) = self.session_even_ending(hand.session) else { return };
         let mut streams = self.streams_of(session);
@@ -208,13 +214,17 @@ impl Core {
         for &stream in &streams {
             self.out.set_flags(stream, 0, BUSY);
         }
-        let Some(stream) = stream else {
-            // It went while it held up the session.
+        if self.sessions[session].is_ending() {
             return self.bury_if_drained(session);
-        };
-        let record = &self.out.streams[stream];
-        if record.is(FINISHED) && !record.is(COLD) && record.queued == 0 && !goes_on {
-            self.close_drained(stream);
+        }
+        for it in streams {
+            if self.is_over(it) {
+                if Some(it) == stream && is_accepted && hand.is_last {
+                    self.close_drained(it);
+                } else {
+                    self.end_unsaid(it);
+                }
+            }
         }
     }
 
@@ -230,6 +240,11 @@ impl Core {
         let is_again = record.is(AGAIN);
         record.flags &= !(IN_HAND | AGAIN);
         if !is_accepted {
+            if is_again {
+                // It has merged after all.
+                self.counters.merged += 1;
+                self.sessions[session].rare_mut().merged += 1;
+            }
             return;
         }
         if !is_again {

@@ -47,7 +47,7 @@ pub(crate) use access::Question;
 pub use access::{AccessRequest, Revoked};
 pub(crate) use drain::{Hand, Output, Sink};
 pub(crate) use news::News;
-pub use news::{Lag, LogRecord, SessionEnd};
+pub use news::{Lag, LogRecord, SessionEnd, StreamEnd};
 pub(crate) use receive::Incoming;
 pub(crate) use send::Outgoing;
 pub use stats::{SessionStats, Stats};
@@ -98,6 +98,8 @@ pub(crate) struct Core {
     pushes_all: bool,
     /// Sessions that overflowed during the present call and are to end with it.
     lagging: Vec<u32>,
+    /// Streams, by their handles, that may be over without a last frame.
+    over: Vec<u64>,
     news: Vec<News>,
 }
 
@@ -128,6 +130,7 @@ impl Core {
             told: HashSet::new(),
             pushes_all: false,
             lagging: Vec::new(),
+            over: Vec::new(),
             news: Vec::new(),
         }
     }

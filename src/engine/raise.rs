@@ -157,9 +157,16 @@ impl Core {
                 flags if flags & MUTED != 0 => {}
                 flags => {
                     reached.matched += 1;
-                    reached.merged += 1;
-                    if flags & IN_HAND != 0 {
+                    if flags & IN_HAND != 0 && !slot.is(AGAIN) {
+                        // What is in hand stands for those before; this one has a frame of its own,
+                        // unless that one is refused.
                         slot.flags |= AGAIN;
+                        let link = slot.link_mut();
+                        let before = topic.raised.wrapping_sub(link.raised_at).wrapping_sub(1);
+                        link.raised_at = topic.raised;
+                        out.streams[slot.stream].merged += u64::from(before);
+                    } else {
+                        reached.merged += 1;
                     }
                     // The latest raising has no context, so neither has the merged notice.
                     if flags & CONTEXT != 0 {
@@ -254,11 +261,14 @@ impl Core {
             return;
         }
         reached.matched += 1;
-        if record.is(QUEUED) {
+        if record.is(IN_HAND) && !record.is(AGAIN) {
+            record.flags |= AGAIN;
+            let raised = self.topics[record.link().topic].raised;
+            let before =
+                raised.wrapping_sub(std::mem::replace(&mut record.link_mut().raised_at, raised));
+            self.out.streams[record.stream].merged += u64::from(before);
+        } else if record.is(QUEUED) {
             reached.merged += 1;
-            if record.is(IN_HAND) {
-                record.flags |= AGAIN;
-            }
             // The topic's count does not tell who was reached here, so it is told at once.
             let session = self.session_of_link(slot);
             self.sessions[session].rare_mut().merged += 1;

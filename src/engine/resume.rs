@@ -44,6 +44,12 @@ pub(crate) struct NumberedHand {
 }
 
 impl NumberedHand {
+    /// The body that it holds for the ring of its stream.
+    #[cfg(test)]
+    pub(crate) fn held_body(&self) -> Option<u32> {
+        (self.body != NONE).then_some(self.body)
+    }
+
     pub(crate) fn is_comment(&self) -> bool {
         matches!(self.next, Next::Comment)
     }
@@ -134,27 +140,26 @@ impl Core {
     ) -> Option<Hand> {
         let (next, head) = self.next_numbered(stream)?;
         let output = self.output_numbered(stream, next, &head);
-        let (handle, session) = (output.stream, output.session);
-        sink.take(&output)?;
-        let body = self.hold_body(next);
         let slot = if let Next::Slot(slot) = next { slot } else { NONE };
-        Some(Hand::new(slot, handle, session, Some(NumberedHand { next, body })))
+        let mut hand = Hand::new(slot, &output);
+        sink.take(&output)?;
+        hand.set_numbered(NumberedHand { next, body: self.hold_body(next) });
+        Some(hand)
     }
 
-    /// The callback is done with it. Yields whether more may follow on the stream.
+    /// The callback is done with it.
     pub(crate) fn settle_numbered(
         &mut self,
         stream: Option<u32>,
         hand: NumberedHand,
         is_accepted: bool,
-    ) -> bool {
+    ) {
         // The stream may have been resumed elsewhere meanwhile: that connection did not see it.
         match stream.filter(|&stream| is_accepted && self.out.streams[stream].is(NUMBERED)) {
             Some(stream) => self.sent(stream, hand.next, hand.body),
             None if hand.body != NONE => self.events.release(hand.body),
             None => {}
         }
-        matches!(hand.next, Next::Priming)
     }
 
     fn next_numbered(&self, stream: u32) -> Option<(Next, String)> {
@@ -184,7 +189,8 @@ impl Core {
         let is_finished = record.is(FINISHED);
         let (pieces, is_last) = match next {
             Next::Comment => return self.comment(stream),
-            Next::Priming => (Pieces::one(""), false),
+            // Nothing follows where what was to follow has been withdrawn.
+            Next::Priming => (Pieces::one(""), is_finished && record.queued == 0),
             Next::Retry => (Pieces::one(""), true),
             Next::Again(body) => {
                 let kept = self.replays.of(stream);

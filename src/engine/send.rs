@@ -134,6 +134,8 @@ impl Core {
         };
         let is_initialize = self.requests[request].is_initialize;
         if self.requests[request].stream == NONE {
+            // R35: its connection was lost, and nobody can come back for the response.
+            self.forget_request(request);
             return Err(Error::gone("stream of the request"));
         }
         let body = match result.map(one_line) {

@@ -383,6 +383,13 @@ impl Core {
     pub(crate) fn end_session(&mut self, ix: u32, reason: EndReason) {
         self.sessions[ix].ending = Some(reason);
         self.leave_audience(ix);
+        let home = self.sessions[ix].home;
+        if self.out.streams[home].is(HELD) {
+            // R7: what waits for `initialized` waits in vain.
+            for slot in self.out.lane(home, Lane::Main) {
+                self.discard(slot);
+            }
+        }
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         if reason.keeps_queue() {
             // The oldest first: of what was held back too, the last value is never lost.

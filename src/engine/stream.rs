@@ -2,7 +2,8 @@
 
 use crate::engine::Core;
 use crate::engine::limits::Excess;
-use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED, NUMBERED};
+use crate::engine::news::{News, StreamEnd};
+use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, Lane, NAMED, NUMBERED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::error::{Error, ErrorKind, Result};
@@ -193,6 +194,41 @@ impl Core {
             if self.out.streams[stream].is(NUMBERED) {
                 self.note_finished(stream);
             }
+            if self.out.streams[stream].queued == 0 {
+                // Not at once: the message at hand may go on with it.
+                self.over.push(self.out.streams.handle(stream));
+            }
         }
+    }
+
+    /// Ends the streams that have nothing to say any more, and no last frame that could say so:
+    /// what was queued was withdrawn.
+    pub(crate) fn settle_over(&mut self) {
+        while let Some(handle) = self.over.pop() {
+            if let Some(stream) = self.out.streams.resolve(handle)
+                && self.is_over(stream)
+            {
+                self.end_unsaid(stream);
+            }
+        }
+    }
+
+    /// Whether a stream is finished, and connected, and its last frame is out or was withdrawn. One
+    /// on whose session a callback is at work may yet have a frame in its hands.
+    pub(crate) fn is_over(&self, stream: u32) -> bool {
+        let record = &self.out.streams[stream];
+        record.is(FINISHED)
+            && record.queued == 0
+            && !record.is(COLD | BUSY | DETACHED)
+            && !self.sessions[record.session].is_ending()
+    }
+
+    /// Closes a stream of which no frame has said that it was the last, and tells the host.
+    pub(crate) fn end_unsaid(&mut self, stream: u32) {
+        let session = SessionId(self.out.streams[stream].session_handle);
+        let user_data = self.sessions[self.out.streams[stream].session].user_data;
+        let handle = StreamId(self.out.streams.handle(stream));
+        self.close_drained(stream);
+        self.news.push(News::StreamEnd(StreamEnd { session, stream: handle, user_data }));
     }
 }

@@ -93,12 +93,12 @@ impl Core {
         let template =
             Template::parse(text).map_err(|why| Error::invalid(format!("template: {why}")))?;
         let sub = self.sessions[ix].own_sub;
-        let held = self.topics.templates.find(text).and_then(|topic| self.find_link(sub, topic));
-        if held.is_some() {
+        let topic = self.topics.templates.find(text);
+        if topic.is_some_and(|topic| self.find_link(sub, topic).is_some()) {
             return Ok(());
         }
         self.check_subscription_limits(ix).map_err(Excess::error)?;
-        let topic = self.topics.intern_template(text, template);
+        let topic = topic.unwrap_or_else(|| self.topics.intern_template(text, template));
         let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
         self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
         self.note_uri(ix);

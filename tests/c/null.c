@@ -35,6 +35,13 @@ static void ended(void *ctx, fanfare_session session, uint32_t reason, void *use
     (void)user_data;
 }
 
+static void over(void *ctx, fanfare_session session, fanfare_stream stream, void *user_data) {
+    (void)ctx;
+    (void)session;
+    (void)stream;
+    (void)user_data;
+}
+
 /* A drop function that must not be called: every registration below fails. */
 static void dropped(void *ctx) {
     (void)ctx;
@@ -74,6 +81,8 @@ static void config(void) {
     NULL_FAILS("fn", fanfare_config_set_lag(c, NULL, NULL, dropped));
     NULL_FAILS("config", fanfare_config_set_session_end(NULL, ended, NULL, dropped));
     NULL_FAILS("fn", fanfare_config_set_session_end(c, NULL, NULL, dropped));
+    NULL_FAILS("config", fanfare_config_set_stream_end(NULL, over, NULL, dropped));
+    NULL_FAILS("fn", fanfare_config_set_stream_end(c, NULL, NULL, dropped));
     fanfare_config_free(c);
     fanfare_config_free(NULL);
 }
