@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use common::*;
 use fanfare::{
     Batch, Config, Dispatcher, EndReason, Engine, ErrorKind, Framing, Hooks, Profile, Raise,
-    SessionId, SessionParams, Verdict,
+    Revision, SessionId, SessionParams, Target, Verdict,
 };
 
 fn raise(engine: &Engine, n: usize) {
@@ -486,4 +487,49 @@ fn any_thread_may_raise_feed_and_drain() {
     assert_eq!(events, expected);
     assert_eq!(engine.stats().subscriptions, 0);
     assert_eq!(engine.stats().queued_frames, 0);
+}
+
+#[test]
+fn a_batch_of_like_frames_has_the_text_of_each() {
+    let engine = engine(&[]);
+    let ids = ["1", "1", "2", "10", r#""1""#, "7", "7", r#""é""#, "12", "345"];
+    let sessions: Vec<_> = ids
+        .iter()
+        .zip([Framing::Json, Framing::Json, Framing::Json, Framing::Ndjson].iter().cycle())
+        .map(|(id, framing)| {
+            let params = SessionParams::new(Profile::Modern).framing(*framing);
+            let session = open_with(&engine, params);
+            let filter = r#"{"toolsListChanged":true,"resourceSubscriptions":["a:","b:"]}"#;
+            engine.listen(session, None, id, filter).unwrap();
+            session
+        })
+        .collect();
+    let plain = open(&engine, legacy(Revision::V2025_06_18));
+    engine.subscribe(plain, "a:").unwrap();
+    let mut batch = Batch::new();
+    engine.recv(None, usize::MAX, &mut batch).unwrap();
+    engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
+    engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+    let context = Raise::to(Target::Session(sessions[2])).context(r#"{"n":1}"#);
+    engine.notify_resource_updated("b:", &context).unwrap();
+    engine.notify_resource_updated("b:", &Raise::to(Target::Session(sessions[3]))).unwrap();
+    engine.recv(None, usize::MAX, &mut batch).unwrap();
+    let mut by_session: HashMap<_, Vec<String>> = HashMap::new();
+    for frame in batch.iter() {
+        let text = String::from_utf8(frame.data.to_vec()).unwrap();
+        by_session.entry(frame.session).or_default().push(text);
+    }
+    for (at, (session, id)) in sessions.iter().zip(ids).enumerate() {
+        let end = if at % 4 == 3 { "\n" } else { "" };
+        let mut expected = vec![tagged(id, "a:"), tagged_list(id, "tools")];
+        match at {
+            2 => expected.push(tagged(id, "b:").replace(r#":2},"#, r#":2,"n":1},"#)),
+            3 => expected.push(tagged(id, "b:")),
+            _ => {}
+        }
+        let expected: Vec<_> = expected.into_iter().map(|text| text + end).collect();
+        assert_eq!(by_session[session], expected);
+    }
+    let untagged = notification("notifications/tools/list_changed", "");
+    assert_eq!(by_session[&plain], [updated("a:"), untagged]);
 }

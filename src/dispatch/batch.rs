@@ -1,7 +1,8 @@
 //! Frames that were taken out together, and the one buffer that holds their bytes.
 
 use crate::dispatch::sinks;
-use crate::engine::{Output, Sink};
+use crate::engine::{Output, Sink, SourceOf};
+use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 
 /// What is special about a frame.
@@ -41,12 +42,28 @@ pub struct Frame<'a> {
 
 /// Frames taken out together. A batch is reused: taking into it again forgets what it held.
 ///
+/// Frames with the same text, as those of one notice mostly have, share its bytes.
+///
 /// Invariant: the frames fill the first `used` bytes; what `bytes` holds behind them is room.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
     used: usize,
     frames: Vec<Taken>,
+    /// The latest text, as long as nothing of unknown source has come since.
+    latest: Option<Text>,
+}
+
+/// A text that stands in a batch, and what it was made of.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    of: SourceOf,
+    framing: Framing,
+    start: usize,
+    end: usize,
+    /// Where the subscription id stands.
+    id_start: usize,
+    id_end: usize,
 }
 
 /// A frame whose bytes stand in its batch.
@@ -88,6 +105,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.used = 0;
         self.frames.clear();
+        self.latest = None;
     }
 
     /// How many bytes its frames have in all.
@@ -96,25 +114,73 @@ impl Batch {
     }
 }
 
-impl Sink for Batch {
+impl Batch {
+    /// Where the bytes of an output stand: where they stood already, if it is what came before.
     #[inline]
-    fn take(&mut self, output: &Output<'_>) -> Option<usize> {
-        let len = sinks::framed_len(output);
+    fn place(&mut self, output: &Output<'_>) -> (usize, usize) {
+        let Some(source) = output.source else {
+            self.latest = None;
+            return self.write(output);
+        };
+        if let Some(latest) = self.latest
+            && latest.of == source.of
+            && latest.framing == output.framing
+        {
+            if self.bytes[latest.id_start..latest.id_end] == *source.id.as_bytes() {
+                return (latest.start, latest.end);
+            }
+            if latest.id_end - latest.id_start == source.id.len() {
+                return self.write_alike(latest, source.id);
+            }
+        }
+        let (start, end) = self.write(output);
+        let head = output.pieces.iter().next().map_or(0, str::len);
+        let id_start = start + output.framing.head().len() + head;
+        let id_end = id_start + source.id.len();
+        let framing = output.framing;
+        self.latest = Some(Text { of: source.of, framing, start, end, id_start, id_end });
+        (start, end)
+    }
+
+    #[inline]
+    fn write(&mut self, output: &Output<'_>) -> (usize, usize) {
+        let (start, end) = self.room(sinks::framed_len(output));
+        sinks::write_frame(&mut self.bytes[start..end], output);
+        (start, end)
+    }
+
+    /// The latest text with an id of the same length in place of its own.
+    #[inline]
+    fn write_alike(&mut self, latest: Text, id: &str) -> (usize, usize) {
+        let (start, end) = self.room(latest.end - latest.start);
+        let (before, place) = self.bytes.split_at_mut(start);
+        let place = &mut place[..end - start];
+        place.copy_from_slice(&before[latest.start..latest.end]);
+        let at = latest.id_start - latest.start;
+        place[at..at + id.len()].copy_from_slice(id.as_bytes());
+        let (id_start, id_end) = (start + at, start + at + id.len());
+        self.latest = Some(Text { start, end, id_start, id_end, ..latest });
+        (start, end)
+    }
+
+    #[inline]
+    fn room(&mut self, len: usize) -> (usize, usize) {
         let (start, end) = (self.used, self.used + len);
         if end > self.bytes.len() {
             // Room is made in large steps, and kept for the next frames.
             self.bytes.resize(end.max(2 * self.bytes.len()), 0);
         }
-        sinks::write_frame(&mut self.bytes[start..end], output);
         self.used = end;
-        let flags = sinks::flags(output);
-        self.frames.push(Taken {
-            session: output.session,
-            stream: output.stream,
-            flags,
-            start,
-            end,
-        });
-        Some(len)
+        (start, end)
+    }
+}
+
+impl Sink for Batch {
+    #[inline]
+    fn take(&mut self, output: &Output<'_>) -> Option<usize> {
+        let (start, end) = self.place(output);
+        let (session, stream) = (output.session, output.stream);
+        self.frames.push(Taken { session, stream, flags: sinks::flags(output), start, end });
+        Some(end - start)
     }
 }

@@ -21,6 +21,23 @@ pub(crate) struct Output<'a> {
     /// Nothing will follow on this stream.
     pub(crate) is_last: bool,
     pub(crate) pieces: Pieces<'a>,
+    /// What the pieces were made of, where that is the same for others.
+    pub(crate) source: Option<Source<'a>>,
+}
+
+/// What a text is made of. Within one call, and as long as none without a source comes between,
+/// two outputs with the same source have the same text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source<'a> {
+    pub(crate) of: SourceOf,
+    /// The subscription id, which is the second piece; empty if there is none.
+    pub(crate) id: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceOf {
+    Topic(u32),
+    Event(u32),
 }
 
 /// Takes frames, or declines one that it has no room for; that one stays.
@@ -275,6 +292,20 @@ impl Core {
             framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,
             pieces: self.pieces(slot),
+            source: self.source(slot),
+        }
+    }
+
+    #[inline]
+    fn source(&self, slot: u32) -> Option<Source<'_>> {
+        let record = &self.out.slots[slot];
+        match &record.body {
+            Body::Event(entry) => Some(Source { of: SourceOf::Event(entry.event), id: "" }),
+            Body::Link(_) if record.is(CONTEXT) => None,
+            Body::Link(link) => {
+                let id = self.subs[link.sub].id.as_ref().map_or("", |id| id.as_json());
+                Some(Source { of: SourceOf::Topic(link.topic), id })
+            }
         }
     }
 

@@ -45,7 +45,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) use access::Question;
 pub use access::{AccessRequest, Revoked};
-pub(crate) use drain::{Hand, Output, Sink};
+pub(crate) use drain::{Hand, Output, Sink, SourceOf};
 pub(crate) use news::News;
 pub use news::{Lag, LogRecord, SessionEnd, StreamEnd};
 pub(crate) use receive::Incoming;

@@ -206,6 +206,7 @@ impl Core {
             framing: Framing::Json,
             is_last,
             pieces: pieces.between(head, Framing::EVENT_TAIL),
+            source: None,
         }
     }
 
