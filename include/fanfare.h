@@ -1109,7 +1109,8 @@ fanfare_status fanfare_send(fanfare_engine *engine,
 /// Any thread. uri is copied. Twice is once.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is empty;
 /// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern;
-/// FANFARE_E_LIMIT: the options uri.max_bytes and those that end in max_subscriptions;
+/// FANFARE_E_LIMIT: the options uri.max_bytes, session.max_filter_bytes and those that end in
+/// max_subscriptions;
 /// FANFARE_E_DENIED.
 FANFARE_API
 fanfare_status fanfare_subscribe(fanfare_engine *engine,
@@ -1163,8 +1164,8 @@ fanfare_status fanfare_unsubscribe_template(fanfare_engine *engine,
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_JSON: filter; FANFARE_E_INVALID_ARGUMENT:
 /// id is not a string or an integer, or is in use; FANFARE_E_GONE: session or stream;
 /// FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: not a modern
-/// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes and
-/// those that end in max_subscriptions; FANFARE_E_DENIED.
+/// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes,
+/// session.max_filter_bytes and those that end in max_subscriptions; FANFARE_E_DENIED.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_listen(fanfare_engine *engine,

@@ -320,7 +320,8 @@ impl Engine {
 
     /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
     /// twice is subscribing once (G9). [`ErrorKind::Limit`] beyond `session.max_subscriptions`,
-    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`;
+    /// `principal.max_subscriptions`, `engine.max_subscriptions`, `session.max_filter_bytes` or
+    /// `uri.max_bytes`;
     /// [`ErrorKind::Denied`] if [`Hooks::authorize`] refuses.
     pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
         let questions = |core: &Core, _: &()| core.questions_of_subscribe(session, uri);

@@ -112,8 +112,8 @@ impl Core {
             for &stream_ix in &own {
                 let stream = &self.out.streams[stream_ix];
                 assert_eq!(stream.session, ix);
-                assert_eq!(stream.is(PUSHED), session.is_pushed);
-                assert_eq!(stream.is(PAUSED), session.is_paused);
+                assert_eq!(stream.is(PUSHED), self.out.streams[session.home].is(PUSHED));
+                assert_eq!(stream.is(PAUSED), self.out.streams[session.home].is(PAUSED));
                 assert_eq!(stream.is(BUSY), is_busy);
                 let requests = self.requests.of_session(session.requests);
                 let listens = self.subs.of_session(session).into_iter();
@@ -234,6 +234,15 @@ impl Core {
                 .map(|sub| if self.subs[sub].id.is_some() { 1 } else { self.subs[sub].uris })
                 .sum();
             assert_eq!(session.held, held);
+            let mut filter_bytes = 0;
+            for sub in self.subs.of_session(session) {
+                filter_bytes += self.subs[sub].id.as_ref().map_or(0, |id| id.as_json().len());
+                let links = self.links_of(sub).into_iter();
+                let named = links.filter(|&slot| !self.out.slots[slot].is(PASSING));
+                let topics = named.map(|slot| &self.topics[self.out.slots[slot].link().topic]);
+                filter_bytes += topics.map(|topic| topic.link_bytes() as usize).sum::<usize>();
+            }
+            assert_eq!(session.filter_bytes as usize, filter_bytes);
             if session.principal != NONE {
                 of_principals[session.principal as usize] += u64::from(held);
             }

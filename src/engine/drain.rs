@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::engine::Core;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, LIVELY, Lane, NUMBERED, PASSING, SILENT,
+    AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, LIVELY, Lane, NUMBERED, PASSING, RESUMED, SILENT,
 };
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
@@ -196,7 +196,7 @@ impl Core {
             self.out.slots[hand.slot].flags |= IN_HAND;
         }
         let session = self.out.streams[stream].session;
-        self.sessions[session].is_resumed_in_hand = false;
+        self.out.set_flags(self.sessions[session].home, 0, RESUMED);
         for stream in self.streams_of(session) {
             self.out.set_flags(stream, BUSY, 0);
         }

@@ -126,6 +126,7 @@ impl Core {
             // As it is: what frames a message makes no comment.
             framing: Framing::Json,
             is_last: false,
+            source: None,
             pieces: Pieces::one(Framing::COMMENT),
         }
     }

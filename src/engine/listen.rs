@@ -10,6 +10,7 @@ use crate::engine::outbox::{Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::session::{Rules, closing_frame};
 use crate::engine::subscription::{Subscription, Subscriptions};
+use crate::engine::topic::links_bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::framing::Framing;
 use crate::params::{EndReason, SessionId, SubscriptionId};
@@ -31,6 +32,8 @@ impl Core {
         honoured: Filter,
     ) -> std::result::Result<u64, Excess> {
         self.check_subscription_limits(ix)?;
+        let names = honoured.topics.iter().map(|(_, name)| &**name);
+        self.check_filter_bytes(ix, id.as_json().len() as u64 + links_bytes(names))?;
         let sub = self.subs.subs.insert(Subscription {
             session: ix,
             stream,
@@ -47,6 +50,7 @@ impl Core {
             self.subs.subs[newer_than].session_prev = sub;
         }
         self.count_held(ix);
+        self.sessions[ix].filter_bytes += id.as_json().len() as u32;
         self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;

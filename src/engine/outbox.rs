@@ -190,6 +190,8 @@ pub(crate) const LIVELY: u16 = 1 << 10;
 pub(crate) const SILENT: u16 = 1 << 11;
 /// Among the streams whose silence is broken.
 pub(crate) const WATCHED: u16 = 1 << 12;
+/// Of the first stream of a session: it was resumed since its latest frame was handed to a callback.
+pub(crate) const RESUMED: u16 = 1 << 13;
 
 impl Stream {
     pub(crate) fn new(

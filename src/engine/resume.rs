@@ -68,7 +68,7 @@ impl Core {
         let Some(revision) = session.revision().filter(|revision| revision.has_event_ids()) else {
             return;
         };
-        if !is_kind || session.framing != Framing::Sse || self.config.replay_max_frames == 0 {
+        if !is_kind || record.framing != Framing::Sse || self.config.replay_max_frames == 0 {
             return;
         }
         self.replays.begin(stream, revision.has_polling());

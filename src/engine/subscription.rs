@@ -279,7 +279,9 @@ impl Core {
             self.settle_access(ix, topic, is_granted);
             return Ok(());
         }
-        if let Err(excess) = self.check_subscription_limits(ix) {
+        let bytes = self.topics[topic].link_bytes();
+        let limits = self.check_subscription_limits(ix);
+        if let Err(excess) = limits.and_then(|()| self.check_filter_bytes(ix, bytes.into())) {
             self.topics.release(topic);
             return Err(excess);
         }
@@ -289,6 +291,7 @@ impl Core {
             self.topics[topic].passing -= 1;
             self.sessions[ix].uncount_frame();
             self.note_held(sub, topic);
+            self.sessions[ix].filter_bytes += self.topics[topic].link_bytes();
         } else {
             let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
             self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
@@ -360,6 +363,7 @@ impl Core {
             entry.remove();
         }
         self.uncount_held(ix, 1);
+        self.sessions[ix].filter_bytes -= id.as_json().len() as u32;
         self.out.streams[stream].open_requests -= 1;
         let Subscription { session_next, session_prev, .. } = self.subs.subs.remove(sub);
         if session_prev == NONE {

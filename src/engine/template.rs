@@ -16,6 +16,7 @@ use std::ops::Bound;
 use crate::engine::Core;
 use crate::engine::limits::Excess;
 use crate::engine::outbox::{MUTED, PASSING};
+use crate::engine::topic::links_bytes;
 use crate::error::{Error, Result};
 use crate::params::SessionId;
 use crate::protocol::kind::NoticeKind;
@@ -97,7 +98,9 @@ impl Core {
         if topic.is_some_and(|topic| self.find_link(sub, topic).is_some()) {
             return Ok(());
         }
-        self.check_subscription_limits(ix).map_err(Excess::error)?;
+        self.check_subscription_limits(ix)
+            .and_then(|()| self.check_filter_bytes(ix, links_bytes([text].into_iter())))
+            .map_err(Excess::error)?;
         let topic = topic.unwrap_or_else(|| self.topics.intern_template(text, template));
         let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
         self.add_link(sub, topic, if is_muted { MUTED } else { 0 });

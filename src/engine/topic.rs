@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use crate::engine::event::ENTRY_BYTES;
 use crate::engine::pool::Pool;
 use crate::engine::template::Templates;
 use crate::protocol::encode;
@@ -118,6 +119,12 @@ impl Topics {
 }
 
 impl Topic {
+    /// What a link to it takes up in a session's account: the slot, and the URI, which others may
+    /// share.
+    pub(crate) fn link_bytes(&self) -> u32 {
+        link_bytes(self.tail.len())
+    }
+
     /// The URI of a topic that has one.
     pub(crate) fn name(&self) -> &str {
         encode::uri_of_tail(&self.tail)
@@ -134,6 +141,19 @@ impl Topic {
     fn new(kind: NoticeKind, tail: Box<str>) -> Self {
         Self { kind, tail, links: Vec::new(), passing: 0, raised: 0, is_template: false }
     }
+}
+
+fn link_bytes(tail: usize) -> u32 {
+    (ENTRY_BYTES as usize + tail) as u32
+}
+
+/// What links to those URIs, or lists (which have none), would take up.
+pub(crate) fn links_bytes<'a>(uris: impl Iterator<Item = &'a str>) -> u64 {
+    let tails = uris.map(|uri| match uri {
+        "" => encode::LIST_TAIL.len(),
+        uri => encode::uri_tail_len(&encode::escaped(uri)),
+    });
+    tails.map(|tail| u64::from(link_bytes(tail))).sum()
 }
 
 impl std::ops::Index<u32> for Topics {

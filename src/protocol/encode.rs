@@ -82,6 +82,11 @@ pub(crate) fn uri_tail(escaped: &str) -> String {
     [URI_TAIL, escaped, URI_END].concat()
 }
 
+/// How long that is.
+pub(crate) fn uri_tail_len(escaped: &str) -> usize {
+    URI_TAIL.len() + escaped.len() + URI_END.len()
+}
+
 /// The URI of such a tail.
 #[inline]
 pub(crate) fn uri_of_tail(tail: &str) -> &str {

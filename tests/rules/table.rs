@@ -310,7 +310,7 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "`listen.empty=hold` holds it open", Engine, ["g11_a_listen_to_nothing_ends_at_once_unless_it_is_held"];
     12 "How many listens and URIs may a client have?",
         "As many as are configured; one more is refused before any acknowledgment with -32603, a filter that is too large with -32602; the error names the limit.",
-        "`session.max_subscriptions`, `principal.max_subscriptions`, `engine.max_subscriptions`, `filter.max_uris`, `filter.max_bytes`, `uri.max_bytes`",
+        "`session.max_subscriptions`, `principal.max_subscriptions`, `engine.max_subscriptions`, `session.max_filter_bytes`, `filter.max_uris`, `filter.max_bytes`, `uri.max_bytes`",
         Engine, ["g12_a_listen_beyond_a_limit_is_refused_before_any_acknowledgment"];
     13 "How is a filter changed?",
         "By a new listen; the old one is cancelled once the new one is acknowledged.",

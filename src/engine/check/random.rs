@@ -153,6 +153,7 @@ impl World {
             principal_max_subscriptions: random.of(&[0, 2, 100]),
             filter_max_uris: random.of(&[1, 100, 100]),
             max_requests: random.of(&[2, 100, 100]),
+            max_filter_bytes: random.of(&[400, 4 << 20]),
             match_segments: random.one_in(3),
             debounce_resource_ms: random.of(&[0, 0, 30]),
             debounce_tool_list_ms: random.of(&[0, 0, 100]),
