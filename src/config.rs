@@ -57,6 +57,7 @@ pub struct Config {
     pub(crate) replay_max_age_ms: u32,
     pub(crate) replay_max_streams: u32,
     pub(crate) keep_alive_ms: u32,
+    pub(crate) unrelated_rides: bool,
 }
 
 impl Default for Config {
@@ -105,6 +106,7 @@ impl Default for Config {
             replay_max_age_ms: 300_000,
             replay_max_streams: 16,
             keep_alive_ms: 15_000,
+            unrelated_rides: false,
         }
     }
 }
@@ -343,6 +345,9 @@ static KEYS: &[Key] = &[
     word!("listen.send_cancelled", send_cancelled, "`no` or `yes`",
         "Whether a listen that the server ends on a stream that is not SSE is sent a `notifications/cancelled` with its id just before its result, or the error in place of that (G1).",
         "no" => false, "yes" => true),
+    word!("streams.unrelated", unrelated_rides, "`hold` or `request`",
+        "Where what belongs to no request goes while a legacy session with several streams has no standalone one: it waits for that, or goes out on the stream of a request that has not been answered (G20).",
+        "hold" => false, "request" => true),
     word!("resources.match", match_segments, "`exact` or `segments`",
         "Whether a subscription to a URI hears of that URI only, or of the resources in it by path segments too (G2).",
         "exact" => false, "segments" => true),

@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use crate::engine::Core;
 use crate::engine::access::Holder;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, COLD, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, NUMBERED, Owner,
-    PASSING, PAUSED, PUSHED, QUEUED, READY, SILENT, WATCHED, WITHDRAWN,
+    AGAIN, BUSY, Body, CARRIED, CARRIES, COLD, CONTEXT, CONTROL, DETACHED, DROPPABLE, FINISHED,
+    IN_HAND, Lane, MUTED, NUMBERED, Owner, PASSING, PAUSED, PUSHED, QUEUED, READY, SILENT, WATCHED,
+    WITHDRAWN,
 };
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -92,8 +93,17 @@ impl Core {
             assert!(!stream.is(SILENT) || stream.is(WATCHED));
             assert!(!stream.is(WATCHED) || self.silence.streams.contains(&ix));
             assert!(!self.is_over(ix), "what is over has gone");
-            assert_eq!(stream.is_drainable(), found.contains(&ix));
-            assert_eq!(stream.is_drainable(), stream.is(READY));
+            let other = self.out.carriers.get(&ix).copied();
+            assert_eq!(other.is_some(), stream.is(CARRIES | CARRIED));
+            if let Some(other) = other {
+                assert_eq!(self.out.carriers[&other], ix);
+                assert!(stream.is(CARRIES) != self.out.streams[other].is(CARRIES));
+                assert_eq!(self.out.streams[other].session, stream.session);
+                assert!(!stream.is(CARRIES) || !stream.is(DETACHED | FINISHED));
+                assert!(!stream.is(CARRIED) || stream.is(DETACHED));
+            }
+            assert_eq!(self.out.is_drainable(ix), found.contains(&ix));
+            assert_eq!(self.out.is_drainable(ix), stream.is(READY));
         }
         let streams = self.out.streams.indices().into_iter();
         let watched = streams.filter(|&ix| self.out.streams[ix].is(WATCHED)).count();

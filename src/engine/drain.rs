@@ -280,7 +280,7 @@ impl Core {
     fn front(&self, stream: u32) -> Option<u32> {
         let record = &self.out.streams[stream];
         let is_open = !record.is(crate::engine::outbox::DETACHED | BUSY);
-        is_open.then(|| record.front()).flatten()
+        is_open.then(|| self.out.front(stream)).flatten()
     }
 
     #[inline]

@@ -102,10 +102,11 @@ impl Core {
             self.out.set_flags(stream, 0, WATCHED | SILENT);
             return false;
         }
+        let is_empty = self.out.front(stream).is_none();
         let record = &mut self.out.streams[stream];
         if record.is(LIVELY) {
             record.flags &= !LIVELY;
-        } else if record.front().is_none() && !record.is(PAUSED) {
+        } else if is_empty && !record.is(PAUSED) {
             // What is queued is a sign of life itself, as soon as somebody takes it.
             self.out.set_flags(stream, SILENT, 0);
         }

@@ -178,7 +178,7 @@ impl Core {
         if let Some(body) = kept.missed() {
             return Some((Next::Again(body), head));
         }
-        match record.front() {
+        match self.out.front(stream) {
             Some(slot) => Some((Next::Slot(slot), head)),
             None => self.is_silent(stream).then(|| (Next::Comment, String::new())),
         }
@@ -289,7 +289,13 @@ impl Core {
 
     fn unhook(&mut self, stream: u32) {
         let is_busy = self.out.streams[stream].is(BUSY);
-        for lane in [Lane::Control, Lane::Main] {
+        let carried = self.out.carriers.get(&stream).copied().unwrap_or(stream);
+        for (stream, lane) in [
+            (stream, Lane::Control),
+            (stream, Lane::Main),
+            (carried, Lane::Control),
+            (carried, Lane::Main),
+        ] {
             // What a callback has in hand went to the old connection, if anywhere.
             let slots = if is_busy { self.out.lane(stream, lane) } else { Vec::new() };
             for slot in slots {
@@ -304,6 +310,7 @@ impl Core {
         self.out.set_flags(stream, DETACHED, named);
         self.refresh_cold(stream);
         self.out.streams.renew(stream);
+        self.settle_carrier(ix);
     }
 
     /// Keeps to the bound on streams without a connection: those that have said all go first,
@@ -434,6 +441,7 @@ impl Core {
         self.out.set_flags(stream, named, DETACHED);
         self.refresh_cold(stream);
         self.watch(stream);
+        self.settle_carrier(ix);
         Ok(self.out.streams.handle(stream))
     }
 

@@ -30,6 +30,7 @@ impl Core {
                 self.out.set_flags(home, NAMED, DETACHED);
                 self.number_stream(home);
                 self.watch(home);
+                self.settle_carrier(ix);
                 Ok(self.out.streams.handle(home))
             }
             StreamKind::Request | StreamKind::Listen => {
@@ -69,6 +70,7 @@ impl Core {
                 // Whoever opens it next gets a handle of their own: that of this connection, which
                 // may be closed late or twice, is stale.
                 self.out.streams.renew(stream);
+                self.settle_carrier(ix);
                 if self.sessions[ix].is_ending() {
                     // Nobody will.
                     self.empty_stream(stream);
@@ -175,6 +177,35 @@ impl Core {
         }
         self.sessions[ix].stream_count -= 1;
         self.out.remove_stream(stream);
+        self.settle_carrier(ix);
+    }
+
+    /// Where the host wants that, and the session has no stream for what belongs to no request, it
+    /// goes out on that of a request as long as that is open (G20): one that has it keeps it.
+    pub(crate) fn settle_carrier(&mut self, ix: u32) {
+        if !self.config.unrelated_rides {
+            return;
+        }
+        let home = self.sessions[ix].home;
+        let is_homeless = matches!(self.sessions[ix].rules, Rules::Legacy { .. })
+            && self.out.streams[home].is(DETACHED)
+            && !self.sessions[ix].is_ending();
+        let can_carry = |stream: &u32| {
+            let record = &self.out.streams[*stream];
+            let is_open = record.open_requests != 0 && !record.is(DETACHED | FINISHED);
+            is_homeless && record.kind == StreamKind::Request && is_open
+        };
+        let present = self.out.carriers.get(&home).copied();
+        if present.as_ref().is_some_and(can_carry) {
+            return;
+        }
+        let next = self.streams_of(ix).into_iter().find(can_carry);
+        if let Some(present) = present {
+            self.out.uncarry(present);
+        }
+        if let Some(next) = next {
+            self.out.carry(next, home);
+        }
     }
 
     /// A request came in by this stream. If what is queued there was all there would ever be, as
@@ -183,6 +214,7 @@ impl Core {
         self.out.streams[stream].open_requests += 1;
         self.out.set_flags(stream, 0, FINISHED);
         self.watch(stream);
+        self.settle_carrier(self.out.streams[stream].session);
     }
 
     /// Marks that the last response of a request's own stream is queued (R78).
@@ -191,6 +223,7 @@ impl Core {
         let is_own = matches!(record.kind, StreamKind::Request | StreamKind::Listen);
         if is_own && record.open_requests == 0 {
             self.out.set_flags(stream, FINISHED, 0);
+            self.settle_carrier(self.out.streams[stream].session);
             if self.out.streams[stream].is(NUMBERED) {
                 self.note_finished(stream);
             }

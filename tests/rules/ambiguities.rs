@@ -335,6 +335,77 @@ fn g20_what_is_unrelated_waits_for_the_standalone_stream() {
 }
 
 #[test]
+fn g20_what_is_unrelated_rides_an_open_request_if_the_host_says_so() {
+    let tools = notification("notifications/tools/list_changed", "");
+    let custom = notification("notifications/x", "");
+    let raise = |engine: &fanfare::Engine| {
+        for _ in 0..3 {
+            engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+        }
+        engine.notify("notifications/x", None, &Raise::ALL).unwrap();
+    };
+    for revision in legacy_revisions().skip(1) {
+        let engine = engine(&[("streams.unrelated", "request")]);
+        let session = open(&engine, legacy(revision));
+        let [one, two] = ["1", "2"].map(|id| {
+            let post = engine.open_stream(session, StreamKind::Request).unwrap();
+            engine.receive(session, Some(post), call(id, id).as_bytes()).unwrap();
+            post
+        });
+        raise(&engine);
+        report(&engine, "1", "1");
+        // R28: on one of them, and what is its own first.
+        let told = [tools.clone(), custom.clone()];
+        assert_eq!(frames_of(&engine, one), [[progressed("1", "1")].as_slice(), &told].concat());
+        assert_eq!(frames_of(&engine, two), NONE);
+        // The response is the last on its stream (R78); the rest goes out on another one.
+        respond(&engine, session, "1");
+        raise(&engine);
+        let mut batch = fanfare::Batch::new();
+        engine.recv_stream(one, 10, &mut batch).unwrap();
+        assert_eq!(texts(&engine, &batch), [empty("1")]);
+        assert!(batch.iter().all(|frame| frame.flags.is_last()));
+        engine.recv(Some(session), 10, &mut batch).unwrap();
+        assert!(batch.iter().all(|frame| frame.stream == two && !frame.flags.is_last()));
+        assert_eq!(texts(&engine, &batch), told);
+        // Without a stream it waits, and a standalone one has it all.
+        respond(&engine, session, "2");
+        raise(&engine);
+        assert_eq!(frames_of(&engine, two), [empty("2")]);
+        let get = engine.open_stream(session, StreamKind::Standalone).unwrap();
+        let post = engine.open_stream(session, StreamKind::Request).unwrap();
+        engine.receive(session, Some(post), call("3", "3").as_bytes()).unwrap();
+        assert_eq!((frames_of(&engine, post), frames_of(&engine, get)), (vec![], told.to_vec()));
+        engine.close_stream(get).unwrap();
+        raise(&engine);
+        assert_eq!(frames_of(&engine, post), told);
+    }
+}
+
+#[test]
+fn g20_what_rides_a_stream_that_can_be_resumed_has_its_ids() {
+    let engine = engine(&[("streams.unrelated", "request")]);
+    let params = SessionParams::new(legacy(Revision::V2025_06_18)).framing(Framing::Sse);
+    let session = open_with(&engine, params);
+    let post = engine.open_stream(session, StreamKind::Request).unwrap();
+    engine.receive(session, Some(post), call("1", "1").as_bytes()).unwrap();
+    report(&engine, "1", "1");
+    engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+    let got = frames_of(&engine, post);
+    assert!(
+        got.len() == 2 && got[1].contains("-2\n") && got[1].contains("list_changed"),
+        "{got:?}"
+    );
+    let first = got[0].strip_prefix("id: ").and_then(|it| it.split('\n').next()).unwrap();
+    engine.close_stream(post).unwrap();
+    engine.notify_prompt_list_changed(&Raise::ALL).unwrap();
+    let post = engine.resume_stream(session, first).unwrap();
+    let again = frames_of(&engine, post);
+    assert_eq!((again.len(), &again[0]), (2, &got[1]), "{again:?}");
+    assert!(again[1].contains("-3\n") && again[1].contains("prompts/list_changed"), "{again:?}");
+}
+
+#[test]
 fn g23_a_host_can_end_a_listen_and_the_client_can_come_again() {
     let engine = engine(&[]);
     let session = open(&engine, Profile::Modern);

@@ -335,7 +335,7 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "", Engine, ["r35_a_dropped_connection_cancels_nothing"];
     20 "Does what belongs to no request ride a request's stream?",
         "No, it waits for the standalone one.",
-        "", Partly("an option that it does"), ["g20_what_is_unrelated_waits_for_the_standalone_stream"];
+        "`streams.unrelated=request` sends it on that of a request that is open, as long as there is no standalone one", Engine, ["g20_what_is_unrelated_waits_for_the_standalone_stream", "g20_what_is_unrelated_rides_an_open_request_if_the_host_says_so", "g20_what_rides_a_stream_that_can_be_resumed_has_its_ids"];
     21 "Is a change of templates a change of the resource list?",
         "If the host says so: it raises `resources/list_changed`.",
         "the host raises it or not", Engine, ["r63_every_stream_that_opted_in_is_told"];

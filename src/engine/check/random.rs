@@ -161,6 +161,7 @@ impl World {
             answer_initialize: random.one_in(2),
             hold_empty_listen: random.one_in(2),
             send_cancelled: random.one_in(3),
+            unrelated_rides: random.one_in(2),
             replay_max_frames: random.of(&[0, 1, 4, 256]),
             replay_max_bytes: random.of(&[300, 1 << 20]),
             replay_max_age_ms: random.of(&[50, 300_000]),
