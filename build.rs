@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The files of src/ffi in the order in which the header shows them.
-const NOUNS: [&str; 15] = [
+const NOUNS: [&str; 17] = [
     "status",
     "input",
     "library",
@@ -25,6 +25,8 @@ const NOUNS: [&str; 15] = [
     "delivery",
     "dispatch",
     "stats",
+    "endpoint",
+    "http",
 ];
 
 fn main() {

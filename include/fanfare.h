@@ -88,6 +88,12 @@
  *   Both count as limited in fanfare_counters. A client that does not read what is queued for it
  *   lags: fanfare_config_set_lag() says who is told.
  *
+ * HTTP
+ *   Streamable HTTP is yours; what it must be like, the library knows. For each request:
+ *   fanfare_http_check() says what it is, or how to refuse it, before the engine sees it; then
+ *   fanfare_receive() and what it leaves to you; then fanfare_http_answer() says, by the first frame
+ *   or response that there is, with which status it goes out, and as JSON or as a stream.
+ *
  * STRUCTS
  *   A struct that may grow begins with struct_size. Set all of it to zero, struct_size to its
  *   sizeof, and then what differs: zero is the default of every field. So programs keep working
@@ -316,6 +322,61 @@
 
 /// Prometheus text exposition.
 #define FANFARE_STATS_PROMETHEUS 1
+
+/// 2025-03-26 to 2025-11-25: sessions that begin with initialize.
+#define FANFARE_HTTP_LEGACY 0
+
+/// 2026-07-28: each request stands alone.
+#define FANFARE_HTTP_MODERN 1
+
+/// In fanfare_http_endpoint.flags: does not serve the legacy era, GET and DELETE included.
+#define FANFARE_HTTP_NO_LEGACY 1
+
+/// In fanfare_http_endpoint.flags: does not serve 2026-07-28.
+#define FANFARE_HTTP_NO_MODERN 2
+
+/// In fanfare_http_endpoint.flags: gives out no session ids; each request of the legacy era is
+/// served on its own, and there is neither GET nor DELETE.
+#define FANFARE_HTTP_NO_SESSIONS 4
+
+/// In fanfare_http_endpoint.flags: refuses GET with 405.
+#define FANFARE_HTTP_NO_GET 8
+
+/// In fanfare_http_endpoint.flags: refuses DELETE with 405.
+#define FANFARE_HTTP_NO_DELETE 16
+
+/// In fanfare_http_endpoint.flags: pages that come from this machine may not call, unless listed.
+#define FANFARE_HTTP_NO_LOOPBACK_ORIGINS 32
+
+/// In fanfare_http_endpoint.flags: answers to the names of this machine for itself, and to those
+/// that are listed, only.
+#define FANFARE_HTTP_LOOPBACK_HOSTS 64
+
+/// A POST of initialize, which begins a session of the legacy era: put a new session id
+/// (fanfare_http_session_id_new) on the answer, if it is a success.
+#define FANFARE_HTTP_INITIALIZE 0
+
+/// A POST that is answered: a request, or a batch with one in it.
+#define FANFARE_HTTP_REQUEST 1
+
+/// A POST of notifications and responses alone, which is accepted and not answered.
+#define FANFARE_HTTP_ONE_WAY 2
+
+/// A GET: the client wants the standalone stream of its session, or resumes another.
+#define FANFARE_HTTP_GET 3
+
+/// A DELETE: the client ends its session.
+#define FANFARE_HTTP_DELETE 4
+
+/// The answer has no body: write the status.
+#define FANFARE_HTTP_EMPTY 0
+
+/// The answer is one JSON text: write the status and the body.
+#define FANFARE_HTTP_JSON 1
+
+/// The answer is an event stream: write status 200, the first frame and all that follow as they
+/// are, until one has FANFARE_FRAME_LAST.
+#define FANFARE_HTTP_STREAM 2
 
 /// What a call came to. 0 is success, a positive value an ordinary outcome, a negative one an
 /// error: the call has then changed nothing, its outputs are untouched, and fanfare_last_error()
@@ -653,6 +714,103 @@ typedef struct {
     /// Since: messages and calls refused because a limit would have been exceeded.
     uint64_t limited;
 } fanfare_counters;
+
+/// One HTTP endpoint of yours, as your choices describe it. Set everything to zero, struct_size to
+/// sizeof, and then what differs: zero is the default of every field. Nothing of it is kept.
+typedef struct {
+    /// sizeof(fanfare_http_endpoint)
+    size_t struct_size;
+    /// FANFARE_HTTP_NO_... and FANFARE_HTTP_LOOPBACK_HOSTS, added up. 0: both eras, with session
+    /// ids, GET and DELETE; pages from this machine may call.
+    uint32_t flags;
+    /// The status of an error -32602 in 2026-07-28. 0: 400.
+    uint32_t invalid_params_status;
+    /// The status of an error -32603 in 2026-07-28. 0: 200.
+    uint32_t internal_error_status;
+    /// 0.
+    uint32_t reserved;
+    /// The origins that may call besides, as in "https://app.example" or "null".
+    const fanfare_str *origins;
+    /// How many.
+    size_t origin_count;
+    /// The names by which it may be called, as in "mcp.example" (with any port) or
+    /// "mcp.example:8443". None, and no FANFARE_HTTP_LOOPBACK_HOSTS: every name.
+    const fanfare_str *hosts;
+    /// How many.
+    size_t host_count;
+} fanfare_http_endpoint;
+
+/// One header: its name, of which the case does not matter, and its value. This struct never
+/// changes.
+typedef struct {
+    /// As in "Accept".
+    fanfare_str name;
+    /// Bytes; they need not be UTF-8.
+    fanfare_str value;
+} fanfare_http_header;
+
+/// An HTTP request as your HTTP library has read it. Set struct_size.
+typedef struct {
+    /// sizeof(fanfare_http_request)
+    size_t struct_size;
+    /// "POST", "GET" or another.
+    fanfare_str method;
+    /// All of its headers; one that stands there twice is there twice. Those that MCP does not
+    /// know are passed over.
+    const fanfare_http_header *headers;
+    /// How many.
+    size_t header_count;
+    /// The body, whole; bound its size while you read it.
+    fanfare_str body;
+} fanfare_http_request;
+
+/// Asks for the session with that id. Returns 0 if there is none, or none of this client's;
+/// anything else if there is, with *out_revision as fanfare_session_revision() gives it (it is 0
+/// before the call). If that says FANFARE_E_GONE, there is none any more. It may call every
+/// function.
+typedef int32_t (*fanfare_http_lookup_fn)(void *ctx,
+                                          const char *session_id,
+                                          size_t len,
+                                          uint32_t *out_revision);
+
+/// What an HTTP request is, or how to refuse it. Set struct_size before the call.
+typedef struct {
+    /// sizeof(fanfare_http_call)
+    size_t struct_size;
+    /// 0: it may go on. Else the HTTP status to refuse it with, and no field but allow says
+    /// anything.
+    uint32_t status;
+    /// FANFARE_HTTP_INITIALIZE to FANFARE_HTTP_DELETE.
+    uint32_t kind;
+    /// FANFARE_HTTP_LEGACY: serve it in its session. FANFARE_HTTP_MODERN: in a session of its own,
+    /// of FANFARE_PROFILE_MODERN.
+    uint32_t era;
+    /// FANFARE_REVISION_...; 0 for initialize, and while that of the session is not settled.
+    uint32_t revision;
+    /// 1 if the body is a batch.
+    uint32_t is_batch;
+    /// 0.
+    uint32_t reserved;
+    /// The session that it belongs to, for which lookup was asked; NULL if none. Points into the
+    /// request.
+    fanfare_str session_id;
+    /// Where a GET goes on: for fanfare_stream_resume(). NULL if nowhere. Points into the request.
+    fanfare_str last_event_id;
+    /// For status 405: the value of the header Allow; else NULL. Static, terminated.
+    const char *allow;
+} fanfare_http_call;
+
+/// How to answer an HTTP request. Set struct_size before the call.
+typedef struct {
+    /// sizeof(fanfare_http_response)
+    size_t struct_size;
+    /// The HTTP status.
+    uint32_t status;
+    /// FANFARE_HTTP_EMPTY, FANFARE_HTTP_JSON or FANFARE_HTTP_STREAM.
+    uint32_t kind;
+    /// For FANFARE_HTTP_JSON: the body, which is all there is. Points into the frame.
+    fanfare_str body;
+} fanfare_http_response;
 
 /// What stands before each frame that fanfare_drain() packs. After it come len bytes, and then as
 /// many zero bytes as bring the next record to a multiple of 8. Numbers are in the byte order of
@@ -1485,6 +1643,108 @@ fanfare_status fanfare_engine_stats_text(const fanfare_engine *engine,
                                          char *buf,
                                          size_t cap,
                                          size_t *out_len);
+
+/// The part of fanfare_http_check() that needs no body, for a host that wants to know before it
+/// reads one: whether Origin and Host are ones that may call. *out_status is 0, or 403.
+///
+/// Any thread. endpoint may be NULL: all defaults.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in endpoint;
+/// FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+FANFARE_API
+fanfare_status fanfare_http_check_origin(const fanfare_http_endpoint *endpoint,
+                                         const fanfare_http_header *headers,
+                                         size_t header_count,
+                                         uint32_t *out_status);
+
+/// The HTTP status of a response that is an error with that code: what fanfare_http_answer() finds
+/// for a frame. era is FANFARE_HTTP_LEGACY or FANFARE_HTTP_MODERN.
+///
+/// Any thread. endpoint may be NULL: all defaults.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: era, or something in
+/// endpoint; FANFARE_E_LIMIT; FANFARE_E_VERSION.
+FANFARE_API
+fanfare_status fanfare_http_status(const fanfare_http_endpoint *endpoint,
+                                   uint32_t era,
+                                   int64_t code,
+                                   uint32_t *out_status);
+
+/// Makes a session id that nobody can guess, for the header MCP-Session-Id: 32 characters, copied
+/// into buf and terminated. *out_len is its length without the terminator.
+///
+/// Any thread. buf is yours.
+/// FANFARE_OK; FANFARE_TRUNCATED: buf is too small, and holds no id that could be used;
+/// FANFARE_E_NULL; FANFARE_E_OS: the system has no random bytes to give; FANFARE_E_LIMIT: cap is
+/// beyond 1 GiB.
+FANFARE_API
+FANFARE_NODISCARD
+fanfare_status fanfare_http_session_id_new(char *buf,
+                                           size_t cap,
+                                           size_t *out_len);
+
+/// Whether that can be a session id (*out_valid is 1): one character or more, all visible ASCII.
+/// fanfare_http_check() looks at those that come in; this is for ids of your own making.
+///
+/// Any thread.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_LIMIT: a length beyond 1 GiB.
+FANFARE_API
+fanfare_status fanfare_http_session_id_valid(const char *id,
+                                             size_t len,
+                                             uint32_t *out_valid);
+
+/// Looks at an HTTP request, before the engine sees any of it, and says what it is, or how to
+/// refuse it: by where it comes from, its method, what it accepts, its session and its revision,
+/// and by whether its headers say what its body says. Nothing has been started then. lookup is
+/// asked at most once, and not at all where no session matters; it may be NULL if there are none.
+///
+/// If out_call->status is not 0, answer with it, with the header Allow if there is one, and with
+/// the JSON text that is copied into buf, terminated and cut to cap bytes; *out_len is its full
+/// length without the terminator. If the request may go on, that text is empty. If the engine says
+/// FANFARE_E_GONE of its session later on, answer with 404.
+///
+/// Any thread. endpoint may be NULL: all defaults. ctx is not kept. buf may be NULL when cap is 0.
+/// FANFARE_OK, also for a refusal; FANFARE_TRUNCATED: the same, but the text was cut;
+/// FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in endpoint or a
+/// struct_size, or what lookup says; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+FANFARE_API
+FANFARE_NODISCARD
+fanfare_status fanfare_http_check(const fanfare_http_endpoint *endpoint,
+                                  const fanfare_http_request *request,
+                                  fanfare_http_lookup_fn lookup,
+                                  void *ctx,
+                                  fanfare_http_call *out_call,
+                                  char *buf,
+                                  size_t cap,
+                                  size_t *out_len);
+
+/// How to answer a request that fanfare_http_check() let go on, by the first frame that there is
+/// for it: of the stream that you opened for it, in FANFARE_FRAMING_SSE or FANFARE_FRAMING_JSON,
+/// or a response of your own. NULL with length 0: there is none yet. A response that comes first
+/// goes out as JSON, an error with the status of its code; anything else begins a stream.
+///
+/// Any thread. endpoint may be NULL: all defaults. call is what fanfare_http_check() has written.
+/// FANFARE_OK; FANFARE_EMPTY: wait for the first frame, *out is untouched; FANFARE_E_NULL;
+/// FANFARE_E_STATE: call was refused; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in
+/// endpoint or call; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+FANFARE_API
+FANFARE_NODISCARD
+fanfare_status fanfare_http_answer(const fanfare_http_endpoint *endpoint,
+                                   const fanfare_http_call *call,
+                                   const char *frame,
+                                   size_t len,
+                                   fanfare_http_response *out);
+
+/// The headers that an answer needs beside your own, one by one: kind is FANFARE_HTTP_EMPTY,
+/// FANFARE_HTTP_JSON or FANFARE_HTTP_STREAM, index counts from 0. Both texts are static and
+/// terminated. A refusal is FANFARE_HTTP_JSON.
+///
+/// Any thread.
+/// FANFARE_OK; FANFARE_EMPTY: there are no more, the outputs are untouched; FANFARE_E_NULL;
+/// FANFARE_E_INVALID_ARGUMENT: kind.
+FANFARE_API
+fanfare_status fanfare_http_response_header(uint32_t kind,
+                                            size_t index,
+                                            const char **out_name,
+                                            const char **out_value);
 
 #ifdef __cplusplus
 }  // extern "C"

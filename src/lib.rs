@@ -6,6 +6,7 @@ mod engine;
 mod error;
 mod ffi;
 pub mod framing;
+pub mod http;
 mod params;
 mod protocol;
 mod sync;

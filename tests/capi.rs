@@ -81,6 +81,11 @@ fn who_may_hear_of_what() {
     check("access");
 }
 
+#[test]
+fn an_http_endpoint() {
+    check("http");
+}
+
 /// A file in tests/c that no test runs would be a promise that nobody checks.
 #[test]
 fn every_program_is_run() {

@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use fanfare::http::{Endpoint, Era, Headers};
 use fanfare::{
     EndReason, ErrorKind, Framing, Hooks, Profile, Progress, Revision, SessionParams, StreamKind,
 };
@@ -99,4 +100,70 @@ fn an_ending_session_does_not_wait_for_a_stream_that_nobody_can_open() {
     engine.close_stream(stream).unwrap();
     assert_eq!(*ends.lock().unwrap(), [EndReason::Graceful]);
     assert_eq!(engine.stats().sessions, 0);
+}
+
+/// Bodies that are nested without end, cut anywhere, or not text, under headers that are no better.
+#[test]
+fn an_http_request_of_any_shape_is_read_or_refused() {
+    let meta = modern_params("", r#","name":"=?base64?w6k=?=","arguments":{"a":[1,"x",null]}"#);
+    let call = request("\"c\"", "tools/call", &meta);
+    let deep = |open: &str, close: &str| {
+        let params = format!(r#"{{"_meta":{}1{}}}"#, open.repeat(200_000), close.repeat(200_000));
+        request("1", "tools/call", &params)
+    };
+    let mut bodies: Vec<Vec<u8>> = [
+        deep("[", "]"),
+        deep(r#"{"a":"#, "}"),
+        "[".repeat(400_000),
+        format!("[{}]", vec![&*call; 1000].join(",")),
+    ]
+    .map(String::into_bytes)
+    .into();
+    bodies.extend((0..call.len()).map(|end| call.as_bytes()[..end].to_vec()));
+    bodies.extend((0..call.len()).map(|at| {
+        let mut bent = call.clone().into_bytes();
+        bent[at] ^= 0x80 >> (at % 8);
+        bent
+    }));
+    bodies.extend(vec![call.into_bytes(); 200]);
+    let right = [
+        ("Accept", "*/*"),
+        ("Origin", "http://localhost"),
+        ("MCP-Protocol-Version", "2026-07-28"),
+        ("Mcp-Method", "tools/call"),
+        ("Mcp-Name", "=?base64?PT9iYXNlNjQ/dzZrPT89?="),
+        ("Mcp-Session-Id", "s"),
+    ];
+    let wrong = ["", "[::1]:9", ",;=/", "=?base64?w6k=?=", "2025-03-26", "http://[", "*/*;q=;"];
+    let endpoints = [
+        Endpoint::new(),
+        Endpoint::new().only(Era::Modern),
+        Endpoint::new().only(Era::Legacy).without_sessions(),
+    ];
+    let (mut read, mut refused) = (0, 0);
+    for (n, body) in bodies.iter().enumerate() {
+        for (at, endpoint) in endpoints.iter().enumerate() {
+            // One of them is not what it should be, or none.
+            let pairs = right.iter().enumerate().map(|(i, (name, value))| {
+                let is_bent = i == (n + at) % (right.len() + 3);
+                (*name, if is_bent { wrong[n % wrong.len()] } else { value }.as_bytes())
+            });
+            for http_method in ["POST", "GET"] {
+                let headers: Headers<'_> = pairs.clone().collect();
+                match endpoint.check(http_method, &headers, body, |_| Some(None)) {
+                    Ok(call) => {
+                        read += 1;
+                        let answer = endpoint.answer(&call, Some(body));
+                        assert!((200..600).contains(&answer.unwrap().status()));
+                    }
+                    Err(refusal) => {
+                        refused += 1;
+                        assert!((400..500).contains(&refusal.status), "{refusal:?}");
+                        assert!(refusal.body.len() < 1000, "{refusal:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(read > 20 && refused > 1000, "{read} {refused}");
 }

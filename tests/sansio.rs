@@ -49,6 +49,11 @@ const MODULES: &[Module] = &[
         ],
         pure: true,
     },
+    Module {
+        folder: "http",
+        may_name: &["crate::http", "crate::protocol", "crate::error"],
+        pure: true,
+    },
     Module { folder: "framing", may_name: &["crate::framing", "crate::error"], pure: true },
     Module {
         folder: "dispatch",
@@ -125,6 +130,8 @@ fn a_planted_violation_is_found() {
         ("engine", "fn f() { crate::ffi::panic_text() }"),
         ("engine", "macro_rules! m { () => { $crate::dispatch::run() } }"),
         ("framing", "use crate::engine::Frame;"),
+        ("http", "use crate::engine::Core;"),
+        ("http", "use std::net::IpAddr;"),
         ("dispatch", "use crate::ffi::Status;"),
         // What follows a test module is the core again.
         ("engine", "#[cfg(test)] mod tests { fn t() {} } use std::fs;"),

@@ -5,8 +5,6 @@
 //! that it still measures what it says; nothing is held against a bar then. Words on the command
 //! line choose scenarios; `--runs N` says how often.
 
-#![expect(unsafe_code, reason = "what is allocated is counted by an allocator, an unsafe trait")]
-
 mod fanout;
 mod holding;
 mod measure;

@@ -1,5 +1,7 @@
 //! How things are measured: in turn with their peer, and by an allocator that keeps account.
 
+#![expect(unsafe_code, reason = "what is allocated is counted by an allocator, an unsafe trait")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Instant;

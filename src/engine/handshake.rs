@@ -11,7 +11,7 @@ use crate::engine::request::NewRequest;
 use crate::engine::session::{Phase, Rules};
 use crate::params::Disposition;
 use crate::protocol::id::Id;
-use crate::protocol::message::Fault;
+use crate::protocol::message::{Fault, requested_version};
 use crate::protocol::{Capabilities, Revision, code, encode};
 
 impl Core {
@@ -99,14 +99,4 @@ fn instructions_member(instructions: &str) -> String {
         return String::new();
     }
     format!(r#","instructions":{}"#, encode::string(instructions))
-}
-
-/// The version that an `initialize` asks for.
-pub(crate) fn requested_version(params: Option<&str>) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Params {
-        #[serde(rename = "protocolVersion")]
-        version: String,
-    }
-    serde_json::from_str::<Params>(params?).ok().map(|params| params.version)
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::engine::Core;
-use crate::engine::handshake::requested_version;
 use crate::engine::outbox::{Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::request::NewRequest;
@@ -387,7 +386,7 @@ impl Core {
     ) -> Disposition {
         if name == method::INITIALIZE && !request_meta.is_modern() {
             // The era is locked; say which one (practice of the SDKs, and of the digest's 3.4).
-            let requested = requested_version(params).unwrap_or_default();
+            let requested = message::requested_version(params).unwrap_or_default();
             let fault = meta::unsupported_version(&id, &requested, &[Revision::MODERN]);
             return self.refuse(via, fault);
         }

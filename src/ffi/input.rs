@@ -29,6 +29,24 @@ impl From<&[u8]> for fanfare_str {
 }
 
 impl fanfare_str {
+    /// The bytes; none when it is left out (NULL).
+    ///
+    /// # Safety
+    /// As [`bytes`].
+    pub(super) unsafe fn bytes<'a>(self, name: &str) -> Result<&'a [u8], Failure> {
+        // SAFETY: passed on.
+        unsafe { bytes(name, self.ptr, self.len) }
+    }
+
+    /// The text; empty when it is left out (NULL).
+    ///
+    /// # Safety
+    /// As [`bytes`].
+    pub(super) unsafe fn text<'a>(self, name: &str) -> Result<&'a str, Failure> {
+        // SAFETY: passed on.
+        unsafe { text(name, self.ptr, self.len) }
+    }
+
     /// The text, or None when it is left out (NULL).
     ///
     /// # Safety
@@ -128,6 +146,23 @@ pub(super) unsafe fn buffer<'a>(
         // SAFETY: the caller promises the bytes; the length is far below isize::MAX.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(ptr.cast(), len) }),
     }
+}
+
+/// The items of an array, copied out. It may be NULL when it has none.
+///
+/// # Safety
+/// If `ptr` is not NULL, `count` items stand there.
+pub(super) unsafe fn items<T: Copy>(
+    name: &str,
+    ptr: *const T,
+    count: usize,
+) -> Result<Vec<T>, Failure> {
+    check_len(name, count.saturating_mul(size_of::<T>()))?;
+    if ptr.is_null() && count != 0 {
+        return Err(Failure::new(FANFARE_E_NULL, format!("{name} is NULL, and has {count} items")));
+    }
+    // SAFETY: the caller promises the items. Unaligned is slower at worst.
+    Ok((0..count).map(|at| unsafe { ptr.add(at).read_unaligned() }).collect())
 }
 
 fn check_len(name: &str, len: usize) -> Result<(), Failure> {

@@ -75,12 +75,8 @@ pub(super) unsafe fn give_sized<T: Copy>(
     ptr: *mut T,
     value: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<(), Failure> {
-    if ptr.is_null() {
-        return Err(Failure::null(name));
-    }
-    // SAFETY: the caller promises the first field.
-    let theirs = unsafe { ptr.cast::<usize>().read_unaligned() };
-    check_struct_size(name, theirs, size_of::<T>())?;
+    // SAFETY: passed on.
+    let theirs = unsafe { check_sized(name, ptr)? };
     let value = value()?;
     let head = size_of::<usize>();
     let known = theirs.min(size_of::<T>());
@@ -91,6 +87,20 @@ pub(super) unsafe fn give_sized<T: Copy>(
         to.add(known).write_bytes(0, theirs - known);
     }
     Ok(())
+}
+
+/// Whether [`give_sized`] can write there, and how much of the struct the caller knows.
+///
+/// # Safety
+/// As there.
+pub(super) unsafe fn check_sized<T>(name: &str, ptr: *mut T) -> Result<usize, Failure> {
+    if ptr.is_null() {
+        return Err(Failure::null(name));
+    }
+    // SAFETY: the caller promises the first field.
+    let theirs = unsafe { ptr.cast::<usize>().read_unaligned() };
+    check_struct_size(name, theirs, size_of::<T>())?;
+    Ok(theirs)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub const FANFARE_END_REVOKED: u32 = 5;
 /// The server shuts down.
 pub const FANFARE_END_SHUTDOWN: u32 = 6;
 
-const REVISIONS: [(u32, Revision); 5] = [
+pub(super) const REVISIONS: [(u32, Revision); 5] = [
     (FANFARE_REVISION_2024_11_05, Revision::V2024_11_05),
     (FANFARE_REVISION_2025_03_26, Revision::V2025_03_26),
     (FANFARE_REVISION_2025_06_18, Revision::V2025_06_18),

@@ -221,6 +221,29 @@ pub(crate) fn subscribed_uri(params: Option<&str>) -> Option<String> {
     Some(params.uri).filter(|uri| !uri.is_empty())
 }
 
+/// The version that an `initialize` asks for.
+pub(crate) fn requested_version(params: Option<&str>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Params {
+        #[serde(rename = "protocolVersion")]
+        version: String,
+    }
+    serde_json::from_str::<Params>(params?).ok().map(|params| params.version)
+}
+
+/// The code of a response that is an error.
+pub(crate) fn error_code(text: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Response {
+        error: Code,
+    }
+    #[derive(Deserialize)]
+    struct Code {
+        code: i64,
+    }
+    serde_json::from_str::<Response>(text).ok().map(|response| response.error.code)
+}
+
 /// The elements of a batch.
 pub(crate) fn batch(text: &str) -> Result<Vec<&str>, Fault> {
     let elements: Vec<&RawValue> = serde_json::from_str(text)
@@ -308,6 +331,15 @@ mod tests {
         ] {
             let fault = Message::parse_within(&silent, 8).unwrap_err();
             assert!(fault.is_limit && fault.is_notification && fault.id.is_none(), "{silent}");
+        }
+    }
+
+    #[test]
+    fn an_error_has_a_code_and_a_result_has_none() {
+        let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"m"}}"#;
+        assert_eq!(error_code(error), Some(-32601));
+        for other in [r#"{"jsonrpc":"2.0","id":1,"result":{"error":{"code":1}}}"#, "{", "[]", "7"] {
+            assert_eq!(error_code(other), None, "{other}");
         }
     }
 

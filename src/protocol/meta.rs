@@ -73,14 +73,7 @@ impl<'a> RequestMeta<'a> {
         id: &Id,
         served: &[Revision],
     ) -> std::result::Result<Option<Level>, Fault> {
-        let missing = |key: &str, what: &str| {
-            Fault::of(id, code::INVALID_PARAMS, format!("params._meta[\"{key}\"] must be {what}"))
-        };
-        let version =
-            self.version().ok_or_else(|| missing(PROTOCOL_VERSION, "a protocol version"))?;
-        if !self.client_capabilities.is_some_and(|raw| raw.get().starts_with('{')) {
-            return Err(missing(CLIENT_CAPABILITIES, "an object"));
-        }
+        let version = self.check_required(id)?;
         if version != Revision::MODERN.as_str() {
             return Err(unsupported_version(id, &version, served));
         }
@@ -90,9 +83,23 @@ impl<'a> RequestMeta<'a> {
                 .ok()
                 .and_then(|text| Level::parse(&text))
                 .map(Some)
-                .ok_or_else(|| missing(LOG_LEVEL, "a logging level")),
+                .ok_or_else(|| missing(id, LOG_LEVEL, "a logging level")),
         }
     }
+
+    /// Checks that it has what each request of 2026-07-28 must have, and yields its version.
+    pub(crate) fn check_required(&self, id: &Id) -> std::result::Result<String, Fault> {
+        let version =
+            self.version().ok_or_else(|| missing(id, PROTOCOL_VERSION, "a protocol version"))?;
+        if !self.client_capabilities.is_some_and(|raw| raw.get().starts_with('{')) {
+            return Err(missing(id, CLIENT_CAPABILITIES, "an object"));
+        }
+        Ok(version)
+    }
+}
+
+fn missing(id: &Id, key: &str, what: &str) -> Fault {
+    Fault::of(id, code::INVALID_PARAMS, format!("params._meta[\"{key}\"] must be {what}"))
 }
 
 /// The answer to a revision that is not served.

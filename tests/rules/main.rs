@@ -8,6 +8,8 @@ mod access;
 mod ambiguities;
 mod envelope;
 mod handshake;
+mod http;
+mod http_host;
 mod keep_alive;
 mod listen;
 mod logging;

@@ -79,8 +79,7 @@ macro_rules! ambiguities {
 }
 
 const BINDS_A_CLIENT: &str = "binds a client; the engine is a server's half";
-const NO_HTTP_HELP: &str =
-    "transport of the host; the engine has no check of headers to lend it yet";
+const CHECKED: &str = "`http::Endpoint::check` looks at each request before the engine does";
 
 pub(crate) static RULES: &[Rule] = rules! {
     1 MUST ALL "A notification has `jsonrpc` and `method` and no `id`; its params, if any, are an object.",
@@ -155,16 +154,19 @@ pub(crate) static RULES: &[Rule] = rules! {
     35 SHOULD STREAMABLE "A dropped connection is no cancellation.",
         Engine, ["r35_a_dropped_connection_cancels_nothing", "r30_r35_the_response_waits_for_the_stream_that_owes_it"];
     36 MUST STREAMABLE "A terminated session answers 404, and its subscriptions are dropped.",
-        Helped("its handle is `Gone` at once for every call, which the host turns into 404"),
-        ["r36_an_ended_session_is_gone_with_what_it_held"];
+        Helped("its handle is `Gone` at once for every call; `http::Endpoint::check` makes that 404"),
+        ["r36_an_ended_session_is_gone_with_what_it_held", "r36_a_terminated_session_is_404_for_everything", "r36_a_session_that_ends_meanwhile_is_404_too"];
     37 MUST STREAMABLE "Session ids are visible ASCII, and nobody can guess them.",
-        NotYet(NO_HTTP_HELP), [];
+        Helped("`http::new_session_id` makes them of 192 random bits; those that come in are looked at"),
+        ["r37_session_ids_are_visible_and_unlike_one_another"];
     38 SHOULD STREAMABLE "A request without the session id that it needs is 400.",
-        NotYet(NO_HTTP_HELP), [];
+        Helped(CHECKED), ["r38_a_request_without_its_session_is_400"];
     39 MUST ALL "A request of a foreign `Origin` is refused.",
-        NotYet(NO_HTTP_HELP), [];
+        Helped("`http::Origins` and `http::Hosts` say who may call; the status is 403 in every revision"),
+        ["r39_a_foreign_origin_is_403_and_begins_nothing"];
     40 MUST HEADERS "An invalid `MCP-Protocol-Version` is 400; without one it is 2025-03-26.",
-        NotYet(NO_HTTP_HELP), [];
+        Helped(CHECKED),
+        ["r40_the_version_header_is_that_of_the_session_or_400", "r40_without_a_header_and_a_session_it_is_2025_03_26"];
     41 MUST MODERN "The acknowledgment of a listen is the first that is heard of it.",
         Engine, ["r41_ack_is_first", "r41_ack_is_first_behind_a_queue"];
     42 MUST MODERN "Every frame of a listen bears its id, with its JSON type, `0` and `\"\"` included.",
@@ -188,12 +190,13 @@ pub(crate) static RULES: &[Rule] = rules! {
     51 MUST MODERN "A listen without a filter object is -32602, and its stream ends.",
         Engine, ["r51_a_listen_without_a_filter_is_refused"];
     52 MUST MODERN "A request without its metadata is -32602, one of another version -32022 with its data, before anything else happens.",
-        Engine, ["r52_a_request_without_its_metadata_is_refused_before_anything"];
+        Engine, ["r52_a_request_without_its_metadata_is_refused_before_anything", "r52_over_http_it_is_400_before_anything"];
     53 MUST MODERN "Headers that disagree with the body are 400 and -32020, before anything is started.",
-        NotYet(NO_HTTP_HELP), [];
+        Helped("`http::Endpoint::check` compares them before the engine sees the request; `Mcp-Param-` headers are the host's, which knows its tools"),
+        ["r53_headers_that_disagree_with_the_body_are_400_before_anything", "r53_the_era_is_decided_by_how_the_client_opens"];
     54 MUST MODERN "Errors have their HTTP status: 404, 400, 202, 405.",
-        Partly("a table from codes to statuses for the host"),
-        ["r54_the_codes_that_a_host_turns_into_a_status_are_exact"];
+        Helped("`http::Endpoint::answer` finds the status of a frame, `status` that of a code"),
+        ["r54_the_codes_that_a_host_turns_into_a_status_are_exact", "r54_every_answer_has_its_status", "r54_in_the_older_era_an_error_is_an_ordinary_answer"];
     55 MUST MODERN "No error code is sent that the revision withdrew or did not define.",
         Engine, ["r55_no_code_that_the_revision_forbids"];
     56 MUST MODERN "A server sends no requests.",
@@ -201,10 +204,10 @@ pub(crate) static RULES: &[Rule] = rules! {
     57 MUST MODERN "Nothing that one request said is used for another.",
         Engine, ["r57_no_request_inherits_from_another"];
     58 MUST MODERN "Events have no id, and nothing is resumed.",
-        Engine, ["r58_events_have_no_id", "r58_other_revisions_framings_and_unnamed_streams_have_no_ids"];
+        Engine, ["r58_events_have_no_id", "r58_other_revisions_framings_and_unnamed_streams_have_no_ids", "r58_no_event_id_is_asked_for_and_none_is_heeded"];
     59 SHOULD MODERN "Proxies are told not to buffer, and a silent listen shows signs of life.",
-        Partly("the header is the host's to send"),
-        ["r59_a_silent_listen_shows_signs_of_life", "r59_no_stream_is_silent_for_longer_than_its_interval", "r59_a_comment_never_stands_before_what_is_queued", "r59_nothing_is_due_where_nothing_is_open", "r59_streams_of_older_revisions_show_signs_of_life_too", "r59_signs_of_life_come_by_callback_and_by_every_pull"];
+        Helped("proxies: the header is in `http::EVENT_STREAM_HEADERS`; the signs of life are the engine's"),
+        ["r59_nobody_between_is_to_hold_a_stream_back", "r59_a_silent_listen_shows_signs_of_life", "r59_no_stream_is_silent_for_longer_than_its_interval", "r59_a_comment_never_stands_before_what_is_queued", "r59_nothing_is_due_where_nothing_is_open", "r59_streams_of_older_revisions_show_signs_of_life_too", "r59_signs_of_life_come_by_callback_and_by_every_pull"];
     60 MUST MODERN "Every result has a `resultType`; in the older revisions none has.",
         Engine, ["r60_a_result_of_the_engine_has_its_type_in_this_era_only", "r60_a_result_of_the_host_is_completed_or_freed_of_its_type", "r60_a_type_that_cannot_be_mended_is_refused"];
     61 MUST MODERN "The methods that the revision took away are -32601.",
@@ -262,10 +265,11 @@ pub(crate) static RULES: &[Rule] = rules! {
     81 DERIVED MODERN "What a listen is sent carries no token and no level of another request.",
         Engine, ["r81_notices_carry_nothing_of_other_requests"];
     82 MUST STREAMABLE "A POST of notifications and responses alone is 202, without a body.",
-        Helped("nothing is queued for them, so that the body is empty"),
-        ["r82_notifications_and_responses_queue_nothing"];
+        Helped("nothing is queued for them, so that the body is empty; `http::Endpoint::answer` says 202"),
+        ["r82_notifications_and_responses_queue_nothing", "r82_what_needs_no_answer_is_202_and_empty"];
     83 MUST STREAMABLE "A GET opens a stream or is 405.",
-        NotYet(NO_HTTP_HELP), [];
+        Helped("`http::Endpoint::check` says which; 406 where the client does not accept a stream"),
+        ["r83_a_get_opens_a_stream_or_is_405"];
     84 MUST MODERN "A client that tries again after a lost stream takes a new id.",
         NotApplicable(BINDS_A_CLIENT), [];
 };
@@ -354,11 +358,11 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
          "g23_the_latest_revocation_has_the_last_word",
          "g23_without_somebody_to_ask_nothing_can_be_revoked"];
     24 "Which HTTP status has an error that none is defined for?",
-        "The host's choice.",
-        "", NotYet("a table that it can ask"), [];
+        "-32602 is 400 and -32603 is 200, or what the host chooses. In the older revisions an error is an ordinary answer, with 200.",
+        "`http::Statuses`", Helped("`http::Endpoint::answer` finds the status"), ["g24_the_status_of_an_error_without_one_is_the_hosts_choice"];
     25 "Is the answer to a listen an event stream or JSON?",
-        "The framing of the session says so, for errors too.",
-        "the framing of the session", Engine, ["r52_a_request_without_its_metadata_is_refused_before_anything", "r58_events_have_no_id"];
+        "An event stream if it is acknowledged, JSON if it is refused; a client that does not accept both is refused with 406.",
+        "the host that asks nobody sends all in the framing of the session", Helped("`http::Endpoint::answer` decides by the first frame, and takes an error out of its framing"), ["g25_a_listen_is_a_stream_and_its_error_is_json", "r52_a_request_without_its_metadata_is_refused_before_anything", "r58_events_have_no_id"];
     26 "What of a token or a level on a listen?",
         "They are ignored; a level that does not exist refuses it (R15).",
         "", Engine, ["r14_a_listen_carries_neither_log_nor_progress"];
@@ -381,8 +385,8 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "The engine has no such hooks; a subscription is dropped once, with whatever ends it.",
         "", Engine, ["r47_silence_after_a_cancellation_under_load", "r36_an_ended_session_is_gone_with_what_it_held"];
     33 "Which headers has a POST of a notification?",
-        "Those of the host's transport; the engine asks for none.",
-        "", NotApplicable("binds the transport alone"), [];
+        "None need be there, and those that are there are not compared.",
+        "", Helped("`http::Endpoint::check` asks for none"), ["g33_a_notification_needs_no_headers_and_may_have_them"];
     34 "What of a list that differs from one caller to another?",
         "A change is raised for one principal, one session, or all but one.",
         "the target of the raising", Engine, ["g34_a_change_can_be_told_to_those_whom_it_concerns"];
