@@ -10,17 +10,26 @@ use crate::engine::Core;
 use crate::engine::outbox::{MUTED, PASSING, WITHDRAWN};
 use crate::engine::raise::{Audience, Reached};
 use crate::protocol::kind::NoticeKind;
-use crate::protocol::{encode, uri};
+use crate::protocol::uri;
 
 impl Core {
-    /// The topics that contain a URI and are held, the nearest first.
+    /// The topics that cover a URI and are held: what contains it, the nearest first, and the
+    /// templates that match it.
     pub(crate) fn containers_held(&self, uri: &str) -> Vec<u32> {
-        if !self.config.match_segments {
-            return Vec::new();
+        let mut held = Vec::new();
+        if self.config.match_segments {
+            let containers = uri::containers(uri);
+            held.extend(containers.filter_map(|it| self.topics.find(NoticeKind::Resource, it)));
         }
-        uri::containers(uri)
-            .filter_map(|container| self.topics.find(NoticeKind::Resource, container))
-            .collect()
+        if !self.topics.templates.is_empty() {
+            held.extend(self.topics.templates.matching(uri));
+        }
+        held
+    }
+
+    /// Whether a URI may be covered by anything but itself.
+    pub(crate) fn has_containers(&self) -> bool {
+        self.config.match_segments || !self.topics.templates.is_empty()
     }
 
     /// Raises a topic for those who subscribed to what contains it, and not to it.
@@ -39,7 +48,11 @@ impl Core {
                 if record.is(PASSING | MUTED) || self.find_link(sub, topic).is_some() {
                     continue;
                 }
-                if self.sessions[self.subs[sub].session].is_full(0) {
+                let ix = self.subs[sub].session;
+                if self.topics[container].is_template {
+                    // It cannot stand for what it matches.
+                    self.raise_passing(sub, topic, context, reached);
+                } else if self.sessions[ix].is_full(0) {
                     self.raise_link(slot, context, reached);
                 } else {
                     let slot = self.add_link(sub, topic, PASSING);
@@ -49,43 +62,32 @@ impl Core {
         }
     }
 
-    /// Drops what is queued of the sub-resources of a URI that a session no longer subscribes to,
-    /// unless another of its containers covers them (R25).
-    pub(crate) fn retract_contained(&mut self, sub: u32, uri: &str) {
-        if self.config.match_segments {
-            // As topics have it.
-            self.retract_contained_escaped(sub, &encode::escaped(uri));
+    /// Drops what passes by to a subscription and is covered by nothing any more (R25).
+    pub(crate) fn retract_uncovered(&mut self, sub: u32) {
+        // What passes by is counted as a frame.
+        let is_passed = self.sessions[self.subs[sub].session].frames != 0;
+        if !is_passed || self.subs.is_ear(sub) {
+            return;
         }
-    }
-
-    /// The same for a topic.
-    pub(crate) fn retract_contained_in(&mut self, sub: u32, topic: u32) {
-        if self.config.match_segments && self.topics[topic].kind == NoticeKind::Resource {
-            let uri = self.topics[topic].name().to_owned();
-            self.retract_contained_escaped(sub, &uri);
-        }
-    }
-
-    fn retract_contained_escaped(&mut self, sub: u32, uri: &str) {
         for slot in self.links_of(sub) {
             let record = &self.out.slots[slot];
-            let topic = record.link().topic;
-            if record.is(PASSING)
-                && uri::contains(uri, self.topics[topic].name())
-                && !self.is_contained(sub, topic)
-            {
+            if record.is(PASSING) && !self.is_contained(sub, record.link().topic) {
                 self.remove_link(slot);
             }
         }
     }
 
-    /// Whether a subscription holds a container of that topic, and hears of it.
+    /// Whether a subscription holds a container of that topic, or a template that matches it, and
+    /// hears of it.
     pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
-        self.config.match_segments
-            && uri::containers(self.topics[topic].name()).any(|container| {
-                let topic = self.topics.find_escaped(container);
-                let link = topic.and_then(|topic| self.find_link(sub, topic));
-                link.is_some_and(|link| !self.out.slots[link].is(PASSING | WITHDRAWN))
-            })
+        // As it stands in a JSON string: what is escaped there stands in no template.
+        let name = self.topics[topic].name();
+        let is_held = |topic: u32| {
+            let link = self.find_link(sub, topic);
+            link.is_some_and(|link| !self.out.slots[link].is(PASSING | WITHDRAWN))
+        };
+        let mut containers = uri::containers(name).filter_map(|it| self.topics.find_escaped(it));
+        self.config.match_segments && containers.any(is_held)
+            || self.topics.templates.matching(name).into_iter().any(is_held)
     }
 }
