@@ -205,7 +205,8 @@
 /// The bare JSON text; you delimit.
 #define FANFARE_FRAMING_JSON 1
 
-/// A Server-Sent Event of type message.
+/// A Server-Sent Event of type message. A stream that is open and silent is sent a comment now and
+/// then: a frame like any other, which clients pass over (the option sse.keep_alive_ms).
 #define FANFARE_FRAMING_SSE 2
 
 /// What the engine's configuration says.
@@ -511,6 +512,18 @@ typedef void (*fanfare_session_end_fn)(void *ctx,
                                        uint32_t reason,
                                        void *user_data);
 
+/// Names one stream of a session: a number that the engine never gives out again, 0 for none.
+typedef uint64_t fanfare_stream;
+
+/// Called once for each stream of a request or a listen that is over with no frame to say so
+/// (FANFARE_FRAME_LAST), for what was queued was withdrawn: the request was cancelled, say. Its
+/// connection can be closed; the handle is stale by then. user_data is what the session was opened
+/// with. On the thread whose call caused it, with no lock held.
+typedef void (*fanfare_stream_end_fn)(void *ctx,
+                                      fanfare_session session,
+                                      fanfare_stream stream,
+                                      void *user_data);
+
 /// A question to the host: may the client of that session hear of that topic? Later versions may
 /// append fields.
 typedef struct {
@@ -596,9 +609,6 @@ typedef struct {
     /// Now: requests in flight.
     uint64_t requests;
 } fanfare_session_counters;
-
-/// Names one stream of a session: a number that the engine never gives out again, 0 for none.
-typedef uint64_t fanfare_stream;
 
 /// Takes one message that you must act on: JSON text, valid during the call.
 typedef void (*fanfare_message_fn)(void *ctx, const char *message, size_t len);
@@ -938,6 +948,16 @@ fanfare_status fanfare_config_set_session_end(fanfare_config *config,
                                               void *ctx,
                                               fanfare_drop_fn drop);
 
+/// Sets what is called when a stream is over with no frame to say so. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+FANFARE_API
+fanfare_status fanfare_config_set_stream_end(fanfare_config *config,
+                                             fanfare_stream_end_fn fn,
+                                             void *ctx,
+                                             fanfare_drop_fn drop);
+
 /// Sets who is asked whether a client may hear of a topic. Replaces what was set before. Without
 /// it everybody may hear of whatever the protocol lets them.
 ///
@@ -1229,16 +1249,17 @@ fanfare_status fanfare_receive_too_long(fanfare_engine *engine,
 
 /// Queues a message of your own (or of your SDK): a response, a request or a notification, as JSON
 /// text without framing. A response goes out after everything that belongs to its request, and
-/// ends it; but if it gives a client of 2025-11-25 a task, progress of the request goes on until
-/// that task is over, on the session's own stream. A notification is admitted as if it had been
-/// raised for this session alone. An id that your own elicitation/create (or an error -32042) gives
-/// the client is one that notifications/elicitation/complete may name.
+/// ends it; a result gets the resultType that 2026-07-28 wants if it has none, and loses it where an
+/// older revision has none. If it gives a client of 2025-11-25 a task, progress of the request goes
+/// on until that task is over, on the session's own stream. A notification is admitted as if it had
+/// been raised for this session alone. An id that your own elicitation/create (or an error -32042)
+/// gives the client is one that notifications/elicitation/complete may name.
 ///
 /// Any thread. message is copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE: session or stream; FANFARE_E_UTF8; FANFARE_E_JSON:
-/// not one JSON-RPC message; FANFARE_E_STATE: a response to no request in flight (a cancelled one,
+/// not one JSON-RPC message, or a result that is none; FANFARE_E_STATE: a response to no request in flight (a cancelled one,
 /// say), or the session has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: a request
-/// to a modern client; FANFARE_E_LIMIT.
+/// to a modern client, or a result of another type than "complete" to an older one; FANFARE_E_LIMIT.
 FANFARE_API
 fanfare_status fanfare_send(fanfare_engine *engine,
                             fanfare_session session,
@@ -1251,7 +1272,8 @@ fanfare_status fanfare_send(fanfare_engine *engine,
 /// Any thread. uri is copied. Twice is once.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is empty;
 /// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern;
-/// FANFARE_E_LIMIT: the options uri.max_bytes and those that end in max_subscriptions;
+/// FANFARE_E_LIMIT: the options uri.max_bytes, session.max_filter_bytes and those that end in
+/// max_subscriptions;
 /// FANFARE_E_DENIED.
 FANFARE_API
 fanfare_status fanfare_subscribe(fanfare_engine *engine,
@@ -1270,6 +1292,34 @@ fanfare_status fanfare_unsubscribe(fanfare_engine *engine,
                                    const char *uri,
                                    size_t uri_len);
 
+/// Subscribes a legacy or open session to every resource that a URI template matches: one of level
+/// 1 of RFC 6570, as in file:///{dir}/{name}, of which each expression matches one run of unreserved
+/// or percent-encoded characters. Clients cannot: on the wire a template is a URI like any other.
+/// Each resource that is raised takes a place in the session's queue while it waits, as an event
+/// does. fanfare_authorize_fn is not asked.
+///
+/// Any thread. uri_template is copied. Twice is once.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is no such template
+/// (the text names the place); FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not
+/// initialized yet, or modern; FANFARE_E_LIMIT: the options uri.max_bytes,
+/// session.max_filter_bytes and those that end in max_subscriptions.
+FANFARE_API
+fanfare_status fanfare_subscribe_template(fanfare_engine *engine,
+                                          fanfare_session session,
+                                          const char *uri_template,
+                                          size_t uri_template_len);
+
+/// Takes it back; what is queued of resources that nothing else of the session covers is dropped.
+///
+/// Any thread.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_GONE: the session, or there was no such
+/// subscription; FANFARE_E_NOT_NEGOTIATED.
+FANFARE_API
+fanfare_status fanfare_unsubscribe_template(fanfare_engine *engine,
+                                            fanfare_session session,
+                                            const char *uri_template,
+                                            size_t uri_template_len);
+
 /// Opens a subscription of a modern session, as subscriptions/listen does: id is the JSON text of
 /// the request id, filter that of the params' notifications member. The acknowledgment is queued.
 /// With taskIds in it you vouch for the client, that it declares the extension.
@@ -1278,8 +1328,8 @@ fanfare_status fanfare_unsubscribe(fanfare_engine *engine,
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_JSON: filter; FANFARE_E_INVALID_ARGUMENT:
 /// id is not a string or an integer, or is in use; FANFARE_E_GONE: session or stream;
 /// FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: not a modern
-/// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes and
-/// those that end in max_subscriptions; FANFARE_E_DENIED.
+/// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes,
+/// session.max_filter_bytes and those that end in max_subscriptions; FANFARE_E_DENIED.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_listen(fanfare_engine *engine,

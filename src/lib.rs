@@ -15,7 +15,9 @@ pub use config::Config;
 #[cfg(feature = "dispatch")]
 pub use dispatch::Dispatcher;
 pub use dispatch::{Batch, Engine, Frame, FrameCallback, FrameFlags, Hooks};
-pub use engine::{AccessRequest, Lag, LogRecord, Revoked, SessionEnd, SessionStats, Stats};
+pub use engine::{
+    AccessRequest, Lag, LogRecord, Revoked, SessionEnd, SessionStats, Stats, StreamEnd,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use framing::Framing;
 pub use params::{

@@ -223,5 +223,5 @@ fn logs_of_a_modern_request_need_its_level_and_go_before_its_response() {
     assert_eq!(log("1", Level::Emergency), 0);
     let got = frames(&engine, session);
     assert_eq!(got.len(), 3, "{got:?}");
-    assert_eq!(got[2], empty("1"));
+    assert_eq!(got[2], r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}"#);
 }

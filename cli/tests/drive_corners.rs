@@ -108,10 +108,10 @@ fn an_overflow_by_changes_ends_the_session_at_once() {
     assert!(text.contains("lagged"), "{text}");
 }
 
-/// The response to a request whose connection is gone has nowhere to go. That is an error each
-/// time it is tried, and changes nothing.
+/// The response to a request whose connection is gone has nowhere to go. That is an error, and with
+/// it the request is over: the host has done its part.
 #[test]
-fn a_response_without_a_stream_is_refused_and_changes_nothing() {
+fn a_response_without_a_stream_is_refused_and_ends_its_request() {
     let mut drive = Drive::start(&[]);
     drive.ok(json!({"op": "open", "session": "l", "profile": "legacy"}));
     drive.ok(json!({"op": "stream", "session": "l", "stream": "post", "kind": "request"}));
@@ -119,12 +119,14 @@ fn a_response_without_a_stream_is_refused_and_changes_nothing() {
     call["stream"] = json!("post");
     drive.ok(call);
     drive.ok(json!({"op": "close_stream", "session": "l", "stream": "post"}));
-    let before = drive.ok(json!({"op": "stats"}));
+    let mut before = drive.ok(json!({"op": "stats"}));
     let message = json!({"jsonrpc": "2.0", "id": 1, "result": {}});
     let send = json!({"op": "send", "session": "l", "message": message});
+    assert_eq!(before["requests"], 1);
     drive.refused("GONE", send.clone());
+    before["requests"] = json!(0);
     assert_eq!(drive.ok(json!({"op": "stats"})), before);
-    drive.refused("GONE", send);
+    drive.refused("STATE", send);
 }
 
 /// Progress aimed at a request is that request's, or nobody's.

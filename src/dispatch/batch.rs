@@ -14,7 +14,9 @@ impl FrameFlags {
     pub const LAST: u32 = 1;
 
     /// Nothing will follow on this stream, or nothing until it is resumed: once the frame is
-    /// written, the stream's connection can be closed.
+    /// written, the stream's connection can be closed. A stream that is over because what was queued
+    /// was withdrawn has no such frame:
+    /// [`Hooks::on_stream_end`](crate::Hooks::on_stream_end) tells of it.
     pub fn is_last(self) -> bool {
         self.0 & Self::LAST != 0
     }

@@ -305,11 +305,15 @@ impl Engine {
     /// Queues a message of the host's own (or of its SDK), as JSON text. A response goes out
     /// after everything that is queued of its request, on the stream that the request came by;
     /// it fails with [`ErrorKind::State`] if no such request is in flight, because it was
-    /// cancelled for example. If the result is a `CreateTaskResult` of 2025-11-25, progress of the
-    /// request goes on until the task is over (R23), on the session's own stream and with the name
-    /// of the task (R67); the request itself has been answered. A notification is admitted as if it
-    /// had been raised for this session alone. A request fails with [`ErrorKind::NotNegotiated`]
-    /// for 2026-07-28 (R56).
+    /// cancelled for example, and with [`ErrorKind::Gone`] if the stream is gone: the request is over
+    /// then all the same. A result gets the `resultType` that 2026-07-28 wants if it has none,
+    /// and loses it where an older revision has none (R60): [`ErrorKind::Json`] if it is no string
+    /// or the result no object, [`ErrorKind::NotNegotiated`] if it says to an older client anything
+    /// but `complete`. If the result is a `CreateTaskResult` of 2025-11-25, progress of the request
+    /// goes on until the task is over (R23), on the session's own stream and with the name of the
+    /// task (R67); the request itself has been answered. A notification is admitted as if it had
+    /// been raised for this session alone. A request fails with [`ErrorKind::NotNegotiated`] for
+    /// 2026-07-28 (R56).
     ///
     /// The ids of elicitations by URL are learned here: from an `elicitation/create`, and from an
     /// error -32042. `notifications/elicitation/complete` reaches the sessions that were given its
@@ -323,7 +327,8 @@ impl Engine {
 
     /// Subscribes an open or legacy session to a URI, as `resources/subscribe` does. Subscribing
     /// twice is subscribing once (G9). [`ErrorKind::Limit`] beyond `session.max_subscriptions`,
-    /// `principal.max_subscriptions`, `engine.max_subscriptions` or `uri.max_bytes`;
+    /// `principal.max_subscriptions`, `engine.max_subscriptions`, `session.max_filter_bytes` or
+    /// `uri.max_bytes`;
     /// [`ErrorKind::Denied`] if [`Hooks::authorize`] refuses.
     pub fn subscribe(&self, session: SessionId, uri: &str) -> Result<()> {
         let questions = |core: &Core, _: &()| core.questions_of_subscribe(session, uri);
@@ -336,6 +341,29 @@ impl Engine {
     /// [`ErrorKind::Gone`] if there was no such subscription.
     pub fn unsubscribe(&self, session: SessionId, uri: &str) -> Result<()> {
         self.with(|core| core.unsubscribe(session, uri))
+    }
+
+    /// Subscribes an open or legacy session to every URI that a template matches: one of level 1 of
+    /// RFC 6570, as in `file:///{dir}/{name}`, of which each expression matches one run of
+    /// unreserved or percent-encoded characters (G4). Twice is once. Clients cannot do this: a URI
+    /// on the wire that looks like a template is a plain URI. Nor can a listen, which is sent
+    /// nothing but what it named.
+    ///
+    /// Each URI that is raised takes a place of the session's bound while it waits, as an event
+    /// does, and its overflow policy decides where there is none.
+    /// [`Hooks::authorize`](crate::Hooks::authorize) is not asked.
+    ///
+    /// [`ErrorKind::InvalidArgument`] if it is no such template; the text names the place.
+    /// [`ErrorKind::Limit`] as for [`subscribe`](Self::subscribe).
+    pub fn subscribe_template(&self, session: SessionId, template: &str) -> Result<()> {
+        self.with_limits(|core| core.subscribe_template(session, template))
+    }
+
+    /// Undoes [`subscribe_template`](Self::subscribe_template); what is queued of URIs that
+    /// nothing else of the session covers is dropped. [`ErrorKind::Gone`] if there was no such
+    /// subscription.
+    pub fn unsubscribe_template(&self, session: SessionId, template: &str) -> Result<()> {
+        self.with(|core| core.unsubscribe_template(session, template))
     }
 
     /// Starts a listen, as a `subscriptions/listen` with that request id (JSON text) and that
@@ -408,7 +436,7 @@ impl Engine {
     /// Reads the machine's clock where time makes a difference.
     pub(crate) fn pass_time(&self, core: &mut Core) {
         if let Clock::Monotonic { since, is_needed } = self.clock
-            && (is_needed || core.has_ages())
+            && (is_needed || core.needs_time())
         {
             core.advance(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
         }
@@ -441,6 +469,11 @@ impl Engine {
             News::Lag(lag) => {
                 if let Some(hook) = &self.hooks.lag {
                     hook(lag);
+                }
+            }
+            News::StreamEnd(end) => {
+                if let Some(stream_end) = &self.hooks.stream_end {
+                    stream_end(end);
                 }
             }
             News::End(end) => {

@@ -3,13 +3,14 @@
 
 use std::fmt;
 
-use crate::engine::{AccessRequest, Lag, LogRecord, SessionEnd};
+use crate::engine::{AccessRequest, Lag, LogRecord, SessionEnd, StreamEnd};
 use crate::params::Access;
 
 type LogHook = Box<dyn Fn(&LogRecord) + Send + Sync>;
 type LagHook = Box<dyn Fn(&Lag) + Send + Sync>;
 type EndHook = Box<dyn Fn(&SessionEnd) + Send + Sync>;
 type AuthorizeHook = Box<dyn Fn(&AccessRequest<'_>) -> Access + Send + Sync>;
+type StreamEndHook = Box<dyn Fn(&StreamEnd) + Send + Sync>;
 type WakeHook = Box<dyn Fn() + Send + Sync>;
 
 /// Functions of the host that the engine calls, on the thread of whoever caused the news, with no
@@ -19,6 +20,7 @@ pub struct Hooks {
     pub(crate) log: Option<LogHook>,
     pub(crate) lag: Option<LagHook>,
     pub(crate) session_end: Option<EndHook>,
+    pub(crate) stream_end: Option<StreamEndHook>,
     pub(crate) wake: Option<WakeHook>,
     pub(crate) authorize: Option<AuthorizeHook>,
 }
@@ -47,6 +49,15 @@ impl Hooks {
     /// [`close`](crate::Engine::close): an end whose last frame has been drained, an overflow.
     pub fn on_session_end(mut self, hook: impl Fn(&SessionEnd) + Send + Sync + 'static) -> Self {
         self.session_end = Some(Box::new(hook));
+        self
+    }
+
+    /// Called once for each stream of a request or a listen that is over with no frame to say so, for
+    /// what was queued was withdrawn: the request was cancelled, say. Its connection can be closed.
+    /// Otherwise [`FrameFlags::is_last`](crate::FrameFlags::is_last) says so, and where the whole
+    /// session ends [`on_session_end`](Self::on_session_end).
+    pub fn on_stream_end(mut self, hook: impl Fn(&StreamEnd) + Send + Sync + 'static) -> Self {
+        self.stream_end = Some(Box::new(hook));
         self
     }
 
@@ -83,6 +94,7 @@ impl fmt::Debug for Hooks {
             .field("log", &self.log.is_some())
             .field("lag", &self.lag.is_some())
             .field("session_end", &self.session_end.is_some())
+            .field("stream_end", &self.stream_end.is_some())
             .field("wake", &self.wake.is_some())
             .field("authorize", &self.authorize.is_some())
             .finish()

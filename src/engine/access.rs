@@ -325,7 +325,8 @@ impl Core {
 
     /// A link that is none of the passing ones has been made.
     pub(crate) fn note_held(&mut self, sub: u32, topic: u32) {
-        if self.access.is_asked {
+        // A template is the host's own choice.
+        if self.access.is_asked && !self.topics[topic].is_template {
             let ix = self.subs[sub].session;
             if self.is_asked_about(ix, self.topics[topic].kind) {
                 self.access.held.entry((self.holder(ix), topic)).or_default().links += 1;
@@ -335,7 +336,7 @@ impl Core {
 
     /// Such a link is about to go.
     pub(crate) fn forget_held(&mut self, sub: u32, topic: u32) {
-        if !self.access.is_asked {
+        if !self.access.is_asked || self.topics[topic].is_template {
             return;
         }
         let ix = self.subs[sub].session;
@@ -373,7 +374,7 @@ impl Core {
             if is_withdrawn {
                 self.retract(slot);
                 self.out.slots[slot].flags |= WITHDRAWN | MUTED;
-                self.retract_contained_in(sub, key.1);
+                self.retract_uncovered(sub);
             } else {
                 self.out.slots[slot].flags &= !(WITHDRAWN | MUTED);
                 let kind = self.topics[key.1].kind;

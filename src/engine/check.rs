@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use crate::engine::Core;
 use crate::engine::access::Holder;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, PAUSED,
-    PUSHED, QUEUED, READY, WITHDRAWN,
+    AGAIN, BUSY, Body, CARRIED, CARRIES, COLD, CONTEXT, CONTROL, DETACHED, DROPPABLE, FINISHED,
+    IN_HAND, Lane, MUTED, NUMBERED, Owner, PASSING, PAUSED, PUSHED, QUEUED, READY, SILENT, WATCHED,
+    WITHDRAWN,
 };
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -17,8 +18,9 @@ use crate::engine::timer::Due;
 use crate::protocol::kind::NoticeKind;
 
 impl Core {
-    /// Panics unless every invariant holds.
-    pub(crate) fn check(&self) {
+    /// Panics unless every invariant holds. `in_hand` are the bodies that frames in hand hold for
+    /// the rings of their streams.
+    pub(crate) fn check(&self, in_hand: &[u32]) {
         self.check_lanes();
         self.check_ready();
         self.check_sessions();
@@ -26,7 +28,8 @@ impl Core {
         self.check_limits();
         self.check_access();
         self.check_topics();
-        self.check_events();
+        self.check_replays();
+        self.check_events(in_hand);
         self.check_requests();
         self.check_tasks();
         assert!(self.lagging.is_empty(), "who lags is ended with the call that found it");
@@ -94,9 +97,24 @@ impl Core {
         }
         for ix in self.out.streams.indices() {
             let stream = &self.out.streams[ix];
-            assert_eq!(stream.is_drainable(), found.contains(&ix));
-            assert_eq!(stream.is_drainable(), stream.is(READY));
+            assert!(!stream.is(SILENT) || stream.is(WATCHED));
+            assert!(!stream.is(WATCHED) || self.silence.streams.contains(&ix));
+            assert!(!self.is_over(ix), "what is over has gone");
+            let other = self.out.carriers.get(&ix).copied();
+            assert_eq!(other.is_some(), stream.is(CARRIES | CARRIED));
+            if let Some(other) = other {
+                assert_eq!(self.out.carriers[&other], ix);
+                assert!(stream.is(CARRIES) != self.out.streams[other].is(CARRIES));
+                assert_eq!(self.out.streams[other].session, stream.session);
+                assert!(!stream.is(CARRIES) || !stream.is(DETACHED | FINISHED));
+                assert!(!stream.is(CARRIED) || stream.is(DETACHED));
+            }
+            assert_eq!(self.out.is_drainable(ix), found.contains(&ix));
+            assert_eq!(self.out.is_drainable(ix), stream.is(READY));
         }
+        let streams = self.out.streams.indices().into_iter();
+        let watched = streams.filter(|&ix| self.out.streams[ix].is(WATCHED)).count();
+        assert_eq!(self.out.watched as usize, watched);
     }
 
     fn check_sessions(&self) {
@@ -111,8 +129,8 @@ impl Core {
             for &stream_ix in &own {
                 let stream = &self.out.streams[stream_ix];
                 assert_eq!(stream.session, ix);
-                assert_eq!(stream.is(PUSHED), session.is_pushed);
-                assert_eq!(stream.is(PAUSED), session.is_paused);
+                assert_eq!(stream.is(PUSHED), self.out.streams[session.home].is(PUSHED));
+                assert_eq!(stream.is(PAUSED), self.out.streams[session.home].is(PAUSED));
                 assert_eq!(stream.is(BUSY), is_busy);
                 let requests = self.requests.of_session(session.requests);
                 let requests = requests.filter(|&r| self.requests[r].task.is_none());
@@ -239,6 +257,15 @@ impl Core {
                 .map(|sub| if self.subs[sub].id.is_some() { 1 } else { self.subs[sub].uris })
                 .sum();
             assert_eq!(session.held, held);
+            let mut filter_bytes = 0;
+            for sub in self.subs.of_session(session) {
+                filter_bytes += self.subs[sub].id.as_ref().map_or(0, |id| id.as_json().len());
+                let links = self.links_of(sub).into_iter();
+                let named = links.filter(|&slot| !self.out.slots[slot].is(PASSING));
+                let topics = named.map(|slot| &self.topics[self.out.slots[slot].link().topic]);
+                filter_bytes += topics.map(|topic| topic.link_bytes() as usize).sum::<usize>();
+            }
+            assert_eq!(session.filter_bytes as usize, filter_bytes);
             if session.principal != NONE {
                 of_principals[session.principal as usize] += u64::from(held);
             }
@@ -264,7 +291,9 @@ impl Core {
         for (_, record) in self.out.slots.iter() {
             let Body::Link(link) = &record.body else { continue };
             let session = self.subs[link.sub].session;
-            if record.is(PASSING) || !self.is_asked_about(session, self.topics[link.topic].kind) {
+            let topic = &self.topics[link.topic];
+            let is_asked = self.is_asked_about(session, topic.kind) && !topic.is_template;
+            if record.is(PASSING) || !is_asked {
                 assert!(!record.is(WITHDRAWN));
                 continue;
             }
@@ -280,7 +309,7 @@ impl Core {
     }
 
     fn check_topics(&self) {
-        let mut named = 0;
+        let (mut named, mut templates) = (0, 0);
         for (ix, topic) in self.topics.topics.iter() {
             let passing = topic.links.iter().filter(|&&slot| self.out.slots[slot].is(PASSING));
             assert_eq!(topic.passing as usize, passing.count());
@@ -288,19 +317,41 @@ impl Core {
                 let link = self.out.slots[slot].link();
                 assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
             }
-            if topic.kind.is_named() {
+            assert!(!topic.is_template || self.topics.templates.find(topic.name()) == Some(ix));
+            if topic.is_template {
+                templates += 1;
+                assert!(!topic.links.is_empty() && topic.passing == 0);
+            } else if topic.kind.is_named() {
                 named += 1;
                 assert!(!topic.links.is_empty(), "a topic lives while it has links");
             }
         }
         assert_eq!(named, self.topics.names.len());
+        assert_eq!(templates, self.topics.templates.len());
         for &ix in &self.topics.names {
             assert!(self.topics[ix].kind.is_named());
         }
     }
 
-    fn check_events(&self) {
+    fn check_replays(&self) {
+        let mut numbered = 0;
+        for ix in self.out.streams.indices() {
+            let stream = &self.out.streams[ix];
+            if stream.is(NUMBERED) {
+                numbered += 1;
+                assert_eq!(stream.is(COLD), self.replays.of(ix).is_cold());
+            } else {
+                assert!(!stream.is(COLD));
+            }
+        }
+        self.replays.check(numbered);
+    }
+
+    fn check_events(&self, in_hand: &[u32]) {
         let mut named: HashMap<u32, u32> = HashMap::new();
+        for body in self.replays.bodies().chain(in_hand.iter().copied()) {
+            *named.entry(body).or_default() += 1;
+        }
         for (slot, record) in self.out.slots.iter() {
             assert_eq!(record.is(CONTEXT), self.contexts.contains_key(&slot));
             if let Some(entry) = record.event() {

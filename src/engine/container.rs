@@ -12,17 +12,26 @@ use crate::engine::Core;
 use crate::engine::outbox::{MUTED, PASSING, QUEUED, WITHDRAWN};
 use crate::engine::raise::{Audience, Reached};
 use crate::protocol::kind::NoticeKind;
-use crate::protocol::{encode, uri};
+use crate::protocol::uri;
 
 impl Core {
-    /// The topics that contain a URI and are held, the nearest first.
+    /// The topics that cover a URI and are held: what contains it, the nearest first, and the
+    /// templates that match it.
     pub(crate) fn containers_held(&self, uri: &str) -> Vec<u32> {
-        if !self.config.match_segments {
-            return Vec::new();
+        let mut held = Vec::new();
+        if self.config.match_segments {
+            let containers = uri::containers(uri);
+            held.extend(containers.filter_map(|it| self.topics.find(NoticeKind::Resource, it)));
         }
-        uri::containers(uri)
-            .filter_map(|container| self.topics.find(NoticeKind::Resource, container))
-            .collect()
+        if !self.topics.templates.is_empty() {
+            held.extend(self.topics.templates.matching(uri));
+        }
+        held
+    }
+
+    /// Whether a URI may be covered by anything but itself.
+    pub(crate) fn has_containers(&self) -> bool {
+        self.config.match_segments || !self.topics.templates.is_empty()
     }
 
     /// Raises a topic for those who subscribed to what contains it, and not to it.
@@ -42,7 +51,11 @@ impl Core {
                 if record.is(PASSING | MUTED) || self.find_link(sub, topic).is_some() {
                     continue;
                 }
-                if self.sessions[self.subs[sub].session].is_full(0) {
+                let ix = self.subs[sub].session;
+                if self.topics[container].is_template {
+                    // It cannot stand for what it matches.
+                    self.raise_passing(sub, topic, context, reached);
+                } else if self.sessions[ix].is_full(0) {
                     // Once, by the nearest container that it holds.
                     if told_otherwise.insert(sub) {
                         self.raise_link(slot, context, reached);
@@ -55,60 +68,56 @@ impl Core {
         }
     }
 
-    /// A session no longer subscribes to a URI by name. What is queued of it is dropped, unless a
-    /// container that it still holds covers it: then it goes on as the notice of a sub-resource.
+    /// A session no longer subscribes to a URI by name. What is queued of it is dropped, unless
+    /// something else that it holds covers it: then it goes on as the notice of a sub-resource.
     pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
         let record = &self.out.slots[slot];
         let (sub, topic, is_queued) = (record.link().sub, record.link().topic, record.is(QUEUED));
-        let container = is_queued.then(|| self.container_of(sub, topic)).flatten();
-        match container {
-            Some(container) if self.sessions[ix].is_full(0) => {
-                self.remove_link(slot);
-                self.raise_link(container, None, &mut Reached::default());
-            }
-            Some(_) => {
-                self.forget_held(sub, topic);
-                self.out.slots[slot].flags |= PASSING;
-                self.topics[topic].passing += 1;
-                self.sessions[ix].frames += 1;
-            }
-            None => self.remove_link(slot),
+        if !is_queued || !self.is_contained(sub, topic) {
+            return self.remove_link(slot);
+        }
+        if let Some(container) = self.container_of(sub, topic)
+            && self.sessions[ix].is_full(0)
+        {
+            self.remove_link(slot);
+            self.raise_link(container, None, &mut Reached::default());
+        } else if self.make_room(ix, self.subs[sub].stream, 0) {
+            self.forget_held(sub, topic);
+            self.out.slots[slot].flags |= PASSING;
+            self.topics[topic].passing += 1;
+            self.sessions[ix].frames += 1;
+        } else {
+            self.remove_link(slot);
         }
     }
 
-    /// Drops what is queued of the sub-resources of a URI that a session no longer subscribes to,
-    /// unless another of its containers covers them (R25).
-    pub(crate) fn retract_contained(&mut self, sub: u32, uri: &str) {
-        if self.config.match_segments {
-            // As topics have it.
-            self.retract_contained_escaped(sub, &encode::escaped(uri));
+    /// Drops what passes by to a subscription and is covered by nothing any more (R25).
+    pub(crate) fn retract_uncovered(&mut self, sub: u32) {
+        // What passes by is counted as a frame.
+        let is_passed = self.sessions[self.subs[sub].session].frames != 0;
+        if !is_passed || self.subs.is_ear(sub) {
+            return;
         }
-    }
-
-    /// The same for a topic.
-    pub(crate) fn retract_contained_in(&mut self, sub: u32, topic: u32) {
-        if self.config.match_segments && self.topics[topic].kind == NoticeKind::Resource {
-            let uri = self.topics[topic].name().to_owned();
-            self.retract_contained_escaped(sub, &uri);
-        }
-    }
-
-    fn retract_contained_escaped(&mut self, sub: u32, uri: &str) {
         for slot in self.links_of(sub) {
             let record = &self.out.slots[slot];
-            let topic = record.link().topic;
-            if record.is(PASSING)
-                && uri::contains(uri, self.topics[topic].name())
-                && !self.is_contained(sub, topic)
-            {
+            if record.is(PASSING) && !self.is_contained(sub, record.link().topic) {
                 self.remove_link(slot);
             }
         }
     }
 
-    /// Whether a subscription holds a container of that topic, and hears of it.
+    /// Whether a subscription holds a container of that topic, or a template that matches it, and
+    /// hears of it.
     pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
+        // As it stands in a JSON string: what is escaped there stands in no template.
+        let name = self.topics[topic].name();
         self.container_of(sub, topic).is_some()
+            || self
+                .topics
+                .templates
+                .matching(name)
+                .into_iter()
+                .any(|it| self.hears(sub, it).is_some())
     }
 
     /// The link of a subscription to the nearest container of a topic that it hears of.
@@ -116,10 +125,13 @@ impl Core {
         if !self.config.match_segments {
             return None;
         }
-        uri::containers(self.topics[topic].name()).find_map(|container| {
-            let topic = self.topics.find_escaped(container);
-            let link = topic.and_then(|topic| self.find_link(sub, topic));
-            link.filter(|&link| !self.out.slots[link].is(PASSING | WITHDRAWN))
-        })
+        let mut containers = uri::containers(self.topics[topic].name());
+        containers.find_map(|it| self.hears(sub, self.topics.find_escaped(it)?))
+    }
+
+    /// The link of a subscription to a topic that it holds and hears of.
+    fn hears(&self, sub: u32, topic: u32) -> Option<u32> {
+        let link = self.find_link(sub, topic)?;
+        (!self.out.slots[link].is(PASSING | WITHDRAWN)).then_some(link)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::engine::Core;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, COLD, CONTEXT, FINISHED, IN_HAND, Lane, NUMBERED, PASSING,
+    AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, LIVELY, Lane, NUMBERED, PASSING, RESUMED, SILENT,
 };
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
@@ -54,16 +54,30 @@ pub(crate) struct Hand {
     stream: StreamId,
     pub(crate) session: SessionId,
     numbered: Option<NumberedHand>,
+    /// The frame says that nothing follows on its stream.
+    is_last: bool,
 }
 
 impl Hand {
-    pub(crate) fn new(
-        slot: u32,
-        stream: StreamId,
-        session: SessionId,
-        numbered: Option<NumberedHand>,
-    ) -> Self {
-        Self { slot, stream, session, numbered }
+    pub(crate) fn new(slot: u32, output: &Output<'_>) -> Self {
+        let &Output { session, stream, is_last, .. } = output;
+        Self { slot, stream, session, numbered: None, is_last }
+    }
+
+    pub(crate) fn set_numbered(&mut self, numbered: NumberedHand) {
+        self.numbered = Some(numbered);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn held_body(&self) -> Option<u32> {
+        self.numbered.and_then(|numbered| numbered.held_body())
+    }
+
+    fn is_comment(&self) -> bool {
+        match self.numbered {
+            Some(numbered) => numbered.is_comment(),
+            None => self.slot == NONE,
+        }
     }
 }
 
@@ -119,7 +133,17 @@ impl Core {
         }
         let mut taken = 0;
         while taken < max {
-            let Some(slot) = self.front(stream) else { break };
+            let Some(slot) = self.front(stream) else {
+                if !self.is_silent(stream) {
+                    break;
+                }
+                if sink.take(&self.comment(stream)).is_none() {
+                    return (taken, true);
+                }
+                self.break_silence(stream);
+                taken += 1;
+                continue;
+            };
             let output = self.output(stream, slot);
             let is_last = output.is_last;
             let Some(len) = sink.take(&output) else { return (taken, true) };
@@ -161,9 +185,11 @@ impl Core {
         let hand = if self.out.streams[stream].is(NUMBERED) {
             self.take_numbered_in_hand(stream, sink)?
         } else {
-            let slot = self.front(stream)?;
-            let output = self.output(stream, slot);
-            let hand = Hand::new(slot, output.stream, output.session, None);
+            // A stream that is ready with nothing queued has a comment due.
+            let slot = self.front(stream).unwrap_or(NONE);
+            let output =
+                if slot == NONE { self.comment(stream) } else { self.output(stream, slot) };
+            let hand = Hand::new(slot, &output);
             sink.take(&output)?;
             hand
         };
@@ -171,7 +197,7 @@ impl Core {
             self.out.slots[hand.slot].flags |= IN_HAND;
         }
         let session = self.out.streams[stream].session;
-        self.sessions[session].is_resumed_in_hand = false;
+        self.out.set_flags(self.sessions[session].home, 0, RESUMED);
         for stream in self.streams_of(session) {
             self.out.set_flags(stream, BUSY, 0);
         }
@@ -183,14 +209,17 @@ impl Core {
     pub(crate) fn put_down(&mut self, hand: Hand, is_accepted: bool, len: usize) {
         let stream = self.stream_ix(hand.stream).ok();
         if is_accepted && let Some(stream) = stream {
-            self.count_delivered(stream, len);
+            if hand.is_comment() {
+                self.break_silence(stream);
+            } else {
+                self.count_delivered(stream, len);
+            }
         }
         if let Ok(session) = self.session_even_ending(hand.session) {
             self.settle_hand(session, hand.slot, is_accepted);
         }
-        let mut goes_on = false;
         if let Some(numbered) = hand.numbered {
-            goes_on = self.settle_numbered(stream, numbered, is_accepted);
+            self.settle_numbered(stream, numbered, is_accepted);
         }
         let Ok(session) = self.session_even_ending(hand.session) else { return };
         let mut streams = self.streams_of(session);
@@ -203,13 +232,17 @@ impl Core {
         for &stream in &streams {
             self.out.set_flags(stream, 0, BUSY);
         }
-        let Some(stream) = stream else {
-            // It went while it held up the session.
+        if self.sessions[session].is_ending() {
             return self.bury_if_drained(session);
-        };
-        let record = &self.out.streams[stream];
-        if record.is(FINISHED) && !record.is(COLD) && record.queued == 0 && !goes_on {
-            self.close_drained(stream);
+        }
+        for it in streams {
+            if self.is_over(it) {
+                if Some(it) == stream && is_accepted && hand.is_last {
+                    self.close_drained(it);
+                } else {
+                    self.end_unsaid(it);
+                }
+            }
         }
     }
 
@@ -225,6 +258,11 @@ impl Core {
         let is_again = record.is(AGAIN);
         record.flags &= !(IN_HAND | AGAIN);
         if !is_accepted {
+            if is_again {
+                // It has merged after all.
+                self.counters.merged += 1;
+                self.sessions[session].rare_mut().merged += 1;
+            }
             return;
         }
         if !is_again {
@@ -243,7 +281,7 @@ impl Core {
     fn front(&self, stream: u32) -> Option<u32> {
         let record = &self.out.streams[stream];
         let is_open = !record.is(crate::engine::outbox::DETACHED | BUSY);
-        is_open.then(|| record.front()).flatten()
+        is_open.then(|| self.out.front(stream)).flatten()
     }
 
     #[inline]
@@ -299,7 +337,9 @@ impl Core {
     pub(crate) fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        self.out.streams[stream].delivered += 1;
+        let record = &mut self.out.streams[stream];
+        record.delivered += 1;
+        record.flags = record.flags & !SILENT | LIVELY;
     }
 
     /// A frame has been taken: its slot leaves the outbox.

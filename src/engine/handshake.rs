@@ -11,8 +11,8 @@ use crate::engine::request::NewRequest;
 use crate::engine::session::{Phase, Rules};
 use crate::params::Disposition;
 use crate::protocol::id::Id;
-use crate::protocol::message::requested_version;
-use crate::protocol::{Capabilities, Revision, encode};
+use crate::protocol::message::{Fault, requested_version};
+use crate::protocol::{Capabilities, Revision, code, encode};
 
 impl Core {
     pub(crate) fn receive_initialize(
@@ -28,6 +28,13 @@ impl Core {
             let new = NewRequest { id, token: None, level: None, is_initialize: true };
             self.begin_request(via.session, via.stream, new);
             return Disposition::Pass;
+        }
+        if let Rules::Legacy { revision, phase } = self.sessions[via.session].rules
+            && phase > Phase::Greeting
+        {
+            // What the first one promised holds.
+            let text = format!("the session has been initialized as {revision} already");
+            return self.refuse(via, Fault::of(&id, code::INVALID_REQUEST, text));
         }
         let revision = requested_version(params)
             .and_then(|text| Revision::parse(&text))

@@ -3,9 +3,10 @@
 //! what it allows and what there is.
 //!
 //! Invariants: `held` of a session is the count of its listens and of the URIs that its own
-//! subscription holds, and that of a principal the sum over its sessions; `stream_count` of a
-//! session is the length of its chain of streams, `in_flight` that of its requests which have not
-//! been answered.
+//! subscription holds, and that of a principal the sum over its sessions; `filter_bytes` is what
+//! its links that are not passing and the ids of its listens take up; `stream_count` of a session
+//! is the length of its chain of streams, `in_flight` that of its requests which have not been
+//! answered.
 
 use std::fmt::Display;
 
@@ -113,6 +114,17 @@ impl Core {
             return full("engine", held, "engine.max_subscriptions", limit);
         }
         Ok(())
+    }
+
+    /// Whether what a session's subscriptions hold may grow by so many bytes.
+    pub(crate) fn check_filter_bytes(&self, ix: u32, more: u64) -> Result<(), Excess> {
+        let held = u64::from(self.sessions[ix].filter_bytes) + more;
+        let limit = self.config.max_filter_bytes;
+        if held <= u64::from(limit) {
+            return Ok(());
+        }
+        let there_is = format_args!("the filters of the session would hold {held} bytes");
+        Err(Excess::full("Filter", there_is, "session.max_filter_bytes", limit))
     }
 
     /// Whether the JSON text of a filter may be read at all.

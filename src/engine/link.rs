@@ -64,6 +64,8 @@ impl Core {
         links.push(slot);
         if flags & PASSING == 0 {
             self.note_held(sub, topic);
+            self.sessions[self.subs.subs[sub].session].filter_bytes +=
+                self.topics[topic].link_bytes();
         } else {
             self.topics[topic].passing += 1;
             self.sessions[self.subs.subs[sub].session].frames += 1;
@@ -96,6 +98,7 @@ impl Core {
         }
         if !is_passing {
             self.forget_held(sub, topic);
+            self.sessions[self.subs[sub].session].filter_bytes -= self.topics[topic].link_bytes();
         }
         let topic_record = &mut self.topics[topic];
         topic_record.links.swap_remove(topic_pos as usize);

@@ -10,7 +10,9 @@ use crate::engine::outbox::{Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::session::{Rules, closing_frame};
 use crate::engine::subscription::{Subscription, Subscriptions};
+use crate::engine::topic::links_bytes;
 use crate::error::{Error, ErrorKind, Result};
+use crate::framing::Framing;
 use crate::params::{EndReason, SessionId, SubscriptionId};
 use crate::protocol::encode;
 use crate::protocol::filter::Filter;
@@ -30,6 +32,8 @@ impl Core {
         honoured: Filter,
     ) -> std::result::Result<u64, Excess> {
         self.check_subscription_limits(ix)?;
+        let topics = honoured.topics.iter().map(|(kind, name)| (*kind, &**name));
+        self.check_filter_bytes(ix, id.as_json().len() as u64 + links_bytes(topics))?;
         let sub = self.subs.subs.insert(Subscription {
             session: ix,
             stream,
@@ -46,6 +50,7 @@ impl Core {
             self.subs.subs[newer_than].session_prev = sub;
         }
         self.count_held(ix);
+        self.sessions[ix].filter_bytes += id.as_json().len() as u32;
         self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_json()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
@@ -120,6 +125,16 @@ impl Core {
         Ok(())
     }
 
+    /// Queues the last frame of a listen, where its end is told.
+    pub(crate) fn tell_end(&mut self, stream: u32, id: &Id, reason: EndReason, lane: Lane) {
+        let Some(body) = closing_frame(id, reason) else { return };
+        if self.config.send_cancelled && self.out.streams[stream].framing != Framing::Sse {
+            // G1: some clients wait for it.
+            self.push_reply(stream, encode::cancelled(id), Owner::Session, lane);
+        }
+        self.push_reply(stream, body, Owner::Session, lane);
+    }
+
     /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
     /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
     pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
@@ -137,8 +152,8 @@ impl Core {
             }
         }
         self.remove_subscription(sub);
-        if let Some(body) = id.and_then(|id| closing_frame(&id, reason)) {
-            self.push_reply(stream, body, Owner::Session, Lane::Control);
+        if let Some(id) = id {
+            self.tell_end(stream, &id, reason, Lane::Control);
         }
         self.finish_if_answered(stream);
         self.bury_if_drained(ix);

@@ -17,6 +17,7 @@ mod drain;
 mod elicitation;
 mod event;
 mod handshake;
+mod keep_alive;
 mod limits;
 mod link;
 mod listen;
@@ -37,6 +38,7 @@ mod stats;
 mod stream;
 mod subscription;
 mod task;
+mod template;
 mod timer;
 mod topic;
 mod types;
@@ -47,7 +49,7 @@ pub(crate) use access::Question;
 pub use access::{AccessRequest, Revoked};
 pub(crate) use drain::{Hand, Output, Sink, SourceOf};
 pub(crate) use news::News;
-pub use news::{Lag, LogRecord, SessionEnd};
+pub use news::{Lag, LogRecord, SessionEnd, StreamEnd};
 pub(crate) use receive::Incoming;
 pub(crate) use send::Outgoing;
 pub use stats::{SessionStats, Stats};
@@ -57,6 +59,7 @@ use crate::engine::access::AccessControl;
 use crate::engine::debounce::Debounce;
 use crate::engine::elicitation::Elicitations;
 use crate::engine::event::Events;
+use crate::engine::keep_alive::Silence;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::{HandleKind, Slab};
 use crate::engine::replay::Replays;
@@ -92,6 +95,7 @@ pub(crate) struct Core {
     elicitations: Elicitations,
     replays: Replays,
     timers: Timers,
+    silence: Silence,
     debounce: Debounce,
     /// Counters; the gauges among them are filled in when somebody asks.
     counters: Stats,
@@ -101,6 +105,8 @@ pub(crate) struct Core {
     pushes_all: bool,
     /// Sessions that overflowed during the present call and are to end with it.
     lagging: Vec<u32>,
+    /// Streams, by their handles, that may be over without a last frame.
+    over: Vec<u64>,
     news: Vec<News>,
 }
 
@@ -127,11 +133,13 @@ impl Core {
             elicitations: Elicitations::default(),
             replays: Replays::default(),
             timers: Timers::default(),
+            silence: Silence::default(),
             debounce: Debounce::default(),
             counters: Stats::default(),
             told: HashSet::new(),
             pushes_all: false,
             lagging: Vec::new(),
+            over: Vec::new(),
             news: Vec::new(),
         }
     }
@@ -153,13 +161,19 @@ impl Core {
         if self.has_ages() {
             self.age_kept();
         }
+        self.look_for_silence();
         self.settle_lagging();
         self.next_deadline_ms()
     }
 
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         let aged_ms = if self.has_ages() { self.aged_ms() } else { None };
-        self.timers.next().into_iter().chain(aged_ms).min()
+        self.timers.next().into_iter().chain(aged_ms).chain(self.silence_ms()).min()
+    }
+
+    /// Whether time passing makes a difference beyond what the configuration says.
+    pub(crate) fn needs_time(&self) -> bool {
+        self.has_ages() || self.silence_ms().is_some()
     }
 
     /// Whether some session has output.

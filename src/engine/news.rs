@@ -1,7 +1,7 @@
 //! What the engine has to tell the host unasked. It is collected while the lock is held, and told
 //! after.
 
-use crate::params::{EndReason, Overflow, SessionId};
+use crate::params::{EndReason, Overflow, SessionId, StreamId};
 use crate::protocol::Level;
 
 /// One line for the host's log.
@@ -22,6 +22,17 @@ pub struct SessionEnd {
     pub session: SessionId,
     /// Why it ended.
     pub reason: EndReason,
+    /// The number that the host gave when it opened the session.
+    pub user_data: u64,
+}
+
+/// A stream for a request or a listen that is over without a frame that said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// Whose it was.
+    pub session: SessionId,
+    /// The handle it had. It is stale by now.
+    pub stream: StreamId,
     /// The number that the host gave when it opened the session.
     pub user_data: u64,
 }
@@ -48,5 +59,6 @@ pub(crate) enum News {
     Lists(SessionId),
     Log(LogRecord),
     Lag(Lag),
+    StreamEnd(StreamEnd),
     End(SessionEnd),
 }

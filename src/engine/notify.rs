@@ -22,7 +22,7 @@ use crate::protocol::{Level, encode};
 /// What every raising may carry in its params.
 #[derive(Deserialize)]
 struct WithMeta<'a> {
-    #[serde(borrow, default, rename = "_meta")]
+    #[serde(borrow, default, rename = "_meta", deserialize_with = "message::present")]
     meta: Option<&'a RawValue>,
 }
 
@@ -134,6 +134,9 @@ impl Core {
         }
         let read: WithMeta<'_> =
             serde_json::from_str(params).map_err(|e| not_an_object(e.to_string()))?;
+        if read.meta.is_some_and(|meta| !meta.get().starts_with('{')) {
+            return Err(Error::new(ErrorKind::Json, "params._meta must be a JSON object"));
+        }
         // R62: only a listen has frames with its tag, and the engine writes it.
         let tag = meta::SUBSCRIPTION_ID;
         let members: Option<HashMap<String, IgnoredAny>> =

@@ -13,6 +13,8 @@
 //! * `first_droppable` of a stream is the first slot of its main lane that an overflow policy may
 //!   drop, so that dropping the oldest never walks over the others twice.
 
+use std::collections::HashMap;
+
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
 use crate::framing::Framing;
 use crate::params::StreamKind;
@@ -185,6 +187,18 @@ pub(crate) const PUSHED: u16 = 1 << 7;
 pub(crate) const NUMBERED: u16 = 1 << 8;
 /// A numbered stream that has something to send before its outbox.
 pub(crate) const COLD: u16 = 1 << 9;
+/// Something was sent on it since the last look at silent streams.
+pub(crate) const LIVELY: u16 = 1 << 10;
+/// It has been silent: a comment is due where nothing else is queued (R59).
+pub(crate) const SILENT: u16 = 1 << 11;
+/// Among the streams whose silence is broken.
+pub(crate) const WATCHED: u16 = 1 << 12;
+/// Of the first stream of a session: it was resumed since its latest frame was handed to a callback.
+pub(crate) const RESUMED: u16 = 1 << 13;
+/// It also sends what the first stream of its session has queued (G20).
+pub(crate) const CARRIES: u16 = 1 << 14;
+/// Another stream of its session sends what it has queued.
+pub(crate) const CARRIED: u16 = 1 << 15;
 
 impl Stream {
     pub(crate) fn new(
@@ -225,10 +239,6 @@ impl Stream {
         (self.main.head != NONE && !self.is(HELD)).then_some(self.main.head)
     }
 
-    pub(super) fn is_drainable(&self) -> bool {
-        !self.is(DETACHED | PAUSED | BUSY) && (self.is(COLD) || self.front().is_some())
-    }
-
     fn queue(&mut self, lane: Lane) -> &mut Queue {
         match lane {
             Lane::Control => &mut self.control,
@@ -246,6 +256,10 @@ pub(crate) struct Outboxes {
     pub(super) ready: [Queue; 2],
     /// Slots queued on all streams.
     pub(crate) queued: u64,
+    /// How many streams are `WATCHED`.
+    pub(super) watched: u32,
+    /// Of each stream that is `CARRIED` the one that carries it, and the other way round.
+    pub(super) carriers: HashMap<u32, u32>,
 }
 
 impl Outboxes {
@@ -255,6 +269,8 @@ impl Outboxes {
             streams: Slab::new(HandleKind::Stream, engine),
             ready: [Queue::EMPTY; 2],
             queued: 0,
+            watched: 0,
+            carriers: HashMap::new(),
         }
     }
 
@@ -392,16 +408,64 @@ impl Outboxes {
         }
         let flags = &mut self.streams[stream].flags;
         *flags = *flags & !clear | set;
+        if set & (DETACHED | FINISHED) != 0 {
+            // Nobody waits for a sign of life there any more.
+            self.watched -= u32::from(*flags & WATCHED != 0);
+            *flags &= !(SILENT | WATCHED);
+            if self.streams[stream].is(CARRIES) {
+                self.uncarry(stream);
+            }
+        }
         self.refresh(stream);
     }
 
     /// Puts a stream into its ready list or takes it out, as its state says.
     pub(crate) fn refresh(&mut self, ix: u32) {
         let stream = &self.streams[ix];
-        match (stream.is_drainable(), stream.is(READY)) {
+        let is_carried = stream.is(CARRIED);
+        match (self.is_drainable(ix), stream.is(READY)) {
             (true, false) => self.enter_ready(ix),
             (false, true) => self.leave_ready(ix),
             _ => {}
+        }
+        if is_carried {
+            self.refresh(self.carriers[&ix]);
+        }
+    }
+
+    pub(super) fn is_drainable(&self, ix: u32) -> bool {
+        let stream = &self.streams[ix];
+        !stream.is(DETACHED | PAUSED | BUSY)
+            && (stream.is(COLD | SILENT) || self.front(ix).is_some())
+    }
+
+    /// The slot that would be drained next: of the stream itself, then of one that it carries.
+    #[inline]
+    pub(crate) fn front(&self, ix: u32) -> Option<u32> {
+        let stream = &self.streams[ix];
+        let own = stream.front();
+        if own.is_some() || !stream.is(CARRIES) {
+            return own;
+        }
+        self.streams[self.carriers[&ix]].front()
+    }
+
+    /// From now on a stream sends what another has queued, too.
+    pub(crate) fn carry(&mut self, by: u32, stream: u32) {
+        self.carriers.insert(by, stream);
+        self.carriers.insert(stream, by);
+        self.streams[by].flags |= CARRIES;
+        self.streams[stream].flags |= CARRIED;
+        self.refresh(by);
+    }
+
+    /// Undoes that.
+    pub(crate) fn uncarry(&mut self, by: u32) {
+        if let Some(stream) = self.carriers.remove(&by) {
+            self.carriers.remove(&stream);
+            self.streams[by].flags &= !CARRIES;
+            self.streams[stream].flags &= !CARRIED;
+            self.refresh(by);
         }
     }
 

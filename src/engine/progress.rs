@@ -233,10 +233,12 @@ impl Core {
         let (stream, queued) = (self.requests[ix].stream, self.requests[ix].gate.queued);
         if queued != NONE {
             self.replace_event(queued, event);
-            if self.out.slots[queued].is(IN_HAND) {
-                self.out.slots[queued].flags |= AGAIN;
+            let record = &mut self.out.slots[queued];
+            if record.is(IN_HAND) && !record.is(AGAIN) {
+                record.flags |= AGAIN;
+            } else {
+                self.count_merged(ix);
             }
-            self.count_merged(ix);
             return;
         }
         let slot = self.push_undroppable(stream, event, Owner::Request(ix), Lane::Main);

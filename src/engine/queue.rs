@@ -109,7 +109,8 @@ impl Core {
         }
     }
 
-    /// Ends the sessions that overflowed, once no walk over sessions is under way.
+    /// Ends the sessions that overflowed, once no walk over sessions is under way, and the streams
+    /// that are over.
     pub(crate) fn settle_lagging(&mut self) {
         while let Some(ix) = self.lagging.pop() {
             // It may be gone by now, and another one have its place.
@@ -118,6 +119,7 @@ impl Core {
                 self.end_session(ix, EndReason::Lagged);
             }
         }
+        self.settle_over();
     }
 
     /// Queues a message that is never dropped: a response, an error, an acknowledgment, an end.

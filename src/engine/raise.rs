@@ -106,7 +106,7 @@ impl Core {
     }
 
     /// How many subscriptions a raising would reach.
-    fn would_reach(&self, kind: NoticeKind, uri: &str, audience: Audience<'_>) -> usize {
+    pub(crate) fn would_reach(&self, kind: NoticeKind, uri: &str, audience: Audience<'_>) -> usize {
         let exact = self.topics.find(kind, uri);
         let mut subs = HashSet::new();
         for topic in exact.into_iter().chain(self.containers_held(uri)) {
@@ -162,9 +162,16 @@ impl Core {
                 flags if flags & MUTED != 0 => {}
                 flags => {
                     reached.matched += 1;
-                    reached.merged += 1;
-                    if flags & IN_HAND != 0 {
+                    if flags & IN_HAND != 0 && !slot.is(AGAIN) {
+                        // What is in hand stands for those before; this one has a frame of its own,
+                        // unless that one is refused.
                         slot.flags |= AGAIN;
+                        let link = slot.link_mut();
+                        let before = topic.raised.wrapping_sub(link.raised_at).wrapping_sub(1);
+                        link.raised_at = topic.raised;
+                        out.streams[slot.stream].merged += u64::from(before);
+                    } else {
+                        reached.merged += 1;
                     }
                     // The latest raising has no context, so neither has the merged notice.
                     if flags & CONTEXT != 0 {
@@ -203,7 +210,7 @@ impl Core {
     ) {
         let is_covered = self.topics[topic].passing as usize == self.subs.ears.len();
         // Passing links of containers count too, where there are such.
-        if self.subs.ears.is_empty() || is_covered && !self.config.match_segments {
+        if self.subs.ears.is_empty() || is_covered && !self.has_containers() {
             return;
         }
         for sub in self.ears_reached(audience) {
@@ -259,11 +266,14 @@ impl Core {
             return;
         }
         reached.matched += 1;
-        if record.is(QUEUED) {
+        if record.is(IN_HAND) && !record.is(AGAIN) {
+            record.flags |= AGAIN;
+            let raised = self.topics[record.link().topic].raised;
+            let before =
+                raised.wrapping_sub(std::mem::replace(&mut record.link_mut().raised_at, raised));
+            self.out.streams[record.stream].merged += u64::from(before);
+        } else if record.is(QUEUED) {
             reached.merged += 1;
-            if record.is(IN_HAND) {
-                record.flags |= AGAIN;
-            }
             // The topic's count does not tell who was reached here, so it is told at once.
             let session = self.session_of_link(slot);
             self.sessions[session].rare_mut().merged += 1;
@@ -280,9 +290,15 @@ impl Core {
         }
     }
 
-    /// A notice for an open session that hears of every URI. It takes room like an event, since
+    /// A notice for an open session that hears of every URI, or for who holds a template. It takes room like an event, since
     /// there is no end to the URIs that may come.
-    fn raise_passing(&mut self, sub: u32, topic: u32, context: Option<u32>, reached: &mut Reached) {
+    pub(crate) fn raise_passing(
+        &mut self,
+        sub: u32,
+        topic: u32,
+        context: Option<u32>,
+        reached: &mut Reached,
+    ) {
         if self.make_room(self.subs[sub].session, self.subs[sub].stream, 0) {
             let slot = self.add_link(sub, topic, PASSING);
             self.raise_link(slot, context, reached);

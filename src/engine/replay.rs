@@ -286,6 +286,27 @@ impl Replays {
 }
 
 #[cfg(test)]
+impl Replays {
+    /// Every body that is held, once for each frame that holds it.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = u32> {
+        self.kept.values().flat_map(|kept| kept.frames.iter().copied())
+    }
+
+    /// Panics unless this many streams are kept, and the entries agree with each other.
+    pub(super) fn check(&self, streams: usize) {
+        assert_eq!((self.kept.len(), self.numbers.len()), (streams, streams));
+        let mut idle = BTreeSet::new();
+        for (&stream, kept) in &self.kept {
+            assert_eq!(self.numbers[&kept.number], stream);
+            assert!(kept.oldest() <= kept.cursor && kept.cursor <= kept.next);
+            idle.extend(kept.idle_ms.map(|since_ms| (since_ms, kept.number)));
+        }
+        assert_eq!(self.idle, idle);
+        assert_eq!(self.frames, self.bodies().count());
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

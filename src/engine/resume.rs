@@ -31,6 +31,8 @@ enum Next {
     Again(u32),
     /// What is queued first.
     Slot(u32),
+    /// A sign of life, which has no place and is not kept.
+    Comment,
 }
 
 /// What a callback holds of a numbered stream.
@@ -39,6 +41,18 @@ pub(crate) struct NumberedHand {
     next: Next,
     /// The body of what is queued, held for the ring.
     body: u32,
+}
+
+impl NumberedHand {
+    /// The body that it holds for the ring of its stream.
+    #[cfg(test)]
+    pub(crate) fn held_body(&self) -> Option<u32> {
+        (self.body != NONE).then_some(self.body)
+    }
+
+    pub(crate) fn is_comment(&self) -> bool {
+        matches!(self.next, Next::Comment)
+    }
 }
 
 impl Core {
@@ -54,7 +68,7 @@ impl Core {
         let Some(revision) = session.revision().filter(|revision| revision.has_event_ids()) else {
             return;
         };
-        if !is_kind || session.framing != Framing::Sse || self.config.replay_max_frames == 0 {
+        if !is_kind || record.framing != Framing::Sse || self.config.replay_max_frames == 0 {
             return;
         }
         self.replays.begin(stream, revision.has_polling());
@@ -97,7 +111,9 @@ impl Core {
             let Some(len) = sink.take(&output) else { return (taken, true) };
             taken += 1;
             let body = self.hold_body(next);
-            self.count_delivered(stream, len);
+            if !matches!(next, Next::Comment) {
+                self.count_delivered(stream, len);
+            }
             if let Next::Slot(slot) = next {
                 self.pop(slot);
             }
@@ -124,27 +140,26 @@ impl Core {
     ) -> Option<Hand> {
         let (next, head) = self.next_numbered(stream)?;
         let output = self.output_numbered(stream, next, &head);
-        let (handle, session) = (output.stream, output.session);
-        sink.take(&output)?;
-        let body = self.hold_body(next);
         let slot = if let Next::Slot(slot) = next { slot } else { NONE };
-        Some(Hand::new(slot, handle, session, Some(NumberedHand { next, body })))
+        let mut hand = Hand::new(slot, &output);
+        sink.take(&output)?;
+        hand.set_numbered(NumberedHand { next, body: self.hold_body(next) });
+        Some(hand)
     }
 
-    /// The callback is done with it. Yields whether more may follow on the stream.
+    /// The callback is done with it.
     pub(crate) fn settle_numbered(
         &mut self,
         stream: Option<u32>,
         hand: NumberedHand,
         is_accepted: bool,
-    ) -> bool {
+    ) {
         // The stream may have been resumed elsewhere meanwhile: that connection did not see it.
         match stream.filter(|&stream| is_accepted && self.out.streams[stream].is(NUMBERED)) {
             Some(stream) => self.sent(stream, hand.next, hand.body),
             None if hand.body != NONE => self.events.release(hand.body),
             None => {}
         }
-        matches!(hand.next, Next::Priming)
     }
 
     fn next_numbered(&self, stream: u32) -> Option<(Next, String)> {
@@ -163,14 +178,19 @@ impl Core {
         if let Some(body) = kept.missed() {
             return Some((Next::Again(body), head));
         }
-        record.front().map(|slot| (Next::Slot(slot), head))
+        match self.out.front(stream) {
+            Some(slot) => Some((Next::Slot(slot), head)),
+            None => self.is_silent(stream).then(|| (Next::Comment, String::new())),
+        }
     }
 
     fn output_numbered<'a>(&'a self, stream: u32, next: Next, head: &'a str) -> Output<'a> {
         let record = &self.out.streams[stream];
         let is_finished = record.is(FINISHED);
         let (pieces, is_last) = match next {
-            Next::Priming => (Pieces::one(""), false),
+            Next::Comment => return self.comment(stream),
+            // Nothing follows where what was to follow has been withdrawn.
+            Next::Priming => (Pieces::one(""), is_finished && record.queued == 0),
             Next::Retry => (Pieces::one(""), true),
             Next::Again(body) => {
                 let kept = self.replays.of(stream);
@@ -207,6 +227,7 @@ impl Core {
         match next {
             Next::Priming => self.replays.of_mut(stream).prime(),
             Next::Retry => return self.detach(stream),
+            Next::Comment => return self.break_silence(stream),
             Next::Again(_) => self.replays.of_mut(stream).advance(),
             Next::Slot(_) => self.keep(stream, body),
         }
@@ -268,7 +289,13 @@ impl Core {
 
     fn unhook(&mut self, stream: u32) {
         let is_busy = self.out.streams[stream].is(BUSY);
-        for lane in [Lane::Control, Lane::Main] {
+        let carried = self.out.carriers.get(&stream).copied().unwrap_or(stream);
+        for (stream, lane) in [
+            (stream, Lane::Control),
+            (stream, Lane::Main),
+            (carried, Lane::Control),
+            (carried, Lane::Main),
+        ] {
             // What a callback has in hand went to the old connection, if anywhere.
             let slots = if is_busy { self.out.lane(stream, lane) } else { Vec::new() };
             for slot in slots {
@@ -283,6 +310,7 @@ impl Core {
         self.out.set_flags(stream, DETACHED, named);
         self.refresh_cold(stream);
         self.out.streams.renew(stream);
+        self.settle_carrier(ix);
     }
 
     /// Keeps to the bound on streams without a connection: those that have said all go first,
@@ -412,6 +440,8 @@ impl Core {
         let named = if self.sessions[ix].home == stream { NAMED } else { 0 };
         self.out.set_flags(stream, named, DETACHED);
         self.refresh_cold(stream);
+        self.watch(stream);
+        self.settle_carrier(ix);
         Ok(self.out.streams.handle(stream))
     }
 

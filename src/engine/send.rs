@@ -9,13 +9,13 @@ use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, SessionId, StreamId, Target};
-use crate::protocol::Revision;
 use crate::protocol::elicitation;
 use crate::protocol::id::Id;
 use crate::protocol::kind::{Route, method};
 use crate::protocol::message::{Message, cancelled_id};
 use crate::protocol::meta::one_line;
 use crate::protocol::task::TaskInResult;
+use crate::protocol::{Revision, encode, result};
 
 /// A message of the host's own that has been read. Reading takes time in proportion to its size
 /// and needs nothing of the engine, so it is done before the engine is asked.
@@ -49,6 +49,31 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+/// A result as a session's era has it (R60). What comes from an SDK of the other era is mended as
+/// long as it means the same: a result of 2026-07-28 without a type is a complete one, and one
+/// that says so reads the same without saying it to an older client. Anything else is refused.
+fn of_era(rules: Rules, result: &str) -> Result<Cow<'_, str>> {
+    let kind = || {
+        result::kind(result).map_err(|why| Error::new(ErrorKind::Json, format!("message: {why}")))
+    };
+    match rules {
+        Rules::Modern if kind()?.is_none() => Ok(result::completed(result).into()),
+        // What an older revision has is an object too, but that has always been the host's matter.
+        Rules::Legacy { .. } if result.starts_with('{') => match kind()? {
+            None => Ok(result.into()),
+            Some(kind) if kind == result::COMPLETE => Ok(result::untyped(result).into()),
+            Some(kind) => Err(Error::new(
+                ErrorKind::NotNegotiated,
+                format!(
+                    "message: result.resultType is {kind:?}, which only {} has",
+                    Revision::MODERN
+                ),
+            )),
+        },
+        _ => Ok(result.into()),
+    }
+}
+
 impl Core {
     pub(crate) fn send(
         &mut self,
@@ -69,7 +94,7 @@ impl Core {
         }
         match message {
             Message::Response { id: Some(id), result } => {
-                self.respond(ix, &id, result, task, text.into_owned())?;
+                self.respond(ix, &id, result, task, &text)?;
             }
             // An error that answers a message without an id belongs to nothing.
             Message::Response { id: None, .. } => {
@@ -124,7 +149,7 @@ impl Core {
         id: &Id,
         result: Option<&str>,
         task: Option<TaskInResult>,
-        text: String,
+        text: &str,
     ) -> Result<()> {
         let Some(request) = self.requests.find(ix, id) else {
             return Err(Error::new(
@@ -136,8 +161,17 @@ impl Core {
         };
         let is_initialize = self.requests[request].is_initialize;
         if self.requests[request].stream == NONE {
+            // R35: its connection was lost, and nobody can come back for the response.
+            self.forget_request(request);
             return Err(Error::gone("stream of the request"));
         }
+        let body = match result.map(one_line) {
+            None => text.to_owned(),
+            Some(result) => match of_era(self.sessions[ix].rules, &result)? {
+                Cow::Borrowed(_) => text.to_owned(),
+                Cow::Owned(result) => encode::result(id, &result),
+            },
+        };
         let stream = match &task {
             Some(task) if task.is_new => self.begin_task(request, task),
             _ => self.complete_request(request),
@@ -145,7 +179,7 @@ impl Core {
         if let Some(task) = task.filter(|task| !task.is_new) {
             self.hear_of_task(ix, &task);
         }
-        self.push_reply(stream, text, Owner::Session, Lane::Control);
+        self.push_reply(stream, body, Owner::Session, Lane::Control);
         self.finish_if_answered(stream);
         if let (true, Some(result)) = (is_initialize, result) {
             self.adopt_handshake(ix, result);

@@ -8,13 +8,12 @@ use std::collections::{HashMap, VecDeque};
 use crate::engine::limits::Excess;
 use crate::engine::news::News;
 use crate::engine::outbox::{
-    BUSY, COLD, DETACHED, FINISHED, HELD, Lane, Owner, PAUSED, PUSHED, Stream,
+    BUSY, COLD, DETACHED, FINISHED, HELD, Lane, PAUSED, PUSHED, RESUMED, Stream,
 };
 use crate::engine::pool::NONE;
 use crate::engine::types::Types;
 use crate::engine::{Core, SessionEnd, SessionStats};
 use crate::error::{Error, ErrorKind, Result};
-use crate::framing::Framing;
 use crate::params::{EndReason, Overflow, Profile, SessionId, SessionParams, StreamKind};
 use crate::protocol::id::Id;
 use crate::protocol::message::Fault;
@@ -46,7 +45,6 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) rules: Rules,
-    pub(crate) framing: Framing,
     capabilities: PackedCapabilities,
     pub(crate) level: Level,
     overflow: Overflow,
@@ -56,10 +54,6 @@ pub(crate) struct Session {
     pub(crate) is_lagging: bool,
     /// Told to the host as lagging since its queue of events was empty.
     pub(crate) is_behind: bool,
-    pub(crate) is_paused: bool,
-    /// Resumed since its latest frame was handed to a callback.
-    pub(crate) is_resumed_in_hand: bool,
-    pub(crate) is_pushed: bool,
     max_frames: u32,
     max_bytes: u32,
     /// Droppable events queued, and their bytes.
@@ -71,6 +65,8 @@ pub(crate) struct Session {
     pub(crate) home: u32,
     /// Listens, and URIs of its own subscription.
     pub(crate) held: u32,
+    /// Bytes that its listens, and the links of its subscriptions, take up.
+    pub(crate) filter_bytes: u32,
     /// How many streams and requests are chained below.
     pub(crate) stream_count: u32,
     pub(crate) in_flight: u32,
@@ -210,16 +206,12 @@ impl Core {
         };
         let ix = self.sessions.insert(Session {
             rules,
-            framing: params.framing,
             capabilities: params.capabilities.into(),
             level: self.config.default_level,
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
             is_lagging: false,
             is_behind: false,
-            is_paused: false,
-            is_resumed_in_hand: false,
-            is_pushed: self.pushes_all,
             max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
             max_bytes: params.max_queued_bytes.unwrap_or(self.config.max_queued_bytes),
             frames: 0,
@@ -227,6 +219,7 @@ impl Core {
             reply_bytes: 0,
             home: NONE,
             held: 0,
+            filter_bytes: 0,
             stream_count: 1,
             in_flight: 0,
             streams: NONE,
@@ -239,7 +232,9 @@ impl Core {
             user_data: params.user_data,
             rare: None,
         });
-        let home = self.new_stream(ix, StreamKind::Duplex, 0);
+        let pushed = if self.pushes_all { PUSHED } else { 0 };
+        let handle = self.sessions.handle(ix);
+        let home = Stream::new(ix, handle, StreamKind::Duplex, params.framing, pushed);
         let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
@@ -278,6 +273,7 @@ impl Core {
         } else {
             self.out.set_flags(home, 0, HELD);
         }
+        self.watch(home);
     }
 
     /// The index of a session that takes part: not stale, not ending.
@@ -298,7 +294,9 @@ impl Core {
 
     pub(crate) fn pause(&mut self, handle: SessionId, is_paused: bool) -> Result<()> {
         let ix = self.session_even_ending(handle)?;
-        self.sessions[ix].is_resumed_in_hand = !is_paused;
+        let home = self.sessions[ix].home;
+        let (set, clear) = if is_paused { (0, RESUMED) } else { (RESUMED, 0) };
+        self.out.set_flags(home, set, clear);
         self.pause_session(ix, is_paused);
         Ok(())
     }
@@ -307,30 +305,25 @@ impl Core {
     /// than the resumption: whoever resumed would wait for ever.
     pub(crate) fn pause_refused(&mut self, handle: SessionId) {
         if let Ok(ix) = self.session_even_ending(handle)
-            && !self.sessions[ix].is_resumed_in_hand
+            && !self.out.streams[self.sessions[ix].home].is(RESUMED)
         {
             self.pause_session(ix, true);
         }
     }
 
     pub(crate) fn pause_session(&mut self, ix: u32, is_paused: bool) {
-        self.sessions[ix].is_paused = is_paused;
         let (set, clear) = if is_paused { (PAUSED, 0) } else { (0, PAUSED) };
         for stream in self.streams_of(ix) {
             self.out.set_flags(stream, set, clear);
         }
     }
 
-    /// A stream of the session, with the flags that it shares with the others.
+    /// A further stream of the session, with what all of its streams share: how frames are delimited,
+    /// whether it is paused, who delivers it, whether a callback is at work.
     pub(crate) fn new_stream(&self, ix: u32, kind: StreamKind, flags: u16) -> Stream {
-        let session = &self.sessions[ix];
-        let paused = if session.is_paused { PAUSED } else { 0 };
-        let pushed = if session.is_pushed { PUSHED } else { 0 };
-        // A callback is at work on all streams of a session, or on none.
-        let first = session.streams;
-        let busy = if first == NONE { 0 } else { self.out.streams[first].flags & BUSY };
-        let handle = self.sessions.handle(ix);
-        Stream::new(ix, handle, kind, session.framing, flags | paused | pushed | busy)
+        let home = &self.out.streams[self.sessions[ix].home];
+        let shared = home.flags & (PAUSED | PUSHED | BUSY);
+        Stream::new(ix, home.session_handle, kind, home.framing, flags | shared)
     }
 
     /// From now on a session, or every one, is delivered by callback.
@@ -343,7 +336,6 @@ impl Core {
             }
         };
         for ix in sessions {
-            self.sessions[ix].is_pushed = true;
             for stream in self.streams_of(ix) {
                 self.out.set_flags(stream, PUSHED, 0);
             }
@@ -397,6 +389,13 @@ impl Core {
         self.sessions[ix].ending = Some(reason);
         self.leave_audience(ix);
         self.forget_elicitations(ix);
+        let home = self.sessions[ix].home;
+        if self.out.streams[home].is(HELD) {
+            // R7: what waits for `initialized` waits in vain.
+            for slot in self.out.lane(home, Lane::Main) {
+                self.discard(slot);
+            }
+        }
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();
         if reason.keeps_queue() {
             // The oldest first: of what was held back too, the last value is never lost.
@@ -414,10 +413,8 @@ impl Core {
         }
         self.settle_kept(ix, reason.is_graceful());
         for (stream, id) in self.drop_subscriptions(ix) {
-            if let Some(body) = closing_frame(&id, reason) {
-                let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
-                self.push_reply(stream, body, Owner::Session, lane);
-            }
+            let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
+            self.tell_end(stream, &id, reason, lane);
         }
         for stream in self.streams_of(ix) {
             if self.out.streams[stream].is(DETACHED) {

@@ -2,7 +2,8 @@
 
 use crate::engine::Core;
 use crate::engine::limits::Excess;
-use crate::engine::outbox::{DETACHED, FINISHED, Lane, NAMED, NUMBERED};
+use crate::engine::news::{News, StreamEnd};
+use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, Lane, NAMED, NUMBERED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,6 +29,8 @@ impl Core {
                 self.out.streams[home].kind = kind;
                 self.out.set_flags(home, NAMED, DETACHED);
                 self.number_stream(home);
+                self.watch(home);
+                self.settle_carrier(ix);
                 Ok(self.out.streams.handle(home))
             }
             StreamKind::Request | StreamKind::Listen => {
@@ -67,6 +70,7 @@ impl Core {
                 // Whoever opens it next gets a handle of their own: that of this connection, which
                 // may be closed late or twice, is stale.
                 self.out.streams.renew(stream);
+                self.settle_carrier(ix);
                 if self.sessions[ix].is_ending() {
                     // Nobody will.
                     self.empty_stream(stream);
@@ -173,6 +177,35 @@ impl Core {
         }
         self.sessions[ix].stream_count -= 1;
         self.out.remove_stream(stream);
+        self.settle_carrier(ix);
+    }
+
+    /// Where the host wants that, and the session has no stream for what belongs to no request, it
+    /// goes out on that of a request as long as that is open (G20): one that has it keeps it.
+    pub(crate) fn settle_carrier(&mut self, ix: u32) {
+        if !self.config.unrelated_rides {
+            return;
+        }
+        let home = self.sessions[ix].home;
+        let is_homeless = matches!(self.sessions[ix].rules, Rules::Legacy { .. })
+            && self.out.streams[home].is(DETACHED)
+            && !self.sessions[ix].is_ending();
+        let can_carry = |stream: &u32| {
+            let record = &self.out.streams[*stream];
+            let is_open = record.open_requests != 0 && !record.is(DETACHED | FINISHED);
+            is_homeless && record.kind == StreamKind::Request && is_open
+        };
+        let present = self.out.carriers.get(&home).copied();
+        if present.as_ref().is_some_and(can_carry) {
+            return;
+        }
+        let next = self.streams_of(ix).into_iter().find(can_carry);
+        if let Some(present) = present {
+            self.out.uncarry(present);
+        }
+        if let Some(next) = next {
+            self.out.carry(next, home);
+        }
     }
 
     /// A request came in by this stream. If what is queued there was all there would ever be, as
@@ -180,6 +213,8 @@ impl Core {
     pub(crate) fn expect_answer(&mut self, stream: u32) {
         self.out.streams[stream].open_requests += 1;
         self.out.set_flags(stream, 0, FINISHED);
+        self.watch(stream);
+        self.settle_carrier(self.out.streams[stream].session);
     }
 
     /// Marks that the last response of a request's own stream is queued (R78).
@@ -188,9 +223,45 @@ impl Core {
         let is_own = matches!(record.kind, StreamKind::Request | StreamKind::Listen);
         if is_own && record.open_requests == 0 {
             self.out.set_flags(stream, FINISHED, 0);
+            self.settle_carrier(self.out.streams[stream].session);
             if self.out.streams[stream].is(NUMBERED) {
                 self.note_finished(stream);
             }
+            if self.out.streams[stream].queued == 0 {
+                // Not at once: the message at hand may go on with it.
+                self.over.push(self.out.streams.handle(stream));
+            }
         }
+    }
+
+    /// Ends the streams that have nothing to say any more, and no last frame that could say so:
+    /// what was queued was withdrawn.
+    pub(crate) fn settle_over(&mut self) {
+        while let Some(handle) = self.over.pop() {
+            if let Some(stream) = self.out.streams.resolve(handle)
+                && self.is_over(stream)
+            {
+                self.end_unsaid(stream);
+            }
+        }
+    }
+
+    /// Whether a stream is finished, and connected, and its last frame is out or was withdrawn. One
+    /// on whose session a callback is at work may yet have a frame in its hands.
+    pub(crate) fn is_over(&self, stream: u32) -> bool {
+        let record = &self.out.streams[stream];
+        record.is(FINISHED)
+            && record.queued == 0
+            && !record.is(COLD | BUSY | DETACHED)
+            && !self.sessions[record.session].is_ending()
+    }
+
+    /// Closes a stream of which no frame has said that it was the last, and tells the host.
+    pub(crate) fn end_unsaid(&mut self, stream: u32) {
+        let session = SessionId(self.out.streams[stream].session_handle);
+        let user_data = self.sessions[self.out.streams[stream].session].user_data;
+        let handle = StreamId(self.out.streams.handle(stream));
+        self.close_drained(stream);
+        self.news.push(News::StreamEnd(StreamEnd { session, stream: handle, user_data }));
     }
 }

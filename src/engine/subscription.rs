@@ -18,6 +18,7 @@ use crate::engine::limits::Excess;
 use crate::engine::news::News;
 use crate::engine::outbox::{MUTED, PASSING, Slot, WITHDRAWN};
 use crate::engine::pool::{HandleKind, NONE, Slab};
+use crate::engine::raise::Audience;
 use crate::engine::session::{Rules, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::SessionId;
@@ -29,7 +30,7 @@ pub(crate) struct Subscription {
     pub(crate) session: u32,
     pub(crate) stream: u32,
     pub(super) links: u32,
-    /// Links to URIs among them, passing ones not counted.
+    /// Links to URIs and templates among them, passing ones not counted.
     pub(super) uris: u32,
     pub(super) session_next: u32,
     pub(super) session_prev: u32,
@@ -188,7 +189,7 @@ impl Core {
     }
 
     /// An open session hears of every URI until it names some.
-    fn follow_ears(&mut self, ix: u32) {
+    pub(crate) fn follow_ears(&mut self, ix: u32) {
         let session = &self.sessions[ix];
         let sub = session.own_sub;
         let types_admit =
@@ -223,15 +224,7 @@ impl Core {
 
     pub(crate) fn subscribe(&mut self, handle: SessionId, uri: &str) -> Result<()> {
         let ix = self.session(handle)?;
-        self.require_own_subscription(ix)?;
-        let session = &self.sessions[ix];
-        if session.rules != Rules::Open && !session.capabilities().resources_subscribe {
-            // R8.
-            return Err(Error::new(
-                ErrorKind::NotNegotiated,
-                "the session was not advertised resources.subscribe",
-            ));
-        }
+        self.require_subscribing(ix)?;
         if uri.is_empty() {
             return Err(Error::invalid("uri must not be empty"));
         }
@@ -249,7 +242,21 @@ impl Core {
         Ok(())
     }
 
-    fn require_own_subscription(&self, ix: u32) -> Result<()> {
+    /// Whether the host may subscribe a session at all.
+    pub(crate) fn require_subscribing(&self, ix: u32) -> Result<()> {
+        self.require_own_subscription(ix)?;
+        let session = &self.sessions[ix];
+        if session.rules != Rules::Open && !session.capabilities().resources_subscribe {
+            // R8.
+            return Err(Error::new(
+                ErrorKind::NotNegotiated,
+                "the session was not advertised resources.subscribe",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn require_own_subscription(&self, ix: u32) -> Result<()> {
         if self.sessions[ix].own_sub == NONE {
             return Err(Error::new(
                 ErrorKind::NotNegotiated,
@@ -273,7 +280,9 @@ impl Core {
             self.settle_access(ix, topic, is_granted);
             return Ok(());
         }
-        if let Err(excess) = self.check_subscription_limits(ix) {
+        let bytes = self.topics[topic].link_bytes();
+        let limits = self.check_subscription_limits(ix);
+        if let Err(excess) = limits.and_then(|()| self.check_filter_bytes(ix, bytes.into())) {
             self.topics.release(topic);
             return Err(excess);
         }
@@ -283,16 +292,23 @@ impl Core {
             self.topics[topic].passing -= 1;
             self.sessions[ix].uncount_frame();
             self.note_held(sub, topic);
+            self.sessions[ix].filter_bytes += self.topics[topic].link_bytes();
         } else {
             let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
             self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
         }
+        self.settle_access(ix, topic, is_granted);
+        self.note_uri(ix);
+        Ok(())
+    }
+
+    /// A session's own subscription holds one more URI, or template.
+    pub(crate) fn note_uri(&mut self, ix: u32) {
+        let sub = self.sessions[ix].own_sub;
         self.subs.subs[sub].uris += 1;
         self.subs.uris += 1;
         self.count_held(ix);
-        self.settle_access(ix, topic, is_granted);
         self.follow_ears(ix);
-        Ok(())
     }
 
     /// Whether there was such a subscription. What was queued of it is dropped (R25), unless
@@ -308,19 +324,21 @@ impl Core {
         self.subs.uris -= 1;
         self.uncount_held(ix, 1);
         self.let_go(ix, slot);
-        self.retract_contained(sub, uri);
+        self.retract_uncovered(sub);
         self.follow_ears(ix);
         true
     }
 
+    /// How many subscriptions would hear of an update of a URI.
     pub(crate) fn subscriber_count(&self, uri: &str) -> usize {
-        let exact = self.topics.find(NoticeKind::Resource, uri);
-        let topics = exact.into_iter().chain(self.containers_held(uri));
-        let named = topics.map(|topic| {
-            let topic = &self.topics[topic];
-            topic.links.len() - topic.passing as usize
-        });
-        named.sum::<usize>() + self.subs.ears.len()
+        if self.has_containers() {
+            // Some may hold it and what covers it.
+            return self.would_reach(NoticeKind::Resource, uri, Audience::All);
+        }
+        let topic = self.topics.find(NoticeKind::Resource, uri);
+        let links = topic.map_or(&[][..], |topic| &self.topics[topic].links).iter();
+        let named = links.filter(|&&slot| !self.out.slots[slot].is(PASSING | MUTED)).count();
+        named + self.subs.ears.len()
     }
 
     /// Forgets a subscription with its links and whatever is queued of it.
@@ -347,6 +365,7 @@ impl Core {
             entry.remove();
         }
         self.uncount_held(ix, 1);
+        self.sessions[ix].filter_bytes -= id.as_json().len() as u32;
         self.out.streams[stream].open_requests -= 1;
         let Subscription { session_next, session_prev, .. } = self.subs.subs.remove(sub);
         if session_prev == NONE {

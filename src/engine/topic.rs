@@ -8,9 +8,12 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use crate::engine::event::ENTRY_BYTES;
 use crate::engine::pool::Pool;
+use crate::engine::template::Templates;
 use crate::protocol::encode;
 use crate::protocol::kind::NoticeKind;
+use crate::protocol::template::Template;
 
 #[derive(Debug)]
 pub(crate) struct Topic {
@@ -19,6 +22,8 @@ pub(crate) struct Topic {
     /// a task is its id alone, which stands likewise.
     pub(crate) tail: Box<str>,
     pub(crate) links: Vec<u32>,
+    /// It stands for the URIs that it matches, and is never raised itself.
+    pub(crate) is_template: bool,
     /// How many of the links are passing ones.
     pub(crate) passing: u32,
     /// Raisings to everyone, counted round: links remember it to know how often they merged.
@@ -29,6 +34,7 @@ pub(crate) struct Topic {
 pub(crate) struct Topics {
     pub(super) topics: Pool<Topic>,
     pub(super) names: HashTable<u32>,
+    pub(crate) templates: Templates,
     hasher: RandomState,
 }
 
@@ -39,7 +45,12 @@ impl Topics {
             let ix = topics.insert(Topic::new(kind, encode::LIST_TAIL.into()));
             debug_assert_eq!(ix, kind as u32);
         }
-        Self { topics, names: HashTable::new(), hasher: RandomState::default() }
+        Self {
+            topics,
+            names: HashTable::new(),
+            templates: Templates::default(),
+            hasher: RandomState::default(),
+        }
     }
 
     /// The topic of a list, or of a URI or a task that somebody holds.
@@ -80,10 +91,24 @@ impl Topics {
         ix
     }
 
+    /// The topic of a template, which has none yet.
+    pub(crate) fn intern_template(&mut self, text: &str, template: Template) -> u32 {
+        // Nothing in a template needs an escape.
+        let topic = Topic::new(NoticeKind::Resource, encode::uri_tail(text).into());
+        let ix = self.topics.insert(Topic { is_template: true, ..topic });
+        self.templates.insert(text, template, ix);
+        ix
+    }
+
     /// Forgets a topic if nobody holds it any more.
     pub(crate) fn release(&mut self, ix: u32) {
         let topic = &self.topics[ix];
         if !topic.kind.is_named() || !topic.links.is_empty() {
+            return;
+        }
+        if topic.is_template {
+            self.templates.remove(topic.name(), ix);
+            self.topics.remove(ix);
             return;
         }
         let hash = self.hasher.hash_one(topic.key());
@@ -96,11 +121,19 @@ impl Topics {
     /// Topics that somebody holds.
     pub(crate) fn held(&self) -> usize {
         let lists = NoticeKind::LISTS.iter();
-        self.names.len() + lists.filter(|&&kind| !self[kind as u32].links.is_empty()).count()
+        self.names.len()
+            + self.templates.len()
+            + lists.filter(|&&kind| !self[kind as u32].links.is_empty()).count()
     }
 }
 
 impl Topic {
+    /// What a link to it takes up in a session's account: the slot, and the name, which others may
+    /// share.
+    pub(crate) fn link_bytes(&self) -> u32 {
+        link_bytes(self.tail.len())
+    }
+
     /// The URI or the task id of a topic that has one.
     pub(crate) fn name(&self) -> &str {
         match self.kind {
@@ -123,8 +156,24 @@ impl Topic {
     }
 
     fn new(kind: NoticeKind, tail: Box<str>) -> Self {
-        Self { kind, tail, links: Vec::new(), passing: 0, raised: 0 }
+        Self { kind, tail, links: Vec::new(), passing: 0, raised: 0, is_template: false }
     }
+}
+
+fn link_bytes(tail: usize) -> u32 {
+    (ENTRY_BYTES as usize + tail) as u32
+}
+
+/// What links to topics of those kinds and names would take up.
+pub(crate) fn links_bytes<'a>(topics: impl Iterator<Item = (NoticeKind, &'a str)>) -> u64 {
+    let tails = topics.map(|(kind, name)| match kind {
+        NoticeKind::Resource => encode::uri_tail_len(&encode::escaped(name)),
+        NoticeKind::Task => encode::escaped(name).len(),
+        NoticeKind::ToolList | NoticeKind::PromptList | NoticeKind::ResourceList => {
+            encode::LIST_TAIL.len()
+        }
+    });
+    tails.map(|tail| u64::from(link_bytes(tail))).sum()
 }
 
 impl std::ops::Index<u32> for Topics {

@@ -51,6 +51,19 @@ pub type fanfare_session_end_fn = Option<
     ),
 >;
 
+/// Called once for each stream of a request or a listen that is over with no frame to say so
+/// (FANFARE_FRAME_LAST), for what was queued was withdrawn: the request was cancelled, say. Its
+/// connection can be closed; the handle is stale by then. user_data is what the session was opened
+/// with. On the thread whose call caused it, with no lock held.
+pub type fanfare_stream_end_fn = Option<
+    unsafe extern "C" fn(
+        ctx: *mut c_void,
+        session: fanfare_session,
+        stream: fanfare_stream,
+        user_data: *mut c_void,
+    ),
+>;
+
 /// One frame, ready to be written to its stream as it is. This struct never changes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

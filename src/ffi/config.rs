@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::access::{AuthorizeFn, authorizer, fanfare_authorize_fn};
 use super::callback::{
     Context, fanfare_drop_fn, fanfare_lag, fanfare_lag_fn, fanfare_log_fn, fanfare_log_record,
-    fanfare_session_end_fn, fanfare_wake_fn, not_dropping,
+    fanfare_session_end_fn, fanfare_stream_end_fn, fanfare_wake_fn, not_dropping,
 };
 use super::guard::{Failure, guard, guard_value};
 use super::input::{c_text, choice, number_of};
@@ -15,7 +15,7 @@ use super::session::{END_REASONS, OVERFLOWS};
 use super::status::fanfare_status;
 use crate::config::Config;
 use crate::dispatch::Hooks;
-use crate::engine::{Lag, LogRecord, SessionEnd};
+use crate::engine::{Lag, LogRecord, SessionEnd, StreamEnd};
 use crate::protocol::Level;
 
 /// Detail for debugging.
@@ -54,6 +54,7 @@ pub struct fanfare_config {
     wake: Option<Registered<WakeFn>>,
     lag: Option<Registered<LagFn>>,
     session_end: Option<Registered<SessionEndFn>>,
+    stream_end: Option<Registered<StreamEndFn>>,
     authorize: Option<Registered<AuthorizeFn>>,
 }
 
@@ -61,6 +62,8 @@ type LogFn = unsafe extern "C" fn(*mut c_void, *const fanfare_log_record);
 type LagFn = unsafe extern "C" fn(*mut c_void, *const fanfare_lag);
 type WakeFn = unsafe extern "C" fn(*mut c_void);
 type SessionEndFn = unsafe extern "C" fn(*mut c_void, u64, u32, *mut c_void);
+
+type StreamEndFn = unsafe extern "C" fn(*mut c_void, u64, u64, *mut c_void);
 
 /// A function with its context, which the configuration and its engines share.
 struct Registered<F>(F, Arc<Context>);
@@ -123,6 +126,17 @@ impl fanfare_config {
                 });
             });
         }
+        if let Some(Registered(function, context)) = &self.stream_end {
+            let (function, context) = (*function, Arc::clone(context));
+            hooks = hooks.on_stream_end(move |end: &StreamEnd| {
+                let (session, stream) = (end.session.to_raw(), end.stream.to_raw());
+                let user_data = user_data_pointer(end.user_data);
+                context.call(engine, |ctx| {
+                    // SAFETY: as above.
+                    unsafe { function(ctx, session, stream, user_data) }
+                });
+            });
+        }
         if let Some(Registered(function, context)) = &self.authorize {
             hooks = hooks.authorize(authorizer(*function, Arc::clone(context), engine));
         }
@@ -148,6 +162,7 @@ pub extern "C" fn fanfare_config_new() -> *mut fanfare_config {
             wake: None,
             lag: None,
             session_end: None,
+            stream_end: None,
             authorize: None,
         };
         Ok(Box::into_raw(Box::new(config)))
@@ -310,6 +325,26 @@ pub unsafe extern "C" fn fanfare_config_set_session_end(
         let config = unsafe { config_mut(config)? };
         let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
         config.session_end = Some(Registered::new(function, ctx, drop));
+        Ok(())
+    })
+}
+
+/// Sets what is called when a stream is over with no frame to say so. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_config_set_stream_end(
+    config: *mut fanfare_config,
+    r#fn: fanfare_stream_end_fn,
+    ctx: *mut c_void,
+    drop: fanfare_drop_fn,
+) -> fanfare_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let config = unsafe { config_mut(config)? };
+        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
+        config.stream_end = Some(Registered::new(function, ctx, drop));
         Ok(())
     })
 }

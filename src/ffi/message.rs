@@ -114,16 +114,17 @@ pub unsafe extern "C" fn fanfare_receive_too_long(
 
 /// Queues a message of your own (or of your SDK): a response, a request or a notification, as JSON
 /// text without framing. A response goes out after everything that belongs to its request, and
-/// ends it; but if it gives a client of 2025-11-25 a task, progress of the request goes on until
-/// that task is over, on the session's own stream. A notification is admitted as if it had been
-/// raised for this session alone. An id that your own elicitation/create (or an error -32042) gives
-/// the client is one that notifications/elicitation/complete may name.
+/// ends it; a result gets the resultType that 2026-07-28 wants if it has none, and loses it where an
+/// older revision has none. If it gives a client of 2025-11-25 a task, progress of the request goes
+/// on until that task is over, on the session's own stream. A notification is admitted as if it had
+/// been raised for this session alone. An id that your own elicitation/create (or an error -32042)
+/// gives the client is one that notifications/elicitation/complete may name.
 ///
 /// Any thread. message is copied.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_GONE: session or stream; FANFARE_E_UTF8; FANFARE_E_JSON:
-/// not one JSON-RPC message; FANFARE_E_STATE: a response to no request in flight (a cancelled one,
+/// not one JSON-RPC message, or a result that is none; FANFARE_E_STATE: a response to no request in flight (a cancelled one,
 /// say), or the session has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: a request
-/// to a modern client; FANFARE_E_LIMIT.
+/// to a modern client, or a result of another type than "complete" to an older one; FANFARE_E_LIMIT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_send(
     engine: *mut fanfare_engine,

@@ -41,7 +41,8 @@ pub const FANFARE_REVISION_2026_07_28: u32 = 20260728;
 pub const FANFARE_FRAMING_NDJSON: u32 = 0;
 /// The bare JSON text; you delimit.
 pub const FANFARE_FRAMING_JSON: u32 = 1;
-/// A Server-Sent Event of type message.
+/// A Server-Sent Event of type message. A stream that is open and silent is sent a comment now and
+/// then: a frame like any other, which clients pass over (the option sse.keep_alive_ms).
 pub const FANFARE_FRAMING_SSE: u32 = 2;
 
 /// What the engine's configuration says.

@@ -20,7 +20,8 @@ pub type fanfare_subscription = u64;
 /// Any thread. uri is copied. Twice is once.
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is empty;
 /// FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not initialized yet, or modern;
-/// FANFARE_E_LIMIT: the options uri.max_bytes and those that end in max_subscriptions;
+/// FANFARE_E_LIMIT: the options uri.max_bytes, session.max_filter_bytes and those that end in
+/// max_subscriptions;
 /// FANFARE_E_DENIED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_subscribe(
@@ -55,6 +56,54 @@ pub unsafe extern "C" fn fanfare_unsubscribe(
     })
 }
 
+/// Subscribes a legacy or open session to every resource that a URI template matches: one of level
+/// 1 of RFC 6570, as in file:///{dir}/{name}, of which each expression matches one run of unreserved
+/// or percent-encoded characters. Clients cannot: on the wire a template is a URI like any other.
+/// Each resource that is raised takes a place in the session's queue while it waits, as an event
+/// does. fanfare_authorize_fn is not asked.
+///
+/// Any thread. uri_template is copied. Twice is once.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_INVALID_ARGUMENT: it is no such template
+/// (the text names the place); FANFARE_E_GONE; FANFARE_E_NOT_NEGOTIATED: the session is not
+/// initialized yet, or modern; FANFARE_E_LIMIT: the options uri.max_bytes,
+/// session.max_filter_bytes and those that end in max_subscriptions.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_subscribe_template(
+    engine: *mut fanfare_engine,
+    session: fanfare_session,
+    uri_template: *const c_char,
+    uri_template_len: usize,
+) -> fanfare_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let (engine, template) = unsafe {
+            (self::engine(engine)?, text("uri_template", uri_template, uri_template_len)?)
+        };
+        Ok(engine.engine.subscribe_template(SessionId::from_raw(session), template)?)
+    })
+}
+
+/// Takes it back; what is queued of resources that nothing else of the session covers is dropped.
+///
+/// Any thread.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_GONE: the session, or there was no such
+/// subscription; FANFARE_E_NOT_NEGOTIATED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_unsubscribe_template(
+    engine: *mut fanfare_engine,
+    session: fanfare_session,
+    uri_template: *const c_char,
+    uri_template_len: usize,
+) -> fanfare_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let (engine, template) = unsafe {
+            (self::engine(engine)?, text("uri_template", uri_template, uri_template_len)?)
+        };
+        Ok(engine.engine.unsubscribe_template(SessionId::from_raw(session), template)?)
+    })
+}
+
 /// Opens a subscription of a modern session, as subscriptions/listen does: id is the JSON text of
 /// the request id, filter that of the params' notifications member. The acknowledgment is queued.
 /// With taskIds in it you vouch for the client, that it declares the extension.
@@ -63,8 +112,8 @@ pub unsafe extern "C" fn fanfare_unsubscribe(
 /// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8; FANFARE_E_JSON: filter; FANFARE_E_INVALID_ARGUMENT:
 /// id is not a string or an integer, or is in use; FANFARE_E_GONE: session or stream;
 /// FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_NOT_NEGOTIATED: not a modern
-/// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes and
-/// those that end in max_subscriptions; FANFARE_E_DENIED.
+/// session; FANFARE_E_LIMIT: the options filter.max_uris, filter.max_bytes, uri.max_bytes,
+/// session.max_filter_bytes and those that end in max_subscriptions; FANFARE_E_DENIED.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_listen(

@@ -14,7 +14,8 @@ pub enum Framing {
     Json,
     /// A line of JSON, ended by LF: stdio (R4).
     Ndjson,
-    /// A Server-Sent Event of type `message`.
+    /// A Server-Sent Event of type `message`. A stream that is open and silent is sent a comment
+    /// now and then (`sse.keep_alive_ms`, R59): a frame like any other, which clients pass over.
     Sse,
 }
 
@@ -24,6 +25,9 @@ impl Framing {
 
     /// Every framing.
     pub const ALL: [Self; 3] = [Self::Json, Self::Ndjson, Self::Sse];
+
+    /// What stands on an SSE stream to show that it lives: clients pass over it (R59).
+    pub(crate) const COMMENT: &'static str = ":\n\n";
 
     /// The spelling in configuration.
     pub fn as_str(self) -> &'static str {

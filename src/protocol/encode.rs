@@ -82,6 +82,11 @@ pub(crate) fn uri_tail(escaped: &str) -> String {
     [URI_TAIL, escaped, URI_END].concat()
 }
 
+/// How long that is.
+pub(crate) fn uri_tail_len(escaped: &str) -> usize {
+    URI_TAIL.len() + escaped.len() + URI_END.len()
+}
+
 /// The URI of such a tail.
 #[inline]
 pub(crate) fn uri_of_tail(tail: &str) -> &str {
@@ -149,6 +154,12 @@ pub(crate) fn acknowledged(id: &Id, honoured: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":{{"{SUBSCRIPTION_ID}":{id}}},"notifications":{honoured}}}}}"#
     )
+}
+
+/// The word that the server ends a listen (R49).
+pub(crate) fn cancelled(id: &Id) -> String {
+    let method = method::CANCELLED;
+    format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"requestId":{id}}}}}"#)
 }
 
 /// The last frame of a subscription that ends gracefully (R48).

@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// Names one event of one stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EventId {
     pub(crate) stream: u64,
     pub(crate) seq: u64,

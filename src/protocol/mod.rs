@@ -13,8 +13,10 @@ mod level;
 mod members;
 pub(crate) mod message;
 pub(crate) mod meta;
+pub(crate) mod result;
 mod revision;
 pub(crate) mod task;
+pub(crate) mod template;
 pub(crate) mod uri;
 
 pub use capabilities::Capabilities;

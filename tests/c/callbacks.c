@@ -8,6 +8,7 @@ typedef struct {
     int calls, drops;
     int32_t answer;
     fanfare_session session;
+    fanfare_stream stream;
     uint32_t reason;
     void *user_data;
 } witness;
@@ -35,6 +36,14 @@ static void ended(void *ctx, fanfare_session session, uint32_t reason, void *use
     w->calls++;
     w->session = session;
     w->reason = reason;
+    w->user_data = user_data;
+}
+
+static void over(void *ctx, fanfare_session session, fanfare_stream stream, void *user_data) {
+    witness *w = (witness *)ctx;
+    w->calls++;
+    w->session = session;
+    w->stream = stream;
     w->user_data = user_data;
 }
 
@@ -289,7 +298,41 @@ static void levels(void) {
     OK(fanfare_engine_free(e));
 }
 
+/* A stream of which everything was withdrawn has no last frame; the host is told instead. */
+static void streams_over(void) {
+    static const char call[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{}}";
+    static const char cancelled[] = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+                                    "\"params\":{\"requestId\":1}}";
+    fanfare_config *c = fanfare_config_new();
+    fanfare_engine *e = NULL;
+    fanfare_session_params params = session_params(FANFARE_PROFILE_LEGACY);
+    fanfare_session s = 0;
+    fanfare_stream post = 0, other = 0;
+    uint32_t disposition = 0;
+    witness old, told;
+    int mine = 0;
+    memset(&old, 0, sizeof old);
+    told = old;
+    OK(fanfare_config_set_stream_end(c, over, &old, dropped));
+    OK(fanfare_config_set_stream_end(c, over, &told, dropped));
+    CHECK(old.drops == 1);
+    OK(fanfare_engine_new(c, &e));
+    fanfare_config_free(c);
+    params.user_data = &mine;
+    OK(fanfare_session_open(e, &params, &s));
+    OK(fanfare_stream_open(e, s, FANFARE_STREAM_REQUEST, &post));
+    OK(fanfare_stream_open(e, s, FANFARE_STREAM_REQUEST, &other));
+    OK(fanfare_receive(e, s, post, call, strlen(call), &disposition));
+    OK(fanfare_receive(e, s, other, cancelled, strlen(cancelled), &disposition));
+    CHECK(told.calls == 1 && told.session == s && told.stream == post && told.user_data == &mine);
+    STATUS(FANFARE_E_GONE, fanfare_stream_close(e, post));
+    OK(fanfare_engine_free(e));
+    CHECK(told.calls == 1 && told.drops == 1);
+}
+
 int main(void) {
+    streams_over();
     verdicts();
     resumed_meanwhile();
     drops();

@@ -47,6 +47,8 @@ static void no_session(fanfare_engine *e, fanfare_session s) {
     STATUS(FANFARE_E_GONE, fanfare_send(e, s, 0, "{\"jsonrpc\":\"2.0\",\"method\":\"x\"}", 30));
     STATUS(FANFARE_E_GONE, fanfare_subscribe(e, s, "a:b", 3));
     STATUS(FANFARE_E_GONE, fanfare_unsubscribe(e, s, "a:b", 3));
+    STATUS(FANFARE_E_GONE, fanfare_subscribe_template(e, s, "a:{b}", 5));
+    STATUS(FANFARE_E_GONE, fanfare_unsubscribe_template(e, s, "a:{b}", 5));
     STATUS(FANFARE_E_GONE, fanfare_listen(e, s, 0, "1", 1, "{}", 2, &subscription));
     STATUS(FANFARE_E_GONE, fanfare_subscription_find(e, s, "1", 1, &subscription));
     STATUS(FANFARE_E_GONE, fanfare_notify_tool_list_changed(e, &raise, &n));

@@ -58,7 +58,16 @@ static void subscriptions(void) {
     CHECK(count(read_all(e, modern), "acknowledged") == 1);
     OK(fanfare_subscription_end(e, sub, FANFARE_END_CANCELLED));
     OK(fanfare_listen(e, modern, 0, "2", 1, filter, sizeof filter - 1, &more));
+    FAILS(FANFARE_E_LIMIT, "session.max_subscriptions allows 1", fanfare_subscribe_template(e, open, "b{x}", 4));
     OK(fanfare_unsubscribe(e, open, "a:", 2));
+    OK(fanfare_subscribe_template(e, open, "b{x}", 4));
+    OK(fanfare_subscribe_template(e, open, "b{x}", 4));
+    FAILS(FANFARE_E_INVALID_ARGUMENT, "at byte 2", fanfare_subscribe_template(e, open, "b{?x}", 5));
+    size_t would_hear = 0;
+    OK(fanfare_subscriber_count(e, "b1", 2, &would_hear));
+    CHECK(would_hear == 1);
+    OK(fanfare_unsubscribe_template(e, open, "b{x}", 4));
+    STATUS(FANFARE_E_GONE, fanfare_unsubscribe_template(e, open, "b{x}", 4));
     OK(fanfare_subscribe(e, open, "b:", 2));
     OK(fanfare_engine_free(e));
 }

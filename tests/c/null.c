@@ -35,6 +35,13 @@ static void ended(void *ctx, fanfare_session session, uint32_t reason, void *use
     (void)user_data;
 }
 
+static void over(void *ctx, fanfare_session session, fanfare_stream stream, void *user_data) {
+    (void)ctx;
+    (void)session;
+    (void)stream;
+    (void)user_data;
+}
+
 /* A drop function that must not be called: every registration below fails. */
 static void dropped(void *ctx) {
     (void)ctx;
@@ -74,6 +81,8 @@ static void config(void) {
     NULL_FAILS("fn", fanfare_config_set_lag(c, NULL, NULL, dropped));
     NULL_FAILS("config", fanfare_config_set_session_end(NULL, ended, NULL, dropped));
     NULL_FAILS("fn", fanfare_config_set_session_end(c, NULL, NULL, dropped));
+    NULL_FAILS("config", fanfare_config_set_stream_end(NULL, over, NULL, dropped));
+    NULL_FAILS("fn", fanfare_config_set_stream_end(c, NULL, NULL, dropped));
     fanfare_config_free(c);
     fanfare_config_free(NULL);
 }
@@ -164,6 +173,10 @@ static void messages(fanfare_engine *e, fanfare_session s) {
     NULL_FAILS("uri", fanfare_subscribe(e, s, NULL, 3));
     NULL_FAILS("engine", fanfare_unsubscribe(NULL, s, "a:b", 3));
     NULL_FAILS("uri", fanfare_unsubscribe(e, s, NULL, 3));
+    NULL_FAILS("engine", fanfare_subscribe_template(NULL, s, "a:{b}", 5));
+    NULL_FAILS("uri_template", fanfare_subscribe_template(e, s, NULL, 5));
+    NULL_FAILS("engine", fanfare_unsubscribe_template(NULL, s, "a:{b}", 5));
+    NULL_FAILS("uri_template", fanfare_unsubscribe_template(e, s, NULL, 5));
     NULL_FAILS("engine", fanfare_listen(NULL, s, 0, "1", 1, "{}", 2, &subscription));
     NULL_FAILS("id", fanfare_listen(e, s, 0, NULL, 1, "{}", 2, &subscription));
     NULL_FAILS("filter", fanfare_listen(e, s, 0, "1", 1, NULL, 2, &subscription));

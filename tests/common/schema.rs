@@ -33,8 +33,8 @@ pub(crate) fn check_batch(engine: &Engine, batch: &Batch) {
         };
         let text = std::str::from_utf8(frame.data).expect("frames are UTF-8");
         let message = message_of(text);
-        // Priming and `retry` are events without a message.
-        if message.is_empty() || text.starts_with("retry: ") {
+        // Priming and `retry` are events without a message, and a comment is none.
+        if message.is_empty() || text.starts_with("retry: ") || text == ":\n\n" {
             continue;
         }
         if let Some(revision) = revision
@@ -163,10 +163,8 @@ fn definitions(revision: Revision, message: &Value) -> Result<Vec<(&'static str,
     }
     let name = if is_old { "JSONRPCResponse" } else { "JSONRPCResultResponse" };
     let Some(result) = message.get("result") else { return Err("it is no message".to_owned()) };
-    let mut envelope = message.clone();
-    if !revision.is_legacy() && result.get("resultType").is_none() {
-        // Only a host can have left it out: what the engine makes is known by its members below.
-        envelope["result"]["resultType"] = json!("complete");
+    if revision.is_legacy() && result.get("resultType").is_some() {
+        return Err("a result of this revision has no resultType (R60)".to_owned());
     }
     let is_listen = result["_meta"].get("io.modelcontextprotocol/subscriptionId").is_some();
     let inner = if !revision.is_legacy() && is_listen {
@@ -180,7 +178,10 @@ fn definitions(revision: Revision, message: &Value) -> Result<Vec<(&'static str,
     } else {
         None
     };
-    Ok([(name, envelope)].into_iter().chain(inner.map(|name| (name, result.clone()))).collect())
+    Ok([(name, message.clone())]
+        .into_iter()
+        .chain(inner.map(|name| (name, result.clone())))
+        .collect())
 }
 
 /// The definition of a method that the protocol has; `None` for a custom one.

@@ -272,7 +272,13 @@ impl Model {
     ) -> Result<(), &'static str> {
         let request = self.asked(s, id)?;
         let serial = self.sessions[s].requests[request].serial;
-        let at = self.sessions[s].requests[request].stream.ok_or("GONE")?;
+        let Some(at) = self.sessions[s].requests[request].stream else {
+            // Nobody is left to answer, and so the request is over.
+            self.sessions[s].requests.remove(request);
+            return Err("GONE");
+        };
+        let is_modern = self.sessions[s].rules == Rules::Modern;
+        let text = if is_modern { wire::completed(&text) } else { text };
         self.release_progress(serial);
         self.overtake(s, at, |entry| entry.owner == Owner::Request(id));
         let is_initialize = self.sessions[s].requests.remove(request).is_initialize;

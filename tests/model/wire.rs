@@ -144,6 +144,11 @@ pub(crate) fn answer(id: Id, n: usize, pad: usize) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":{n},"pad":"{pad}"}}}}"#)
 }
 
+/// The same as it goes to a client of 2026-07-28.
+pub(crate) fn completed(answer: &str) -> String {
+    answer.replacen(r#""result":{"#, r#""result":{"resultType":"complete","#, 1)
+}
+
 /// The host's answer to `initialize`.
 pub(crate) fn welcome(id: Id, revision: usize, advertised: Advertised) -> String {
     let version = Revision::ALL[revision];

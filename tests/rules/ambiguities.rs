@@ -1,7 +1,8 @@
 //! Where the protocol leaves a choice: what the engine chose (G1 to G35 of docs/CONFORMANCE.md).
 
 use fanfare::{
-    EndReason, Framing, Level, Profile, Raise, Revision, SessionParams, StreamKind, Target,
+    EndReason, ErrorKind, Framing, Level, Profile, Raise, Revision, SessionParams, StreamKind,
+    Target,
 };
 
 use crate::common::*;
@@ -17,6 +18,52 @@ fn g01_the_result_alone_ends_a_listen() {
     let subscription = engine.subscription(session, "1").unwrap();
     engine.end_subscription(subscription, EndReason::Graceful).unwrap();
     assert_eq!(frames(&engine, session), [complete("1")], "and no notifications/cancelled");
+}
+
+#[test]
+fn g01_a_cancellation_comes_first_if_the_host_says_so() {
+    for (framing, reason) in [
+        (Framing::Json, EndReason::Graceful),
+        (Framing::Ndjson, EndReason::Shutdown),
+        (Framing::Json, EndReason::Revoked),
+        (Framing::Sse, EndReason::Graceful),
+        (Framing::Json, EndReason::Cancelled),
+    ] {
+        for ends_session in [false, true] {
+            let engine = engine(&[("listen.send_cancelled", "yes")]);
+            let params = SessionParams::new(Profile::Modern).framing(framing);
+            let session = open_with(&engine, params);
+            asked(&engine, session, &listen("\"a\"", TOOLS));
+            engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+            if ends_session {
+                engine.end(session, reason).unwrap();
+            } else {
+                let subscription = engine.subscription(session, "\"a\"").unwrap();
+                engine.end_subscription(subscription, reason).unwrap();
+            }
+            let got = match engine.user_data(session) {
+                Ok(_) => frames(&engine, session),
+                Err(_) => Vec::new(),
+            };
+            let says: Vec<bool> = got.iter().map(|it| it.contains("/cancelled")).collect();
+            let expected = match (framing, reason) {
+                (_, EndReason::Cancelled) => vec![],
+                (Framing::Sse, _) => vec![false, false],
+                _ => vec![false, true, false],
+            };
+            assert_eq!(says, expected, "{framing:?} {reason:?}: {got:?}");
+            if says.contains(&true) {
+                // R49: it names the listen, to the letter.
+                assert_eq!(got[1].trim_end(), cancelled("\"a\""));
+                assert!(got[2].contains(r#""id":"a""#), "{got:?}");
+            }
+        }
+    }
+    // The client's own cancellation is not answered by another one.
+    let engine = engine(&[("listen.send_cancelled", "yes")]);
+    let session = open(&engine, Profile::Modern);
+    asked(&engine, session, &listen("1", TOOLS));
+    assert_eq!(asked(&engine, session, &cancelled("1")), NONE);
 }
 
 #[test]
@@ -50,6 +97,42 @@ fn g03_uris_are_compared_byte_by_byte_and_count_once() {
     }
     assert_eq!(engine.notify_resource_updated("http://h/%7Ea", &Raise::ALL), Ok(1));
     assert_eq!(frames(&engine, session), [tagged("1", "http://h/%7Ea")]);
+}
+
+#[test]
+fn g04_a_template_on_the_wire_is_a_plain_uri() {
+    for revision in Revision::ALL {
+        let engine = engine(&[]);
+        let session = open(&engine, settled(revision));
+        let first = if revision.is_legacy() {
+            subscribe("1", "file:///{x}")
+        } else {
+            listen("1", r#"{"resourceSubscriptions":["file:///{x}"]}"#)
+        };
+        asked(&engine, session, &first);
+        assert_eq!(engine.notify_resource_updated("file:///a", &Raise::ALL), Ok(0));
+        assert_eq!(engine.notify_resource_updated("file:///{x}", &Raise::ALL), Ok(1));
+        assert_eq!(frames(&engine, session).len(), 1, "{revision}");
+    }
+}
+
+#[test]
+fn g04_a_host_can_subscribe_a_session_to_a_template() {
+    for revision in Revision::ALL {
+        let engine = engine(&[]);
+        let session = open(&engine, settled(revision));
+        let subscribed = engine.subscribe_template(session, "file:///{x}");
+        if !revision.is_legacy() {
+            // A listen is sent what it asked for and nothing else (R43).
+            assert_eq!(subscribed.unwrap_err().kind(), ErrorKind::NotNegotiated);
+            continue;
+        }
+        subscribed.unwrap();
+        for uri in ["file:///a", "file:///{x}", "file:///a/b"] {
+            engine.notify_resource_updated(uri, &Raise::ALL).unwrap();
+        }
+        assert_eq!(frames(&engine, session), [updated("file:///a")], "{revision}");
+    }
 }
 
 #[test]
@@ -249,6 +332,77 @@ fn g20_what_is_unrelated_waits_for_the_standalone_stream() {
     let get = engine.open_stream(session, StreamKind::Standalone).unwrap();
     let tools = notification("notifications/tools/list_changed", "");
     assert_eq!(frames_of(&engine, get), [tools]);
+}
+
+#[test]
+fn g20_what_is_unrelated_rides_an_open_request_if_the_host_says_so() {
+    let tools = notification("notifications/tools/list_changed", "");
+    let custom = notification("notifications/x", "");
+    let raise = |engine: &fanfare::Engine| {
+        for _ in 0..3 {
+            engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+        }
+        engine.notify("notifications/x", None, &Raise::ALL).unwrap();
+    };
+    for revision in legacy_revisions().skip(1) {
+        let engine = engine(&[("streams.unrelated", "request")]);
+        let session = open(&engine, legacy(revision));
+        let [one, two] = ["1", "2"].map(|id| {
+            let post = engine.open_stream(session, StreamKind::Request).unwrap();
+            engine.receive(session, Some(post), call(id, id).as_bytes()).unwrap();
+            post
+        });
+        raise(&engine);
+        report(&engine, "1", "1");
+        // R28: on one of them, and what is its own first.
+        let told = [tools.clone(), custom.clone()];
+        assert_eq!(frames_of(&engine, one), [[progressed("1", "1")].as_slice(), &told].concat());
+        assert_eq!(frames_of(&engine, two), NONE);
+        // The response is the last on its stream (R78); the rest goes out on another one.
+        respond(&engine, session, "1");
+        raise(&engine);
+        let mut batch = fanfare::Batch::new();
+        engine.recv_stream(one, 10, &mut batch).unwrap();
+        assert_eq!(texts(&engine, &batch), [empty("1")]);
+        assert!(batch.iter().all(|frame| frame.flags.is_last()));
+        engine.recv(Some(session), 10, &mut batch).unwrap();
+        assert!(batch.iter().all(|frame| frame.stream == two && !frame.flags.is_last()));
+        assert_eq!(texts(&engine, &batch), told);
+        // Without a stream it waits, and a standalone one has it all.
+        respond(&engine, session, "2");
+        raise(&engine);
+        assert_eq!(frames_of(&engine, two), [empty("2")]);
+        let get = engine.open_stream(session, StreamKind::Standalone).unwrap();
+        let post = engine.open_stream(session, StreamKind::Request).unwrap();
+        engine.receive(session, Some(post), call("3", "3").as_bytes()).unwrap();
+        assert_eq!((frames_of(&engine, post), frames_of(&engine, get)), (vec![], told.to_vec()));
+        engine.close_stream(get).unwrap();
+        raise(&engine);
+        assert_eq!(frames_of(&engine, post), told);
+    }
+}
+
+#[test]
+fn g20_what_rides_a_stream_that_can_be_resumed_has_its_ids() {
+    let engine = engine(&[("streams.unrelated", "request")]);
+    let params = SessionParams::new(legacy(Revision::V2025_06_18)).framing(Framing::Sse);
+    let session = open_with(&engine, params);
+    let post = engine.open_stream(session, StreamKind::Request).unwrap();
+    engine.receive(session, Some(post), call("1", "1").as_bytes()).unwrap();
+    report(&engine, "1", "1");
+    engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+    let got = frames_of(&engine, post);
+    assert!(
+        got.len() == 2 && got[1].contains("-2\n") && got[1].contains("list_changed"),
+        "{got:?}"
+    );
+    let first = got[0].strip_prefix("id: ").and_then(|it| it.split('\n').next()).unwrap();
+    engine.close_stream(post).unwrap();
+    engine.notify_prompt_list_changed(&Raise::ALL).unwrap();
+    let post = engine.resume_stream(session, first).unwrap();
+    let again = frames_of(&engine, post);
+    assert_eq!((again.len(), &again[0]), (2, &got[1]), "{again:?}");
+    assert!(again[1].contains("-3\n") && again[1].contains("prompts/list_changed"), "{again:?}");
 }
 
 #[test]

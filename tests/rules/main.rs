@@ -10,6 +10,7 @@ mod envelope;
 mod handshake;
 mod http;
 mod http_host;
+mod keep_alive;
 mod listen;
 mod logging;
 mod modern;

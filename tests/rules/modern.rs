@@ -177,6 +177,78 @@ fn r58_events_have_no_id() {
     );
 }
 
+/// An SDK that knows one era answers clients of both.
+#[test]
+fn r60_a_result_of_the_host_is_completed_or_freed_of_its_type() {
+    let typed = |kind: &str, rest: &str| format!(r#"{{"resultType":"{kind}"{rest}}}"#);
+    for (given, modern, old) in [
+        ("{}".to_owned(), typed("complete", ""), "{}".to_owned()),
+        ("{ \n}".to_owned(), typed("complete", "  "), "{  }".to_owned()),
+        (r#"{"a":1}"#.to_owned(), typed("complete", r#","a":1"#), r#"{"a":1}"#.to_owned()),
+        (typed("complete", ""), typed("complete", ""), "{}".to_owned()),
+        (
+            r#"{"z":[1.50],"resultType":"complete","a":{"resultType":"x"}}"#.to_owned(),
+            r#"{"z":[1.50],"resultType":"complete","a":{"resultType":"x"}}"#.to_owned(),
+            r#"{"z":[1.50],"a":{"resultType":"x"}}"#.to_owned(),
+        ),
+    ] {
+        for revision in Revision::ALL {
+            let engine = engine(&[]);
+            let session = open(&engine, settled(revision));
+            passed(&engine, session, &call_in(revision, "\"i\"", ""));
+            let response =
+                |result: &str| format!(r#"{{"jsonrpc":"2.0","id":"i","result":{result}}}"#);
+            engine.send(session, None, response(&given).as_bytes()).unwrap();
+            let expected = if revision.is_legacy() { &old } else { &modern };
+            assert_eq!(frames(&engine, session), [response(expected)], "{revision}");
+        }
+    }
+    // An error has none, and neither has what is not of MCP.
+    let engine = engine(&[]);
+    let session = open(&engine, Profile::Modern);
+    passed(&engine, session, &call_in(Revision::MODERN, "1", ""));
+    let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}"#;
+    engine.send(session, None, error.as_bytes()).unwrap();
+    assert_eq!(frames(&engine, session), [error]);
+    let session = open(&engine, Profile::Open);
+    for result in ["{}", r#"{"resultType":7}"#, "null"] {
+        passed(&engine, session, &request("1", "anything", ""));
+        let response = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        engine.send(session, None, response.as_bytes()).unwrap();
+        assert_eq!(frames(&engine, session), [response]);
+    }
+}
+
+#[test]
+fn r60_a_type_that_cannot_be_mended_is_refused() {
+    let engine = engine(&[]);
+    let wrong = [
+        (Revision::MODERN, r#"{"resultType":null}"#, ErrorKind::Json, "result.resultType"),
+        (Revision::MODERN, r#"{"resultType":7}"#, ErrorKind::Json, "result.resultType"),
+        (Revision::MODERN, r#"{"resultType":"a","resultType":"b"}"#, ErrorKind::Json, "resultType"),
+        (Revision::MODERN, "[]", ErrorKind::Json, "result must be an object"),
+        (Revision::MODERN, "null", ErrorKind::Json, "result must be an object"),
+        // It would look like a result that is complete.
+        (
+            Revision::V2025_11_25,
+            r#"{"resultType":"input_required"}"#,
+            ErrorKind::NotNegotiated,
+            "result.resultType",
+        ),
+    ];
+    for (revision, result, kind, part) in wrong {
+        let session = open(&engine, settled(revision));
+        passed(&engine, session, &call_in(revision, "1", ""));
+        let response = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        let error = engine.send(session, None, response.as_bytes()).unwrap_err();
+        assert!(error.kind() == kind && error.detail().contains(part), "{result}: {error}");
+        // The request goes on.
+        assert!(frames(&engine, session).is_empty());
+        engine.send(session, None, called_in(revision, "1").as_bytes()).unwrap();
+        assert_eq!(frames(&engine, session), [called_in(revision, "1")]);
+    }
+}
+
 #[test]
 fn r60_a_result_of_the_engine_has_its_type_in_this_era_only() {
     let settings = [

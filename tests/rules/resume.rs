@@ -397,7 +397,7 @@ fn a_frame_beyond_the_bound_leaves_nothing_behind() {
 
 #[test]
 fn frames_age_and_so_do_streams_that_have_ended() {
-    let engine = engine(&[("replay.max_age_ms", "1000")]);
+    let engine = engine(&[("replay.max_age_ms", "1000"), ("sse.keep_alive_ms", "0")]);
     let session = open_sse(&engine, legacy(Revision::V2025_06_18));
     let stream = get(&engine, session);
     let call = post(&engine, session, 1);

@@ -213,11 +213,10 @@ pub(crate) static RULES: &[Rule] = rules! {
     58 MUST MODERN "Events have no id, and nothing is resumed.",
         Engine, ["r58_events_have_no_id", "r58_other_revisions_framings_and_unnamed_streams_have_no_ids", "r58_no_event_id_is_asked_for_and_none_is_heeded"];
     59 SHOULD MODERN "Proxies are told not to buffer, and a silent listen shows signs of life.",
-        Partly("no comment frames; the header is in `http::EVENT_STREAM_HEADERS`"),
-        ["r59_nobody_between_is_to_hold_a_stream_back"];
+        Helped("proxies: the header is in `http::EVENT_STREAM_HEADERS`; the signs of life are the engine's"),
+        ["r59_nobody_between_is_to_hold_a_stream_back", "r59_a_silent_listen_shows_signs_of_life", "r59_no_stream_is_silent_for_longer_than_its_interval", "r59_a_comment_never_stands_before_what_is_queued", "r59_nothing_is_due_where_nothing_is_open", "r59_streams_of_older_revisions_show_signs_of_life_too", "r59_signs_of_life_come_by_callback_and_by_every_pull"];
     60 MUST MODERN "Every result has a `resultType`; in the older revisions none has.",
-        Partly("a result of the host's own goes out as it is"),
-        ["r60_a_result_of_the_engine_has_its_type_in_this_era_only"];
+        Engine, ["r60_a_result_of_the_engine_has_its_type_in_this_era_only", "r60_a_result_of_the_host_is_completed_or_freed_of_its_type", "r60_a_type_that_cannot_be_mended_is_refused"];
     61 MUST MODERN "The methods that the revision took away are -32601.",
         Engine, ["r61_what_the_era_took_away_is_no_method"];
     62 MUST ALL "Each era keeps to itself: no tags in the older one, no untagged change in the newer.",
@@ -310,7 +309,7 @@ pub(crate) static RULES: &[Rule] = rules! {
 pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
     1 "What does a server send to end a listen?",
         "Its result, last; no `cancelled`.",
-        "", Partly("a `cancelled` before it, as an option for stdio"), ["g01_the_result_alone_ends_a_listen"];
+        "`listen.send_cancelled=yes` sends one just before it, but not on SSE", Engine, ["g01_the_result_alone_ends_a_listen", "g01_a_cancellation_comes_first_if_the_host_says_so"];
     2 "Does a subscription cover what lies below its URI?",
         "No: exactly that URI.",
         "`resources.match=segments` covers what lies below it by path segments",
@@ -319,8 +318,8 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "When their bytes are. One that stands twice counts once; the acknowledgment spells them as the client did.",
         "", Engine, ["g03_uris_are_compared_byte_by_byte_and_count_once"];
     4 "Can one subscribe to a template?",
-        "Not on the wire: a template is a URI like any other.",
-        "", Partly("templates for a host"), [];
+        "Not on the wire: a template is a URI like any other. A host can, for an open or a legacy session.",
+        "`subscribe_template`", Engine, ["g04_a_template_on_the_wire_is_a_plain_uri", "g04_a_host_can_subscribe_a_session_to_a_template"];
     5 "May notices be merged?",
         "Those that still wait, yes; the last one is never lost, and none merges across the acknowledgment.",
         "the keys of `debounce.` merge over an interval", Engine, ["g05_waiting_notices_merge_and_the_last_is_kept", "g05_an_interval_merges_too_and_keeps_the_last", "g14_nothing_is_missed_from_the_acknowledgment_on"];
@@ -347,7 +346,7 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "`listen.empty=hold` holds it open", Engine, ["g11_a_listen_to_nothing_ends_at_once_unless_it_is_held"];
     12 "How many listens and URIs may a client have?",
         "As many as are configured; one more is refused before any acknowledgment with -32603, a filter that is too large with -32602; the error names the limit.",
-        "`session.max_subscriptions`, `principal.max_subscriptions`, `engine.max_subscriptions`, `filter.max_uris`, `filter.max_bytes`, `uri.max_bytes`",
+        "`session.max_subscriptions`, `principal.max_subscriptions`, `engine.max_subscriptions`, `session.max_filter_bytes`, `filter.max_uris`, `filter.max_bytes`, `uri.max_bytes`",
         Engine, ["g12_a_listen_beyond_a_limit_is_refused_before_any_acknowledgment"];
     13 "How is a filter changed?",
         "By a new listen; the old one is cancelled once the new one is acknowledged.",
@@ -372,7 +371,7 @@ pub(crate) static AMBIGUITIES: &[Ambiguity] = ambiguities! {
         "", Engine, ["r35_a_dropped_connection_cancels_nothing"];
     20 "Does what belongs to no request ride a request's stream?",
         "No, it waits for the standalone one.",
-        "", Partly("an option that it does"), ["g20_what_is_unrelated_waits_for_the_standalone_stream"];
+        "`streams.unrelated=request` sends it on that of a request that is open, as long as there is no standalone one", Engine, ["g20_what_is_unrelated_waits_for_the_standalone_stream", "g20_what_is_unrelated_rides_an_open_request_if_the_host_says_so", "g20_what_rides_a_stream_that_can_be_resumed_has_its_ids"];
     21 "Is a change of templates a change of the resource list?",
         "If the host says so: it raises `resources/list_changed`.",
         "the host raises it or not", Engine, ["r63_every_stream_that_opted_in_is_told"];

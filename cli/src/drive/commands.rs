@@ -39,6 +39,8 @@ static COMMANDS: &[(&str, Command)] = &[
     ("send", Driver::send),
     ("subscribe", Driver::subscribe),
     ("unsubscribe", Driver::unsubscribe),
+    ("subscribe_template", Driver::subscribe_template),
+    ("unsubscribe_template", Driver::unsubscribe_template),
     ("listen", Driver::listen),
     ("notify", Driver::notify),
     ("authorize", Driver::authorize),
@@ -269,21 +271,38 @@ impl Driver {
     }
 
     fn subscribe(&mut self, fields: Fields<'_>) -> Outcome {
-        let (session, uri) = self.resource(fields)?;
+        let (session, uri) = self.resource(fields, "uri")?;
         self.engine.subscribe(session, &uri)?;
         Ok(Answer::ok())
     }
 
     fn unsubscribe(&mut self, fields: Fields<'_>) -> Outcome {
-        let (session, uri) = self.resource(fields)?;
+        let (session, uri) = self.resource(fields, "uri")?;
         self.engine.unsubscribe(session, &uri)?;
         Ok(Answer::ok())
     }
 
-    fn resource(&self, mut fields: Fields<'_>) -> Result<(SessionId, String), Failure> {
+    fn subscribe_template(&mut self, fields: Fields<'_>) -> Outcome {
+        let (session, template) = self.resource(fields, "template")?;
+        self.engine.subscribe_template(session, &template)?;
+        Ok(Answer::ok())
+    }
+
+    fn unsubscribe_template(&mut self, fields: Fields<'_>) -> Outcome {
+        let (session, template) = self.resource(fields, "template")?;
+        self.engine.unsubscribe_template(session, &template)?;
+        Ok(Answer::ok())
+    }
+
+    /// A session, and the resource or resources that a field names.
+    fn resource(
+        &self,
+        mut fields: Fields<'_>,
+        field: &'static str,
+    ) -> Result<(SessionId, String), Failure> {
         let name = session_field(&mut fields)?;
-        let uri = fields.string("uri")?;
-        let uri = fields.need("uri", uri)?;
+        let uri = fields.string(field)?;
+        let uri = fields.need(field, uri)?;
         fields.finish()?;
         Ok((self.names.session(&self.engine, &name)?, uri))
     }

@@ -27,13 +27,15 @@ const MAX_LINE_BYTES: usize = 64 << 20;
 /// Drive the engine by hand: JSON commands on stdin, JSON answers on stdout.
 ///
 /// Reads one command a line and answers each with one line, in order: {"ok":true,...}, or
-/// {"error":{"code":"...","text":"..."}}, which means that the command changed nothing. A line
+/// {"error":{"code":"...","text":"..."}}, which means that the command changed nothing
+/// (but for a response whose stream is gone: its request is over all the same). A line
 /// that is no command is answered with an error, and the next one is read.
 ///
 /// Time is virtual: it begins at 0 and only the command "advance" moves it, so that a script
 /// gives the same answers each time it runs. Exits with 0 at the end of its input.
 ///
 /// Commands, by their "op": open, stream, close_stream, receive, send, subscribe, unsubscribe,
+/// subscribe_template, unsubscribe_template,
 /// listen, notify, authorize, revoke, drain, pause, resume, end, close, advance, stats. docs/drive.md shows each.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \

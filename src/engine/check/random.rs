@@ -1,7 +1,7 @@
 //! Random operations, each followed by a check of every invariant. What the sessions drain is
 //! held against what they may be sent. Seeds are fixed: a failure names its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ use crate::params::{
     Access, EndReason, Overflow, Profile, Raise, SessionId, SessionParams, StreamId, StreamKind,
     SubscriptionId, Target, Topic,
 };
+use crate::protocol::event_id::EventId;
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::{Capabilities, Revision};
 
@@ -67,6 +68,7 @@ const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 #[derive(Clone, Debug)]
 struct Taken {
     session: SessionId,
+    stream: StreamId,
     text: String,
 }
 
@@ -81,7 +83,7 @@ impl Sink for Frames {
         self.room = self.room.checked_sub(1)?;
         let text = output.pieces.to_text();
         let len = text.len();
-        self.taken.push(Taken { session: output.session, text });
+        self.taken.push(Taken { session: output.session, stream: output.stream, text });
         Some(len)
     }
 }
@@ -112,6 +114,9 @@ struct Peer {
     requests: Vec<String>,
     streams: Vec<StreamId>,
     is_modern: bool,
+    /// What was sent with each event id, and the last place on each stream that the client has.
+    sent: BTreeMap<EventId, String>,
+    reached: HashMap<u64, u64>,
 }
 
 struct World {
@@ -143,7 +148,7 @@ fn random_operations_break_no_invariant_and_send_nothing_that_may_not_be_sent() 
             let mut world = World::new(seed);
             for _ in 0..STEPS {
                 world.step();
-                world.core.check();
+                world.check();
             }
             world.finish();
         });
@@ -175,6 +180,7 @@ impl World {
             principal_max_subscriptions: random.of(&[0, 2, 100]),
             filter_max_uris: random.of(&[1, 100, 100]),
             max_requests: random.of(&[2, 100, 100]),
+            max_filter_bytes: random.of(&[400, 4 << 20]),
             match_segments: random.one_in(3),
             debounce_resource_ms: random.of(&[0, 0, 30]),
             debounce_tool_list_ms: random.of(&[0, 0, 100]),
@@ -183,6 +189,13 @@ impl World {
             max_elicitations: random.of(&[1, 2, 100]),
             answer_initialize: random.one_in(2),
             hold_empty_listen: random.one_in(2),
+            send_cancelled: random.one_in(3),
+            unrelated_rides: random.one_in(2),
+            replay_max_frames: random.of(&[0, 1, 4, 256]),
+            replay_max_bytes: random.of(&[300, 1 << 20]),
+            replay_max_age_ms: random.of(&[50, 300_000]),
+            replay_max_streams: random.of(&[0, 1, 16]),
+            keep_alive_ms: random.of(&[0, 40, 15_000]),
             monotonic_clock: false,
             ..Config::default()
         };
@@ -207,8 +220,14 @@ impl World {
         }
     }
 
+    fn check(&self) {
+        let in_hand: Vec<u32> =
+            self.in_hand.iter().filter_map(|(hand, _)| hand.held_body()).collect();
+        self.core.check(&in_hand);
+    }
+
     fn step(&mut self) {
-        match self.random.below(33) {
+        match self.random.below(36) {
             0 | 1 => self.open(),
             2 => self.open_stream(),
             3 => self.close_stream(),
@@ -233,6 +252,12 @@ impl World {
             }
             30 => self.end_subscription(),
             31 => self.revoke(),
+            32 | 33 => self.resume_stream(),
+            34 => {
+                let Some(session) = self.any() else { return };
+                let Some(stream) = self.any_stream(session) else { return };
+                let _ = self.core.hang_up(stream, 5);
+            }
             _ => match self.random.below(8) {
                 0 => {
                     let Some(session) = self.any() else { return };
@@ -255,6 +280,7 @@ impl World {
                     self.core.grant_lists(session);
                     self.core.forget_answers();
                 }
+                News::StreamEnd(end) => assert!(self.core.stream_ix(end.stream).is_err()),
                 News::Log(_) | News::Lag(_) => {}
             }
         }
@@ -281,7 +307,8 @@ impl World {
             3 => Profile::Auto,
             _ => Profile::Modern,
         };
-        let mut params = SessionParams::new(profile).framing(Framing::Json);
+        let framing = self.random.of(&[Framing::Json, Framing::Sse]);
+        let mut params = SessionParams::new(profile).framing(framing);
         if self.random.one_in(3) {
             params = params.principal(self.random.of(&["p", "q"]));
         }
@@ -320,6 +347,12 @@ impl World {
     }
 
     fn any_stream(&mut self, session: SessionId) -> Option<StreamId> {
+        let core = &self.core;
+        let peer = self.peers.get_mut(&session).unwrap();
+        if peer.streams.len() > 8 {
+            // Those of connections that are gone are tried now and then, not always.
+            peer.streams.retain(|&stream| core.stream_ix(stream).is_ok());
+        }
         let streams = &self.peers[&session].streams;
         if streams.is_empty() || self.random.one_in(4) {
             return None;
@@ -333,6 +366,22 @@ impl World {
         let Some(stream) = self.any_stream(session) else { return };
         let _ = self.core.close_stream(stream);
         self.note_gone(session);
+    }
+
+    /// A client comes back, with some event that it was sent.
+    fn resume_stream(&mut self) {
+        let Some(session) = self.any() else { return };
+        let sent = &self.peers[&session].sent;
+        if sent.is_empty() {
+            return;
+        }
+        let at = self.random.below(sent.len());
+        let id = *self.peers[&session].sent.keys().nth(at).unwrap();
+        if let Ok(stream) = self.core.resume_stream(session, &id.to_string()) {
+            let peer = self.peers.get_mut(&session).unwrap();
+            peer.streams.push(StreamId(stream));
+            peer.reached.insert(id.stream, id.seq);
+        }
     }
 
     /// Listens that are no more must not be heard of again, but for their end.
@@ -566,7 +615,15 @@ impl World {
         let Some(session) = self.any() else { return };
         let stream = self.any_stream(session);
         let uri = self.random.of(&URIS);
-        match self.random.below(4) {
+        match self.random.below(6) {
+            4 | 5 => {
+                let template = self.random.of(&["{x}:", "f:///{x}", "f:///p%22/{x}", "a{x}"]);
+                if self.random.one_in(3) {
+                    let _ = self.core.unsubscribe_template(session, template);
+                } else {
+                    let _ = self.core.subscribe_template(session, template);
+                }
+            }
             0 => {
                 self.answer(|core| core.questions_of_subscribe(session, uri));
                 let _ = self.core.subscribe(session, uri);
@@ -832,18 +889,47 @@ impl World {
         let at = self.random.below(self.in_hand.len());
         let (hand, taken) = self.in_hand.remove(at);
         let verdict = self.random.below(8);
+        // What went to a connection that was given up is sent again to the next one.
+        let is_seen = !taken.text.starts_with("id: ") || self.core.stream_ix(taken.stream).is_ok();
         self.core.put_down(hand, verdict > 1, taken.text.len());
         match verdict {
             0 => self.core.pause_refused(hand.session),
             1 if self.random.one_in(4) => self.core.disconnect_handle(hand.session),
             1 => self.core.pause_refused(hand.session),
-            _ => self.delivered(&taken),
+            _ if is_seen => self.delivered(&taken),
+            _ => {}
+        }
+    }
+
+    /// The message of a frame, unless it has none or the client has it already.
+    fn message_of(&mut self, taken: &Taken) -> Option<String> {
+        let text = &taken.text;
+        if text == Framing::COMMENT || text.starts_with("retry: ") {
+            return None;
+        }
+        let Some(rest) = text.strip_prefix("id: ") else { return Some(text.clone()) };
+        let (id, rest) = rest.split_once('\n').unwrap();
+        let data = rest.split_once("data: ").unwrap().1.strip_suffix(Framing::EVENT_TAIL).unwrap();
+        let id = EventId::parse(id).unwrap();
+        let peer = self.peers.get_mut(&taken.session).unwrap();
+        assert!(!peer.is_modern, "R58: {text}");
+        // R32: in order, without a gap, and what is sent again is what was sent before.
+        match peer.reached.insert(id.stream, id.seq) {
+            Some(last) => assert_eq!(id.seq, last + 1, "{text}"),
+            None => assert!(id.seq <= 1, "{text}"),
+        }
+        match peer.sent.insert(id, data.to_owned()) {
+            Some(before) => {
+                assert_eq!(before, data, "sent again: {text}");
+                None
+            }
+            None => (!data.is_empty()).then(|| data.to_owned()),
         }
     }
 
     /// What a frame says, against what its session was sent before.
     fn delivered(&mut self, taken: &Taken) {
-        let text = &taken.text;
+        let Some(text) = &self.message_of(taken) else { return };
         let peer = self.peers.get_mut(&taken.session).expect("it has been opened");
         let frame: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
         let params = &frame["params"];
@@ -935,7 +1021,7 @@ impl World {
     fn finish(&mut self) {
         while !self.in_hand.is_empty() {
             self.put_down();
-            self.core.check();
+            self.check();
         }
         self.learn_listens();
         self.now_ms += 1000;
@@ -954,7 +1040,7 @@ impl World {
                 for taken in frames.taken {
                     self.delivered(&taken);
                 }
-                self.core.check();
+                self.core.check(&[]);
             }
             if self.core.session(session).is_ok() {
                 // What nobody can write out just now waits.
@@ -971,7 +1057,7 @@ impl World {
         for session in self.core.sessions.indices() {
             let handle = SessionId(self.core.sessions.handle(session));
             self.core.close(handle).unwrap();
-            self.core.check();
+            self.core.check(&[]);
         }
         let stats = self.core.stats();
         let held = [stats.sessions, stats.streams, stats.subscriptions, stats.links, stats.topics];
