@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// Whether its handshake holds back what is not asked for.
-    fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         let is_legacy = matches!(self.rules, Rules::Legacy { .. });
         is_legacy && self.phase < Phase::Initialized && self.life == Life::Live
     }

@@ -136,6 +136,11 @@ impl Model {
     fn settle(&mut self) {
         for s in 0..self.sessions.len() {
             let session = &mut self.sessions[s];
+            for stream in &mut session.streams {
+                // There is no last frame that could say so.
+                let is_over = stream.is_finished && stream.is_of_request() && stream.len() == 0;
+                stream.is_gone |= is_over && session.life == Life::Live;
+            }
             if std::mem::take(&mut session.is_lagging) && session.life == Life::Live {
                 self.lagged += 1;
                 self.end(s, EndReason::Lagged);
@@ -203,6 +208,10 @@ impl Model {
             }
         }
         let session = &mut self.sessions[s];
+        if session.is_held() {
+            // What its handshake held back it was never ready for.
+            session.streams[0].main.clear();
+        }
         session.life = Life::Ending(reason);
         for stream in &mut session.streams {
             if !is_kept || !stream.is_attached {
