@@ -126,3 +126,57 @@ fn an_event_does_not_displace_the_notice_of_what_is_contained() {
     assert_eq!(engine.session_stats(session).unwrap().dropped, 1);
     assert_eq!(frames(&engine, session), [tagged("1", "e:/f/g")]);
 }
+
+/// What is unsubscribed by name but lies in a container that is still held stays queued: the
+/// client wants to hear of it.
+#[test]
+fn what_a_container_still_covers_outlives_its_own_subscription() {
+    let engine = segments();
+    let session = open(&engine, legacy(Revision::V2025_06_18));
+    for uri in ["file:///a/", "file:///a/b"] {
+        engine.subscribe(session, uri).unwrap();
+    }
+    assert_eq!(engine.notify_resource_updated("file:///a/b", &Raise::ALL), Ok(1));
+    engine.unsubscribe(session, "file:///a/b").unwrap();
+    assert_eq!(engine.notify_resource_updated("file:///a/b", &Raise::ALL), Ok(1), "it merges");
+    assert_eq!(frames(&engine, session), [updated("file:///a/b")]);
+    // Nothing is left of it that could be drained twice.
+    engine.unsubscribe(session, "file:///a/").unwrap();
+    assert_eq!(engine.notify_resource_updated("file:///a/b", &Raise::ALL), Ok(0));
+    assert_eq!(engine.stats().topics, 3, "the lists");
+}
+
+/// The same where no place is left: the container says as much in a place of its own.
+#[test]
+fn what_a_container_still_covers_is_told_by_it_where_no_place_is_left() {
+    let engine = engine(&[
+        ("resources.match", "segments"),
+        ("overflow", "drop_newest"),
+        ("session.max_queued_frames", "1"),
+    ]);
+    let session = open(&engine, legacy(Revision::V2025_06_18));
+    for uri in ["file:///a/", "file:///a/b"] {
+        engine.subscribe(session, uri).unwrap();
+    }
+    engine.notify("x", None, &Raise::ALL).unwrap();
+    engine.notify_resource_updated("file:///a/b", &Raise::ALL).unwrap();
+    engine.unsubscribe(session, "file:///a/b").unwrap();
+    assert_eq!(frames(&engine, session), [notification("x", ""), updated("file:///a/")]);
+}
+
+/// A subscription that holds two containers of a URI is told once, by the nearer one.
+#[test]
+fn two_containers_without_a_place_tell_once() {
+    let engine = engine(&[
+        ("resources.match", "segments"),
+        ("overflow", "drop_newest"),
+        ("session.max_queued_frames", "1"),
+    ]);
+    let session = open(&engine, legacy(Revision::V2025_06_18));
+    for uri in ["file:///a", "file:///a/"] {
+        engine.subscribe(session, uri).unwrap();
+    }
+    engine.notify("x", None, &Raise::ALL).unwrap();
+    assert_eq!(engine.notify_resource_updated("file:///a/b", &Raise::ALL), Ok(1));
+    assert_eq!(frames(&engine, session), [notification("x", ""), updated("file:///a/")]);
+}

@@ -464,3 +464,30 @@ fn a_legacy_session_can_only_narrow_its_types() {
     asked(&engine, session, &subscribe("1", "a:"));
     assert_eq!(engine.notify_resource_updated("a:", &Raise::ALL), Ok(1));
 }
+
+/// What a session was advertised is not known before its handshake says it, to whomever a log
+/// message is raised.
+#[test]
+fn no_log_message_comes_before_the_handshake() {
+    let engine = engine(&[]);
+    let revision = Revision::V2025_06_18;
+    let profile = Profile::Legacy { revision, handshake: true };
+    let session = open_with(&engine, SessionParams::new(profile).principal("p"));
+    for target in [Target::All, Target::Session(session), Target::Principal("p")] {
+        let reached = engine.notify_logging_message(Level::Error, None, "1", &Raise::to(target));
+        assert_eq!(reached, Ok(0), "{target:?}");
+    }
+    assert_eq!(engine.session_stats(session).unwrap().queued_frames, 0);
+}
+
+/// A client whose era is not known may turn out to speak 2026-07-28, to which a server sends no
+/// requests (R56).
+#[test]
+fn no_request_goes_out_before_the_era_is_known() {
+    let engine = engine(&[]);
+    let session = open(&engine, Profile::Auto);
+    let refused = engine.send(session, None, request("1", "ping", "").as_bytes()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotNegotiated);
+    passed(&engine, session, &request("1", "initialize", "{}"));
+    engine.send(session, None, request("1", "ping", "").as_bytes()).unwrap();
+}

@@ -459,6 +459,7 @@ impl Core {
     /// since and answers for it.
     pub(crate) fn finish_revoke(&mut self, epoch: u64, answered: &[(Question, Access)]) -> Revoked {
         let mut revoked = Revoked { asked: answered.len(), ..Revoked::default() };
+        let mut refused = Vec::new();
         for (question, access) in answered {
             let Some(key) = question.doubted else { continue };
             let Some(held) = self.access.held.get_mut(&key).filter(|it| it.doubted == epoch) else {
@@ -471,8 +472,13 @@ impl Core {
             }
             revoked.withdrawn += self.set_withdrawn(key, true);
             if *access == Access::Refuse {
-                revoked.ended += self.end_listens_held(key);
+                refused.push(key);
             }
+        }
+        // Only now: what is queued of a listen goes out before its end, and nothing of that may be
+        // what its holder has lost.
+        for key in refused {
+            revoked.ended += self.end_listens_held(key);
         }
         self.settle_lagging();
         revoked

@@ -6,8 +6,10 @@
 //! where that is used up, the container itself is raised, which says as much in one slot that is
 //! always there. So nothing is lost, and nothing grows without end.
 
+use std::collections::HashSet;
+
 use crate::engine::Core;
-use crate::engine::outbox::{MUTED, PASSING, WITHDRAWN};
+use crate::engine::outbox::{MUTED, PASSING, QUEUED, WITHDRAWN};
 use crate::engine::raise::{Audience, Reached};
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::uri;
@@ -41,6 +43,7 @@ impl Core {
         context: Option<u32>,
         reached: &mut Reached,
     ) {
+        let mut told_otherwise = HashSet::new();
         for &container in containers {
             for slot in self.links_reached(container, audience) {
                 let record = &self.out.slots[slot];
@@ -53,12 +56,39 @@ impl Core {
                     // It cannot stand for what it matches.
                     self.raise_passing(sub, topic, context, reached);
                 } else if self.sessions[ix].is_full(0) {
-                    self.raise_link(slot, context, reached);
+                    // Once, by the nearest container that it holds.
+                    if told_otherwise.insert(sub) {
+                        self.raise_link(slot, context, reached);
+                    }
                 } else {
                     let slot = self.add_link(sub, topic, PASSING);
                     self.raise_link(slot, context, reached);
                 }
             }
+        }
+    }
+
+    /// A session no longer subscribes to a URI by name. What is queued of it is dropped, unless
+    /// something that it still holds covers it: then it goes on as the notice of a sub-resource.
+    pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
+        let record = &self.out.slots[slot];
+        let (sub, topic, is_queued) = (record.link().sub, record.link().topic, record.is(QUEUED));
+        let (stream, cover) = (record.stream, is_queued.then(|| self.cover_of(sub, topic)));
+        let Some(cover) = cover.flatten() else { return self.remove_link(slot) };
+        let is_template = self.topics[self.out.slots[cover].link().topic].is_template;
+        if !is_template && self.sessions[ix].is_full(0) {
+            self.remove_link(slot);
+            self.raise_link(cover, None, &mut Reached::default());
+        } else if is_template && !self.make_room(ix, stream, 0) {
+            self.remove_link(slot);
+        } else {
+            self.forget_held(sub, topic);
+            self.out.slots[slot].flags |= PASSING;
+            self.topics[topic].passing += 1;
+            let bytes = self.topics[topic].link_bytes();
+            let session = &mut self.sessions[ix];
+            session.frames += 1;
+            session.filter_bytes -= bytes;
         }
     }
 
@@ -80,14 +110,21 @@ impl Core {
     /// Whether a subscription holds a container of that topic, or a template that matches it, and
     /// hears of it.
     pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
+        self.cover_of(sub, topic).is_some()
+    }
+
+    /// The link of a subscription to the nearest container of a topic, or to a template that
+    /// matches it, of which it hears.
+    fn cover_of(&self, sub: u32, topic: u32) -> Option<u32> {
         // As it stands in a JSON string: what is escaped there stands in no template.
         let name = self.topics[topic].name();
-        let is_held = |topic: u32| {
+        let link_to = |topic: u32| {
             let link = self.find_link(sub, topic);
-            link.is_some_and(|link| !self.out.slots[link].is(PASSING | WITHDRAWN))
+            link.filter(|&link| !self.out.slots[link].is(PASSING | WITHDRAWN))
         };
         let mut containers = uri::containers(name).filter_map(|it| self.topics.find_escaped(it));
-        self.config.match_segments && containers.any(is_held)
-            || self.topics.templates.matching(name).into_iter().any(is_held)
+        let container =
+            if self.config.match_segments { containers.find_map(link_to) } else { None };
+        container.or_else(|| self.topics.templates.matching(name).into_iter().find_map(link_to))
     }
 }

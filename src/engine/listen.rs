@@ -101,6 +101,7 @@ impl Core {
         if self.is_id_in_use(ix, &id) {
             return Err(Error::invalid(format!("id {id} is in use on this session")));
         }
+        self.check_subscription_limits(ix).map_err(Excess::error)?;
         let honoured = self.honoured(ix, filter).map_err(Denied::error)?;
         self.start_listen(ix, stream, id, honoured).map_err(Excess::error)
     }

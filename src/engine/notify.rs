@@ -267,8 +267,10 @@ impl Core {
         }
         self.raise_event(method::MESSAGE, Some(params), raise, |session| match session.rules {
             Rules::Open => true,
-            // R9, R10.
-            Rules::Legacy { .. } => session.capabilities().logging && level >= session.level,
+            // R9, R10; what is advertised is not known before the handshake has said it.
+            Rules::Legacy { .. } => {
+                to_hearers(session) && session.capabilities().logging && level >= session.level
+            }
             Rules::Modern | Rules::Undecided => false,
         })
     }

@@ -111,10 +111,15 @@ impl Core {
         let mut subs = HashSet::new();
         for topic in exact.into_iter().chain(self.containers_held(uri)) {
             // What passes by a container does not make it one.
-            let unwanted = if Some(topic) == exact { MUTED } else { MUTED | PASSING };
+            let is_exact = Some(topic) == exact;
+            let unwanted = if is_exact { MUTED } else { MUTED | PASSING };
             let links = self.links_reached(topic, audience).into_iter();
             let links = links.map(|slot| &self.out.slots[slot]).filter(|it| !it.is(unwanted));
-            subs.extend(links.map(|it| it.link().sub));
+            // Who holds the URI itself, and may not hear of it, does not by its container either.
+            let is_held =
+                |sub: u32| exact.is_some_and(|exact| self.find_link(sub, exact).is_some());
+            let reached = links.map(|it| it.link().sub).filter(|&sub| is_exact || !is_held(sub));
+            subs.extend(reached);
         }
         if kind == NoticeKind::Resource {
             subs.extend(self.ears_reached(audience));

@@ -452,7 +452,9 @@ impl Core {
             }
         };
         // G12: whatever refuses it does so before any acknowledgment.
-        if let Err(excess) = self.check_filter(&filter) {
+        // A limit comes before the host, who is not asked about what will be refused anyway.
+        let fits = self.check_filter(&filter);
+        if let Err(excess) = fits.and_then(|()| self.check_subscription_limits(via.session)) {
             return self.refuse(via, excess.fault(&id));
         }
         // R64, and by this request alone (R57).

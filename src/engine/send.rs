@@ -102,8 +102,8 @@ impl Core {
                 self.push_reply(stream, text.into_owned(), Owner::Session, Lane::Control);
             }
             Message::Request { id, .. } => {
-                if self.sessions[ix].rules == Rules::Modern {
-                    // R56.
+                // R56. What is said before the era is known may be read in either.
+                if matches!(self.sessions[ix].rules, Rules::Modern | Rules::Undecided) {
                     return Err(Error::new(
                         ErrorKind::NotNegotiated,
                         format!("a server of {} sends no requests", Revision::MODERN),

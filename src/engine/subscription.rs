@@ -239,6 +239,7 @@ impl Core {
         if !self.unsubscribe_uri(ix, uri) {
             return Err(Error::gone("subscription"));
         }
+        self.settle_lagging();
         Ok(())
     }
 
@@ -311,7 +312,8 @@ impl Core {
         self.follow_ears(ix);
     }
 
-    /// Whether there was such a subscription. What was queued of it is dropped (R25).
+    /// Whether there was such a subscription. What was queued of it is dropped (R25), unless
+    /// another one covers it (G2).
     pub(crate) fn unsubscribe_uri(&mut self, ix: u32, uri: &str) -> bool {
         let sub = self.sessions[ix].own_sub;
         let Some(topic) = self.topics.find(NoticeKind::Resource, uri) else { return false };
@@ -322,7 +324,7 @@ impl Core {
         self.subs.subs[sub].uris -= 1;
         self.subs.uris -= 1;
         self.uncount_held(ix, 1);
-        self.remove_link(slot);
+        self.let_go(ix, slot);
         self.retract_uncovered(sub);
         self.follow_ears(ix);
         true
