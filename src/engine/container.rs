@@ -69,25 +69,26 @@ impl Core {
     }
 
     /// A session no longer subscribes to a URI by name. What is queued of it is dropped, unless
-    /// something else that it holds covers it: then it goes on as the notice of a sub-resource.
+    /// something that it still holds covers it: then it goes on as the notice of a sub-resource.
     pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
         let record = &self.out.slots[slot];
         let (sub, topic, is_queued) = (record.link().sub, record.link().topic, record.is(QUEUED));
-        if !is_queued || !self.is_contained(sub, topic) {
-            return self.remove_link(slot);
-        }
-        if let Some(container) = self.container_of(sub, topic)
-            && self.sessions[ix].is_full(0)
-        {
+        let (stream, cover) = (record.stream, is_queued.then(|| self.cover_of(sub, topic)));
+        let Some(cover) = cover.flatten() else { return self.remove_link(slot) };
+        let is_template = self.topics[self.out.slots[cover].link().topic].is_template;
+        if !is_template && self.sessions[ix].is_full(0) {
             self.remove_link(slot);
-            self.raise_link(container, None, &mut Reached::default());
-        } else if self.make_room(ix, self.subs[sub].stream, 0) {
+            self.raise_link(cover, None, &mut Reached::default());
+        } else if is_template && !self.make_room(ix, stream, 0) {
+            self.remove_link(slot);
+        } else {
             self.forget_held(sub, topic);
             self.out.slots[slot].flags |= PASSING;
             self.topics[topic].passing += 1;
-            self.sessions[ix].frames += 1;
-        } else {
-            self.remove_link(slot);
+            let bytes = self.topics[topic].link_bytes();
+            let session = &mut self.sessions[ix];
+            session.frames += 1;
+            session.filter_bytes -= bytes;
         }
     }
 
@@ -109,29 +110,21 @@ impl Core {
     /// Whether a subscription holds a container of that topic, or a template that matches it, and
     /// hears of it.
     pub(crate) fn is_contained(&self, sub: u32, topic: u32) -> bool {
+        self.cover_of(sub, topic).is_some()
+    }
+
+    /// The link of a subscription to the nearest container of a topic, or to a template that
+    /// matches it, of which it hears.
+    fn cover_of(&self, sub: u32, topic: u32) -> Option<u32> {
         // As it stands in a JSON string: what is escaped there stands in no template.
         let name = self.topics[topic].name();
-        self.container_of(sub, topic).is_some()
-            || self
-                .topics
-                .templates
-                .matching(name)
-                .into_iter()
-                .any(|it| self.hears(sub, it).is_some())
-    }
-
-    /// The link of a subscription to the nearest container of a topic that it hears of.
-    fn container_of(&self, sub: u32, topic: u32) -> Option<u32> {
-        if !self.config.match_segments {
-            return None;
-        }
-        let mut containers = uri::containers(self.topics[topic].name());
-        containers.find_map(|it| self.hears(sub, self.topics.find_escaped(it)?))
-    }
-
-    /// The link of a subscription to a topic that it holds and hears of.
-    fn hears(&self, sub: u32, topic: u32) -> Option<u32> {
-        let link = self.find_link(sub, topic)?;
-        (!self.out.slots[link].is(PASSING | WITHDRAWN)).then_some(link)
+        let link_to = |topic: u32| {
+            let link = self.find_link(sub, topic);
+            link.filter(|&link| !self.out.slots[link].is(PASSING | WITHDRAWN))
+        };
+        let mut containers = uri::containers(name).filter_map(|it| self.topics.find_escaped(it));
+        let container =
+            if self.config.match_segments { containers.find_map(link_to) } else { None };
+        container.or_else(|| self.topics.templates.matching(name).into_iter().find_map(link_to))
     }
 }

@@ -239,6 +239,7 @@ impl Core {
         if !self.unsubscribe_uri(ix, uri) {
             return Err(Error::gone("subscription"));
         }
+        self.settle_lagging();
         Ok(())
     }
 

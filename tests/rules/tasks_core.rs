@@ -145,7 +145,11 @@ fn r23_only_where_the_revision_and_the_server_have_tasks() {
         send(&engine, session, &created("7", "t"));
         assert_eq!(report(&engine, "1", "1"), 0, "{revision}");
         assert_eq!(status(&engine, "t", "working"), 0, "{revision}");
-        assert_eq!(frames(&engine, session), [created("7", "t")]);
+        // R60: a result without a type is a complete one in this era.
+        let typed =
+            created("7", "t").replace(r#""result":{"#, r#""result":{"resultType":"complete","#);
+        let expected = if revision.is_legacy() { created("7", "t") } else { typed };
+        assert_eq!(frames(&engine, session), [expected]);
     }
     // A task that was over when it was told of has no progress either.
     let engine = engine(&[]);
