@@ -77,6 +77,11 @@ fn streams_that_outlive_their_connections() {
 }
 
 #[test]
+fn when_and_in_which_company_things_are_told() {
+    check("cadence");
+}
+
+#[test]
 fn who_may_hear_of_what() {
     check("access");
 }
