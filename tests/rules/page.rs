@@ -15,8 +15,7 @@ leave open, with what fanfare does about it and the tests that prove it. The tes
 tests/rules, where each is named after its rule. `make rules` runs them and writes this page anew.
 
 *By the engine*: whatever the host does. *Helped*: the host must do it, and the engine gives it what
-it needs. *In part*: by the engine, but for what the row says. *Not applicable*: the rule binds a
-client or a transport alone.
+it needs. *Not applicable*: the rule binds a client or a transport alone.
 ";
 
 fn page() -> String {
@@ -41,11 +40,10 @@ fn page() -> String {
 fn summary() -> String {
     let count = |is: fn(&Kept) -> bool| RULES.iter().filter(|rule| is(&rule.kept)).count();
     format!(
-        "Of {} rules, {} are kept by the engine, {} are helped, {} are kept in part, and {} are not applicable.\n",
+        "Of {} rules, {} are kept by the engine, {} are helped, and {} are not applicable.\n",
         RULES.len(),
         count(|kept| matches!(kept, Kept::Engine)),
         count(|kept| matches!(kept, Kept::Helped(_))),
-        count(|kept| matches!(kept, Kept::Partly(_))),
         count(|kept| matches!(kept, Kept::NotApplicable(_))),
     )
 }
@@ -54,7 +52,6 @@ fn kept_text(kept: &Kept) -> String {
     match kept {
         Kept::Engine => "by the engine".to_owned(),
         Kept::Helped(how) => format!("helped: {how}"),
-        Kept::Partly(what) => format!("in part; missing: {what}"),
         Kept::NotApplicable(why) => format!("not applicable: {why}"),
     }
 }
@@ -147,7 +144,6 @@ fn what_is_kept_is_proved() {
         let is_kept = match kept {
             Kept::Engine | Kept::Helped(_) => true,
             Kept::NotApplicable(_) => false,
-            Kept::Partly(_) => continue,
         };
         assert_eq!(!tests.is_empty(), is_kept, "{name}");
     }

@@ -8,8 +8,6 @@ pub(crate) enum Kept {
     Engine,
     /// By the host, with what the engine gives it for that.
     Helped(&'static str),
-    /// By the engine as far as it goes: what is missing.
-    Partly(&'static str),
     /// It binds a client or a transport alone: why.
     NotApplicable(&'static str),
 }
@@ -48,7 +46,7 @@ const SHOULD: &str = "should";
 const DERIVED: &str = "follows from others";
 const POLICY: &str = "our choice";
 
-use Kept::{Engine, Helped, NotApplicable, Partly};
+use Kept::{Engine, Helped, NotApplicable};
 
 macro_rules! rules {
     ($($number:literal $level:ident $revisions:ident $rule:literal, $kept:expr, [$($test:literal),* $(,)?];)+) => {
