@@ -5,51 +5,18 @@
 //! Without `--bench` (as `cargo test --benches` runs it) it only checks, with a small crowd, that
 //! it still measures what it says.
 
-#![expect(unsafe_code, reason = "what is allocated is counted by an allocator, an unsafe trait")]
-
+#[path = "bars/allocated.rs"]
+mod allocated;
 mod crowd;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Instant;
 
+use allocated::allocated;
 use fanfare::{Batch, Engine, Profile, Raise, Revision, SessionParams};
 use tokio::sync::broadcast;
-
-/// Bytes that are allocated now.
-static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
-
-/// The system's allocator, with an account of what is out.
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator as it came, and its answer comes back as it
-// is; the account on the side touches no memory that was handed out.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size().cast_signed(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of this very function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size().cast_signed(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let grown = size.cast_signed() - layout.size().cast_signed();
-        ALLOCATED.fetch_add(grown, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// How much is measured.
 struct Size {
@@ -182,12 +149,12 @@ fn miss(size: &Size) -> Bar {
 /// What an idle session with one subscription holds.
 fn weight(size: &Size) -> Bar {
     let of = |fill: &dyn Fn(&Engine)| {
-        let before = ALLOCATED.load(Ordering::Relaxed);
+        let before = allocated();
         let engine = crowd::engine();
         fill(&engine);
-        let held = ALLOCATED.load(Ordering::Relaxed) - before;
+        let held = allocated() - before;
         drop(engine);
-        held as f64 / size.sessions as f64
+        held / size.sessions as f64
     };
     let modern = of(&|engine| crowd::listeners(engine, size.sessions));
     let legacy = of(&|engine| {

@@ -6,7 +6,8 @@ use std::hint::black_box;
 use fanfare::{Capabilities, Config, Engine, Framing, Profile, Raise, Revision, SessionParams};
 use hashbrown::HashTable;
 
-use crate::measure::{Random, allocated, in_turn, median, time};
+use crate::allocated::allocated;
+use crate::measure::{Random, in_turn, median, time};
 use crate::table::{Row, Table};
 
 fn uri(n: usize) -> String {

@@ -5,6 +5,7 @@
 //! that it still measures what it says; nothing is held against a bar then. Words on the command
 //! line choose scenarios; `--runs N` says how often.
 
+mod allocated;
 mod fanout;
 mod holding;
 mod measure;

@@ -14,11 +14,11 @@
 use std::collections::HashMap;
 
 use crate::engine::Core;
-use crate::engine::outbox::{MUTED, PASSING, WITHDRAWN};
+use crate::engine::incoming::Incoming;
 use crate::engine::pool::NONE;
 use crate::engine::raise::Audience;
-use crate::engine::receive::Incoming;
 use crate::engine::session::Rules;
+use crate::engine::slot::{MUTED, PASSING, WITHDRAWN};
 use crate::error::{Error, ErrorKind};
 use crate::params::{Access, EndReason, SessionId, Topic};
 use crate::protocol::filter::Filter;

@@ -8,12 +8,15 @@ use std::collections::{HashMap, HashSet};
 use crate::engine::Core;
 use crate::engine::access::Holder;
 use crate::engine::outbox::{
-    AGAIN, BUSY, Body, CARRIED, CARRIES, COLD, CONTEXT, CONTROL, DETACHED, DROPPABLE, FINISHED,
-    IN_HAND, Lane, MUTED, NUMBERED, Owner, PASSING, PAUSED, PUSHED, QUEUED, READY, SILENT, WATCHED,
-    WITHDRAWN,
+    BUSY, CARRIED, CARRIES, COLD, DETACHED, FINISHED, NUMBERED, PAUSED, PUSHED, READY, SILENT,
+    WATCHED,
 };
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
+use crate::engine::slot::{
+    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, QUEUED,
+    WITHDRAWN,
+};
 use crate::engine::timer::Due;
 use crate::protocol::kind::NoticeKind;
 

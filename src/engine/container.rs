@@ -9,8 +9,8 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::outbox::{MUTED, PASSING, QUEUED, WITHDRAWN};
 use crate::engine::raise::{Audience, Reached};
+use crate::engine::slot::{MUTED, PASSING, QUEUED, WITHDRAWN};
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::uri;
 

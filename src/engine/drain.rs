@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::outbox::{
-    AGAIN, BUSY, Body, CONTEXT, FINISHED, IN_HAND, LIVELY, Lane, NUMBERED, PASSING, RESUMED, SILENT,
-};
+use crate::engine::outbox::{BUSY, FINISHED, LIVELY, NUMBERED, RESUMED, SILENT};
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
+use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::{self, Pieces};

@@ -12,7 +12,7 @@ pub(crate) struct Event {
 }
 
 /// What an entry in an outbox costs beside the body: the slot.
-pub(crate) const ENTRY_BYTES: u64 = size_of::<crate::engine::outbox::Slot>() as u64;
+pub(crate) const ENTRY_BYTES: u64 = size_of::<crate::engine::slot::Slot>() as u64;
 
 #[derive(Debug)]
 pub(crate) struct Events {

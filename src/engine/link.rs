@@ -6,10 +6,10 @@
 use std::hash::BuildHasher;
 
 use crate::engine::Core;
-use crate::engine::outbox::{
+use crate::engine::pool::NONE;
+use crate::engine::slot::{
     AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, Owner, PASSING, QUEUED, Slot,
 };
-use crate::engine::pool::NONE;
 use crate::engine::subscription::{Subscriptions, pair_of};
 
 impl Core {

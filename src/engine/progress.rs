@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
-use crate::engine::outbox::{AGAIN, IN_HAND, Lane, Owner};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
+use crate::engine::slot::{AGAIN, IN_HAND, Lane, Owner};
 use crate::engine::timer::{Due, RequestRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Overflow, Raise, Target};

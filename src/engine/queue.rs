@@ -7,8 +7,8 @@
 use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::news::{Lag, News};
-use crate::engine::outbox::{Body, DROPPABLE, EventEntry, Lane, Owner, PASSING, QUEUED, Slot};
 use crate::engine::pool::NONE;
+use crate::engine::slot::{Body, DROPPABLE, EventEntry, Lane, Owner, PASSING, QUEUED, Slot};
 use crate::params::{EndReason, Overflow, SessionId};
 
 impl Core {

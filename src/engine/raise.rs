@@ -6,7 +6,7 @@ use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::limits::Excess;
 use crate::engine::notify::check_request_id;
-use crate::engine::outbox::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
+use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
 use crate::error::Result;
 use crate::params::{Raise, SessionId, Target};
 use crate::protocol::Level;

@@ -18,9 +18,9 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use crate::engine::Core;
-use crate::engine::outbox::{AGAIN, Body, EventEntry, Lane, Owner};
 use crate::engine::pool::{NONE, Pool};
 use crate::engine::progress::Gate;
+use crate::engine::slot::{AGAIN, Body, EventEntry, Lane, Owner};
 use crate::engine::timer::RequestRef;
 use crate::protocol::Level;
 use crate::protocol::id::Id;

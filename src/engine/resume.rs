@@ -8,11 +8,10 @@
 
 use crate::engine::Core;
 use crate::engine::drain::{Hand, Output, Sink};
-use crate::engine::outbox::{
-    AGAIN, BUSY, Body, COLD, DETACHED, FINISHED, IN_HAND, Lane, NAMED, NUMBERED,
-};
+use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, NAMED, NUMBERED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
+use crate::engine::slot::{AGAIN, Body, IN_HAND, Lane};
 use crate::error::{Error, ErrorKind, Result};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId, StreamKind};

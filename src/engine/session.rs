@@ -8,9 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use crate::engine::limits::Excess;
 use crate::engine::news::News;
 use crate::engine::outbox::{
-    BUSY, COLD, DETACHED, FINISHED, HELD, Lane, PAUSED, PUSHED, RESUMED, Stream,
+    BUSY, COLD, DETACHED, FINISHED, HELD, PAUSED, PUSHED, RESUMED, Stream,
 };
 use crate::engine::pool::NONE;
+use crate::engine::slot::Lane;
 use crate::engine::types::Types;
 use crate::engine::{Core, SessionEnd, SessionStats};
 use crate::error::{Error, ErrorKind, Result};
@@ -526,73 +527,5 @@ pub(crate) fn closing_frame(id: &Id, reason: EndReason) -> Option<String> {
             fault.data = Some(format!(r#"{{"reason":"{}"}}"#, reason.as_str()));
             Some(encode::error(&fault, false))
         }
-    }
-}
-
-/// Who the sessions belong to.
-///
-/// Invariant: a session of a principal stands at its `principal_pos`; a principal without a
-/// session is forgotten.
-#[derive(Debug, Default)]
-pub(crate) struct Principals {
-    pub(super) names: HashMap<Box<str>, u32>,
-    pub(super) members: Vec<(Box<str>, Vec<u32>)>,
-    /// How many subscriptions the sessions of each hold.
-    pub(super) held: Vec<u64>,
-    free: Vec<u32>,
-}
-
-impl Principals {
-    fn join(&mut self, name: &str, session: u32) -> (u32, u32) {
-        let of = match self.names.get(name) {
-            Some(&of) => of,
-            None => {
-                let of = self.free.pop().unwrap_or_else(|| {
-                    self.members.push(("".into(), Vec::new()));
-                    self.held.push(0);
-                    self.members.len() as u32 - 1
-                });
-                self.members[of as usize].0 = name.into();
-                self.names.insert(name.into(), of);
-                of
-            }
-        };
-        let members = &mut self.members[of as usize].1;
-        members.push(session);
-        (of, members.len() as u32 - 1)
-    }
-
-    /// Yields the session that took the place of the one that left.
-    fn leave(&mut self, of: u32, pos: u32) -> Option<u32> {
-        let (name, members) = &mut self.members[of as usize];
-        members.swap_remove(pos as usize);
-        let moved = members.get(pos as usize).copied();
-        if members.is_empty() {
-            self.names.remove(name);
-            self.free.push(of);
-        }
-        moved
-    }
-
-    /// The name of a principal, if it is one.
-    pub(crate) fn name(&self, of: u32) -> Option<&str> {
-        self.members.get(of as usize).map(|(name, _)| &**name)
-    }
-
-    pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        self.names.get(name).copied()
-    }
-
-    /// How many subscriptions the sessions of a principal hold.
-    pub(crate) fn held(&self, of: u32) -> u64 {
-        self.held[of as usize]
-    }
-
-    pub(crate) fn held_mut(&mut self, of: u32) -> &mut u64 {
-        &mut self.held[of as usize]
-    }
-
-    pub(crate) fn sessions(&self, name: &str) -> &[u32] {
-        self.names.get(name).map_or(&[], |&of| &self.members[of as usize].1)
     }
 }

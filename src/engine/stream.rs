@@ -3,9 +3,10 @@
 use crate::engine::Core;
 use crate::engine::limits::Excess;
 use crate::engine::news::{News, StreamEnd};
-use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, Lane, NAMED, NUMBERED};
+use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, NAMED, NUMBERED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
+use crate::engine::slot::Lane;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{SessionId, StreamId, StreamKind};
 

@@ -15,7 +15,7 @@ use std::ops::Bound;
 
 use crate::engine::Core;
 use crate::engine::limits::Excess;
-use crate::engine::outbox::MUTED;
+use crate::engine::slot::MUTED;
 use crate::engine::topic::links_bytes;
 use crate::error::{Error, Result};
 use crate::params::SessionId;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -16,10 +16,19 @@ use crate::protocol::message::Text;
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    /// Reads an object. `None` for anything else, and for one that has a key twice: nobody can say
-    /// which of them a reader takes.
+    /// Reads an object; `None` for anything else.
     pub(crate) fn of(object: &'a str) -> Option<Self> {
         serde_json::from_str(object).ok()
+    }
+
+    /// The same, and `None` for one that has a key twice: nobody can say which of them a reader
+    /// takes.
+    pub(crate) fn of_distinct(object: &'a str) -> Option<Self> {
+        let members = Self::of(object)?;
+        let mut keys: Vec<&str> = members.0.iter().map(|(key, _)| &**key).collect();
+        keys.sort_unstable();
+        let has_twins = keys.windows(2).any(|pair| pair[0] == pair[1]);
+        (!has_twins).then_some(members)
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<&'a str> {
@@ -52,11 +61,6 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 while let Some((Text(key), value)) = map.next_entry()? {
                     members.push((key, value));
                 }
-                let mut keys: Vec<&str> = members.iter().map(|(key, _)| &**key).collect();
-                keys.sort_unstable();
-                if let Some(twice) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-                    return Err(A::Error::custom(format_args!("{} stands twice", twice[0])));
-                }
                 Ok(Members(members))
             }
         }
@@ -76,8 +80,12 @@ mod tests {
         assert_eq!(members.find("d"), None);
         assert_eq!(members.behind("a"), r#","b":1.50,"c\"":"\u00e9""#);
         assert_eq!(Members::of("{}").unwrap().behind("a"), "");
-        for wrong in ["[]", "7", "", "{", r#"{"a":1,"\u0061":2}"#] {
+        for wrong in ["[]", "7", "", "{"] {
             assert!(Members::of(wrong).is_none(), "{wrong}");
         }
+        let twins = r#"{"a":1,"\u0061":2,"b":3}"#;
+        assert_eq!(Members::of(twins).unwrap().behind("b"), r#","a":1,"a":2"#);
+        assert!(Members::of_distinct(twins).is_none());
+        assert!(Members::of_distinct(r#"{"a":1,"b":1}"#).is_some());
     }
 }

@@ -1,13 +1,11 @@
 //! `resultType`: every result of 2026-07-28 has one, and none of the revisions before it (R60).
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::protocol::encode;
+use crate::protocol::members::Members;
 use crate::protocol::message::{self, Text};
 
 const NAME: &str = "resultType";
@@ -44,36 +42,9 @@ pub(crate) fn completed(result: &str) -> String {
 
 /// An object without a type; its other members stay as they are written.
 pub(crate) fn untyped(result: &str) -> String {
-    let members: Members<'_> = serde_json::from_str(result).expect("it has been read as an object");
-    let kept = members.0.iter().filter(|(name, _)| name != NAME);
-    let kept: Vec<String> =
-        kept.map(|(name, value)| format!("{}:{value}", encode::string(name))).collect();
-    format!("{{{}}}", kept.join(","))
-}
-
-/// The members of an object in their order.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        from.deserialize_map(Object)
-    }
+    let members = Members::of(result).expect("it has been read as an object");
+    let rest = members.behind(NAME);
+    format!("{{{}}}", rest.strip_prefix(',').unwrap_or_default())
 }
 
 #[cfg(test)]

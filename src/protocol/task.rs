@@ -142,7 +142,8 @@ pub(crate) fn related<'a>(params: &'a str, task: &str) -> Cow<'a, str> {
     }
     let meta = serde_json::from_str::<WithMeta<'_>>(params).ok().and_then(|params| params.meta);
     let meta = meta.map_or("{}", RawValue::get);
-    let (Some(meta), Some(members)) = (Members::of(meta), Members::of(params)) else {
+    let (Some(meta), Some(members)) = (Members::of_distinct(meta), Members::of_distinct(params))
+    else {
         return params.into();
     };
     if meta.find(RELATED_TASK).is_some() {

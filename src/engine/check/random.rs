@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::engine::drain::{Hand, Output, Sink};
-use crate::engine::outbox::{DETACHED, WITHDRAWN};
+use crate::engine::outbox::DETACHED;
+use crate::engine::slot::WITHDRAWN;
 use crate::engine::{AccessRequest, Core, Incoming, News, Outgoing, Question};
 use crate::error::ErrorKind;
 use crate::framing::Framing;
