@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::outbox::{BUSY, FINISHED, LIVELY, NUMBERED, RESUMED, SILENT};
+use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, RESUMED};
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
@@ -146,8 +146,7 @@ impl Core {
             let output = self.output(stream, slot);
             let is_last = output.is_last;
             let Some(len) = sink.take(&output) else { return (taken, true) };
-            self.count_delivered(stream, len);
-            self.pop(slot);
+            self.finish_frame(stream, slot, len);
             taken += 1;
             if is_last {
                 self.close_drained(stream);
@@ -285,49 +284,47 @@ impl Core {
 
     #[inline]
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
-        let record = &self.out.streams[stream];
+        let (record, handle) = self.out.streams.with_handle(stream);
+        let (pieces, source) = self.text(slot);
         Output {
             session: SessionId(record.session_handle),
-            stream: StreamId(self.out.streams.handle(stream)),
+            stream: StreamId(handle),
             framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,
-            pieces: self.pieces(slot),
-            source: self.source(slot),
-        }
-    }
-
-    #[inline]
-    fn source(&self, slot: u32) -> Option<Source<'_>> {
-        let record = &self.out.slots[slot];
-        match &record.body {
-            Body::Event(entry) => Some(Source { of: SourceOf::Event(entry.event), id: "" }),
-            Body::Link(_) if record.is(CONTEXT) => None,
-            Body::Link(link) => {
-                let id = self.subs[link.sub].id.as_ref().map_or("", |id| id.as_json());
-                Some(Source { of: SourceOf::Topic(link.topic), id })
-            }
+            pieces,
+            source,
         }
     }
 
     /// What a slot reads as.
-    #[inline]
     pub(crate) fn pieces(&self, slot: u32) -> Pieces<'_> {
+        self.text(slot).0
+    }
+
+    #[inline]
+    fn text(&self, slot: u32) -> (Pieces<'_>, Option<Source<'_>>) {
         let record = &self.out.slots[slot];
         match &record.body {
-            Body::Event(entry) => Pieces::one(self.events.body(entry.event)),
+            Body::Event(entry) => {
+                let source = Source { of: SourceOf::Event(entry.event), id: "" };
+                (Pieces::one(self.events.body(entry.event)), Some(source))
+            }
             Body::Link(link) => {
                 let topic = &self.topics[link.topic];
                 let id = self.subs[link.sub].id.as_ref().map(|id| id.as_json());
-                let context = record
-                    .is(CONTEXT)
-                    .then(|| self.contexts.get(&slot).map(|&context| self.events.body(context)))
-                    .flatten();
-                match topic.kind {
+                if !record.is(CONTEXT) {
+                    let of = SourceOf::Topic(link.topic);
+                    let source = Source { of, id: id.unwrap_or_default() };
+                    return (encode::notice(topic.kind, &topic.tail, id, None), Some(source));
+                }
+                let context = self.contexts.get(&slot).map(|&context| self.events.body(context));
+                let pieces = match topic.kind {
                     NoticeKind::Task => {
                         encode::task(id.unwrap_or_default(), context.unwrap_or_default())
                     }
                     kind => encode::notice(kind, &topic.tail, id, context),
-                }
+                };
+                (pieces, None)
             }
         }
     }
@@ -336,9 +333,25 @@ impl Core {
     pub(crate) fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        let record = &mut self.out.streams[stream];
-        record.delivered += 1;
-        record.flags = record.flags & !SILENT | LIVELY;
+        self.out.streams[stream].note_delivered();
+    }
+
+    /// A frame has been taken from the front of a stream: it is counted, and its slot leaves.
+    #[inline]
+    fn finish_frame(&mut self, stream: u32, slot: u32, len: usize) {
+        let Self { out, topics, counters, .. } = self;
+        let record = &out.slots[slot];
+        if let Body::Link(link) = &record.body
+            && record.stream == stream
+            && !record.is(PASSING | CONTEXT)
+        {
+            counters.delivered += 1;
+            counters.delivered_bytes += len as u64;
+            let merged = topics[link.topic].raised.wrapping_sub(link.raised_at);
+            return out.pop_notice(stream, slot, merged);
+        }
+        self.count_delivered(stream, len);
+        self.pop(slot);
     }
 
     /// A frame has been taken: its slot leaves the outbox.

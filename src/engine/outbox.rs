@@ -119,7 +119,15 @@ impl Stream {
         self.flags & flag != 0
     }
 
+    /// A frame was sent on it.
+    #[inline]
+    pub(crate) fn note_delivered(&mut self) {
+        self.delivered += 1;
+        self.flags = self.flags & !SILENT | LIVELY;
+    }
+
     /// The slot that would be drained next.
+    #[inline]
     pub(crate) fn front(&self) -> Option<u32> {
         if self.control.head != NONE {
             return Some(self.control.head);
@@ -188,10 +196,40 @@ impl Outboxes {
         }
         slot.next = NONE;
         slot.prev = before;
-        if before == NONE {
-            self.refresh(stream_ix);
-        } else {
+        if before != NONE {
             self.slots[before].next = slot_ix;
+        } else if stream.is(DETACHED | PAUSED | BUSY | HELD | CARRIED) {
+            self.refresh(stream_ix);
+        } else if !stream.is(READY) {
+            self.enter_ready(stream_ix);
+        }
+    }
+
+    /// Takes a notice that has just been delivered from the front of its lane; `merged` others had
+    /// merged with it. As [`unlink`](Self::unlink), for what is at hand already.
+    #[inline]
+    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32, merged: u32) {
+        let slot = &mut self.slots[slot_ix];
+        debug_assert!(slot.is(QUEUED) && !slot.is(DROPPABLE) && slot.prev == NONE);
+        let (next, lane) = (slot.next, slot.lane());
+        slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
+        if next != NONE {
+            self.slots[next].prev = NONE;
+        }
+        self.queued -= 1;
+        let stream = &mut self.streams[stream_ix];
+        stream.note_delivered();
+        stream.merged += u64::from(merged);
+        stream.queued -= 1;
+        let queue = stream.queue(lane);
+        queue.head = next;
+        if next == NONE {
+            queue.tail = NONE;
+            if stream.is(CARRIES | CARRIED) || stream.queued != 0 {
+                self.refresh(stream_ix);
+            } else if stream.is(READY) {
+                self.leave_ready(stream_ix);
+            }
         }
     }
 
@@ -358,17 +396,17 @@ impl Outboxes {
     }
 
     fn enter_ready(&mut self, ix: u32) {
-        let list = &mut self.ready[usize::from(self.streams[ix].is(PUSHED))];
+        let stream = &mut self.streams[ix];
+        let list = &mut self.ready[usize::from(stream.is(PUSHED))];
         let before = std::mem::replace(&mut list.tail, ix);
+        stream.flags |= READY;
+        stream.ready_prev = before;
+        stream.ready_next = NONE;
         if before == NONE {
             list.head = ix;
         } else {
             self.streams[before].ready_next = ix;
         }
-        let stream = &mut self.streams[ix];
-        stream.flags |= READY;
-        stream.ready_prev = before;
-        stream.ready_next = NONE;
     }
 
     fn leave_ready(&mut self, ix: u32) {

@@ -179,8 +179,19 @@ impl<T> Slab<T> {
     /// The handle of a live record.
     #[inline]
     pub(crate) fn handle(&self, ix: u32) -> u64 {
-        let generation = u64::from(self.pool[ix].generation);
-        (u64::from(ix) + 1) | self.mark | generation << (34 + ENGINE_BITS)
+        self.handle_of(ix, self.pool[ix].generation)
+    }
+
+    /// A live record, and its handle.
+    #[inline]
+    pub(crate) fn with_handle(&self, ix: u32) -> (&T, u64) {
+        let Generation { record, generation } = &self.pool[ix];
+        (record, self.handle_of(ix, *generation))
+    }
+
+    #[inline]
+    fn handle_of(&self, ix: u32, generation: u32) -> u64 {
+        (u64::from(ix) + 1) | self.mark | u64::from(generation) << (34 + ENGINE_BITS)
     }
 
     /// The index that a handle names, if its record lives.

@@ -21,14 +21,11 @@ impl<'a> Members<'a> {
         serde_json::from_str(object).ok()
     }
 
-    /// The same, and `None` for one that has a key twice: nobody can say which of them a reader
-    /// takes.
-    pub(crate) fn of_distinct(object: &'a str) -> Option<Self> {
-        let members = Self::of(object)?;
-        let mut keys: Vec<&str> = members.0.iter().map(|(key, _)| &**key).collect();
+    /// A key that stands twice: nobody can say which of the two a reader takes.
+    pub(crate) fn twin(&self) -> Option<&str> {
+        let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| &**key).collect();
         keys.sort_unstable();
-        let has_twins = keys.windows(2).any(|pair| pair[0] == pair[1]);
-        (!has_twins).then_some(members)
+        keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<&'a str> {
@@ -85,7 +82,7 @@ mod tests {
         }
         let twins = r#"{"a":1,"\u0061":2,"b":3}"#;
         assert_eq!(Members::of(twins).unwrap().behind("b"), r#","a":1,"a":2"#);
-        assert!(Members::of_distinct(twins).is_none());
-        assert!(Members::of_distinct(r#"{"a":1,"b":1}"#).is_some());
+        assert_eq!(Members::of(twins).unwrap().twin(), Some("a"));
+        assert_eq!(Members::of(r#"{"a":1,"b":1}"#).unwrap().twin(), None);
     }
 }

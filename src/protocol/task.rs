@@ -74,6 +74,9 @@ impl<'a> TaskParams<'a> {
         let wrong = |what: String| Error::new(ErrorKind::Json, format!("params{what}"));
         let members: Members<'a> =
             serde_json::from_str(params).map_err(|e| wrong(format!(": {e}")))?;
+        if let Some(key) = members.twin() {
+            return Err(wrong(format!(": {key} stands twice")));
+        }
         let text =
             |key: &str| members.find(key).and_then(|raw| serde_json::from_str::<String>(raw).ok());
         let id = text("taskId").ok_or_else(|| wrong(".taskId must be a string".to_owned()))?;
@@ -142,8 +145,8 @@ pub(crate) fn related<'a>(params: &'a str, task: &str) -> Cow<'a, str> {
     }
     let meta = serde_json::from_str::<WithMeta<'_>>(params).ok().and_then(|params| params.meta);
     let meta = meta.map_or("{}", RawValue::get);
-    let (Some(meta), Some(members)) = (Members::of_distinct(meta), Members::of_distinct(params))
-    else {
+    let read = |object| Members::of(object).filter(|members| members.twin().is_none());
+    let (Some(meta), Some(members)) = (read(meta), read(params)) else {
         return params.into();
     };
     if meta.find(RELATED_TASK).is_some() {
