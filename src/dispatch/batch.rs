@@ -1,7 +1,7 @@
 //! Frames that were taken out together, and the one buffer that holds their bytes.
 
 use crate::dispatch::sinks;
-use crate::engine::{Output, Sink, SourceOf};
+use crate::engine::{Output, Sink, Source};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 
@@ -57,7 +57,7 @@ pub struct Batch {
 /// A text that stands in a batch, and what it was made of.
 #[derive(Clone, Copy, Debug)]
 struct Text {
-    of: SourceOf,
+    of: Source,
     framing: Framing,
     start: usize,
     end: usize,
@@ -118,34 +118,32 @@ impl Batch {
     /// Where the bytes of an output stand: where they stood already, if it is what came before.
     #[inline]
     fn place(&mut self, output: &Output<'_>) -> (usize, usize) {
-        let Some(source) = output.source else {
-            self.latest = None;
-            return self.write(output);
-        };
+        let id = output.text.subscription().unwrap_or_default();
         if let Some(latest) = self.latest
-            && latest.of == source.of
+            && Some(latest.of) == output.source
             && latest.framing == output.framing
+            && latest.id_end - latest.id_start == id.len()
         {
-            if self.bytes[latest.id_start..latest.id_end] == *source.id.as_bytes() {
+            let standing = &self.bytes[latest.id_start..latest.id_end];
+            // A few bytes, one by one: a call would take longer.
+            if standing.iter().zip(id.as_bytes()).all(|(a, b)| a == b) {
                 return (latest.start, latest.end);
             }
-            if latest.id_end - latest.id_start == source.id.len() {
-                return self.write_alike(latest, source.id);
-            }
+            return self.write_alike(latest, id);
         }
-        let (start, end) = self.write(output);
-        let head = output.pieces.iter().next().map_or(0, str::len);
-        let id_start = start + output.framing.head().len() + head;
-        let id_end = id_start + source.id.len();
-        let framing = output.framing;
-        self.latest = Some(Text { of: source.of, framing, start, end, id_start, id_end });
-        (start, end)
+        self.write(output, id)
     }
 
-    #[inline]
-    fn write(&mut self, output: &Output<'_>) -> (usize, usize) {
-        let (start, end) = self.room(sinks::framed_len(output));
-        sinks::write_frame(&mut self.bytes[start..end], output);
+    fn write(&mut self, output: &Output<'_>, id: &str) -> (usize, usize) {
+        let pieces = output.text.pieces();
+        let (start, end) = self.room(sinks::framed_len(output, &pieces));
+        sinks::write_frame(&mut self.bytes[start..end], output, &pieces);
+        self.latest = output.source.map(|of| {
+            let first = pieces.iter().next().map_or(0, str::len);
+            let id_start = start + output.framing.head().len() + first;
+            let id_end = id_start + id.len();
+            Text { of, framing: output.framing, start, end, id_start, id_end }
+        });
         (start, end)
     }
 

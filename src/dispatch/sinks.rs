@@ -2,10 +2,16 @@
 
 use crate::dispatch::batch::FrameFlags;
 use crate::engine::{Output, Sink};
+use crate::protocol::encode::Pieces;
 
 #[inline]
-pub(crate) fn framed_len(output: &Output<'_>) -> usize {
-    output.framing.head().len() + output.pieces.len() + output.framing.tail().len()
+fn head<'a>(output: &Output<'a>) -> &'a [u8] {
+    output.head.map_or(output.framing.head(), str::as_bytes)
+}
+
+#[inline]
+pub(crate) fn framed_len(output: &Output<'_>, pieces: &Pieces<'_>) -> usize {
+    head(output).len() + pieces.len() + output.framing.tail().len()
 }
 
 #[inline]
@@ -15,9 +21,9 @@ pub(crate) fn flags(output: &Output<'_>) -> FrameFlags {
 
 /// Writes a frame into a place of exactly its size.
 #[inline]
-pub(crate) fn write_frame(place: &mut [u8], output: &Output<'_>) {
-    let mut rest = put(place, output.framing.head());
-    for piece in output.pieces.iter() {
+pub(crate) fn write_frame(place: &mut [u8], output: &Output<'_>, pieces: &Pieces<'_>) {
+    let mut rest = put(place, head(output));
+    for piece in pieces.iter() {
         rest = put(rest, piece.as_bytes());
     }
     put(rest, output.framing.tail());
@@ -70,8 +76,9 @@ impl<'a> Flat<'a> {
 
 impl Sink for Flat<'_> {
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
-        let len = framed_len(output);
-        write_frame(self.0.next(len)?, output);
+        let pieces = output.text.pieces();
+        let len = framed_len(output, &pieces);
+        write_frame(self.0.next(len)?, output, &pieces);
         Some(len)
     }
 }
@@ -97,7 +104,8 @@ impl<'a> Packed<'a> {
 
 impl Sink for Packed<'_> {
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
-        let len = framed_len(output);
+        let pieces = output.text.pieces();
+        let len = framed_len(output, &pieces);
         let len32 = u32::try_from(len).ok()?;
         let place = self.0.next(HEADER_BYTES + len.next_multiple_of(ALIGN_BYTES))?;
         let rest = put(place, &output.session.0.to_ne_bytes());
@@ -105,7 +113,7 @@ impl Sink for Packed<'_> {
         let rest = put(rest, &flags(output).0.to_ne_bytes());
         let rest = put(rest, &len32.to_ne_bytes());
         let (frame, padding) = rest.split_at_mut(len);
-        write_frame(frame, output);
+        write_frame(frame, output, &pieces);
         padding.fill(0);
         Some(len)
     }

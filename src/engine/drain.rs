@@ -9,7 +9,7 @@ use crate::engine::resume::NumberedHand;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
-use crate::protocol::encode::{self, Pieces};
+use crate::protocol::encode::Text;
 use crate::protocol::kind::NoticeKind;
 
 /// One frame that a sink may take.
@@ -20,22 +20,17 @@ pub(crate) struct Output<'a> {
     pub(crate) framing: Framing,
     /// Nothing will follow on this stream.
     pub(crate) is_last: bool,
-    pub(crate) pieces: Pieces<'a>,
-    /// What the pieces were made of, where that is the same for others.
-    pub(crate) source: Option<Source<'a>>,
+    /// What stands before the text, if it is not what the framing has there.
+    pub(crate) head: Option<&'a str>,
+    pub(crate) text: Text<'a>,
+    /// What the text was made of, where that is the same for others.
+    pub(crate) source: Option<Source>,
 }
 
-/// What a text is made of. Within one call, and as long as none without a source comes between,
-/// two outputs with the same source have the same text.
+/// What a text was made of. Within one call, and as long as none without a source comes between,
+/// two outputs with the same source and subscription id have the same text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Source<'a> {
-    pub(crate) of: SourceOf,
-    /// The subscription id, which is the second piece; empty if there is none.
-    pub(crate) id: &'a str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SourceOf {
+pub(crate) enum Source {
     Topic(u32),
     Event(u32),
 }
@@ -282,50 +277,50 @@ impl Core {
         is_open.then(|| self.out.front(stream)).flatten()
     }
 
-    #[inline]
+    #[inline(always)]
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let (record, handle) = self.out.streams.with_handle(stream);
-        let (pieces, source) = self.text(slot);
         Output {
             session: SessionId(record.session_handle),
             stream: StreamId(handle),
             framing: record.framing,
             is_last: record.is(FINISHED) && record.queued == 1,
-            pieces,
-            source,
+            head: None,
+            text: self.text(slot),
+            source: self.source(slot),
+        }
+    }
+
+    #[inline(always)]
+    fn source(&self, slot: u32) -> Option<Source> {
+        let record = &self.out.slots[slot];
+        match &record.body {
+            Body::Event(entry) => Some(Source::Event(entry.event)),
+            Body::Link(link) => (!record.is(CONTEXT)).then_some(Source::Topic(link.topic)),
         }
     }
 
     /// What a slot reads as.
-    pub(crate) fn pieces(&self, slot: u32) -> Pieces<'_> {
-        self.text(slot).0
-    }
-
-    #[inline]
-    fn text(&self, slot: u32) -> (Pieces<'_>, Option<Source<'_>>) {
+    #[inline(always)]
+    pub(crate) fn text(&self, slot: u32) -> Text<'_> {
         let record = &self.out.slots[slot];
-        match &record.body {
-            Body::Event(entry) => {
-                let source = Source { of: SourceOf::Event(entry.event), id: "" };
-                (Pieces::one(self.events.body(entry.event)), Some(source))
-            }
-            Body::Link(link) => {
-                let topic = &self.topics[link.topic];
-                let id = self.subs[link.sub].id.as_ref().map(|id| id.as_json());
-                if !record.is(CONTEXT) {
-                    let of = SourceOf::Topic(link.topic);
-                    let source = Source { of, id: id.unwrap_or_default() };
-                    return (encode::notice(topic.kind, &topic.tail, id, None), Some(source));
-                }
-                let context = self.contexts.get(&slot).map(|&context| self.events.body(context));
-                let pieces = match topic.kind {
-                    NoticeKind::Task => {
-                        encode::task(id.unwrap_or_default(), context.unwrap_or_default())
-                    }
-                    kind => encode::notice(kind, &topic.tail, id, context),
-                };
-                (pieces, None)
-            }
+        let link = match &record.body {
+            Body::Event(entry) => return Text::Whole(self.events.body(entry.event)),
+            Body::Link(link) => link,
+        };
+        let topic = &self.topics[link.topic];
+        let subscription = self.subs[link.sub].id.as_ref().map(|id| id.as_json());
+        let context = if record.is(CONTEXT) {
+            self.contexts.get(&slot).map(|&context| self.events.body(context))
+        } else {
+            None
+        };
+        match topic.kind {
+            NoticeKind::Task => Text::Task {
+                subscription: subscription.unwrap_or_default(),
+                tail: context.unwrap_or_default(),
+            },
+            kind => Text::Notice { kind, tail: &topic.tail, subscription, context },
         }
     }
 

@@ -21,7 +21,7 @@ use crate::engine::outbox::{BUSY, DETACHED, FINISHED, LIVELY, PAUSED, SILENT, WA
 use crate::engine::session::Rules;
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId, StreamKind};
-use crate::protocol::encode::Pieces;
+use crate::protocol::encode::Text;
 
 /// Who is watched, and when the next look is due.
 #[derive(Debug, Default)]
@@ -127,8 +127,9 @@ impl Core {
             // As it is: what frames a message makes no comment.
             framing: Framing::Json,
             is_last: false,
+            head: None,
+            text: Text::Whole(Framing::COMMENT),
             source: None,
-            pieces: Pieces::one(Framing::COMMENT),
         }
     }
 

@@ -149,7 +149,7 @@ impl Core {
     /// Turns a queued notice into an event with the same text, so that it can outlive its link.
     /// An update of a task goes on counting as the event that it becomes.
     pub(crate) fn materialise(&mut self, slot: u32) {
-        let text = self.pieces(slot).to_text();
+        let text = self.text(slot).to_text();
         let record = &self.out.slots[slot];
         let (stream, link) = (record.stream, record.link());
         let is_counted = record.is(DROPPABLE);

@@ -50,7 +50,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) use access::Question;
 pub use access::{AccessRequest, Revoked};
-pub(crate) use drain::{Hand, Output, Sink, SourceOf};
+pub(crate) use drain::{Hand, Output, Sink, Source};
 pub(crate) use incoming::Incoming;
 pub(crate) use news::News;
 pub use news::{Lag, LogRecord, SessionEnd, StreamEnd};

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId, StreamKind};
 use crate::protocol::Revision;
-use crate::protocol::encode::Pieces;
+use crate::protocol::encode::Text;
 use crate::protocol::event_id::EventId;
 
 /// What a numbered stream sends next.
@@ -186,25 +186,25 @@ impl Core {
     fn output_numbered<'a>(&'a self, stream: u32, next: Next, head: &'a str) -> Output<'a> {
         let record = &self.out.streams[stream];
         let is_finished = record.is(FINISHED);
-        let (pieces, is_last) = match next {
+        let (text, is_last) = match next {
             Next::Comment => return self.comment(stream),
             // Nothing follows where what was to follow has been withdrawn.
-            Next::Priming => (Pieces::one(""), is_finished && record.queued == 0),
-            Next::Retry => (Pieces::one(""), true),
+            Next::Priming => (Text::Whole(""), is_finished && record.queued == 0),
+            Next::Retry => (Text::Whole(""), true),
             Next::Again(body) => {
                 let kept = self.replays.of(stream);
                 let is_last = is_finished && record.queued == 0 && kept.cursor() + 1 == kept.next();
-                (Pieces::one(self.events.body(body)), is_last)
+                (Text::Whole(self.events.body(body)), is_last)
             }
-            Next::Slot(slot) => (self.pieces(slot), is_finished && record.queued == 1),
+            Next::Slot(slot) => (self.text(slot), is_finished && record.queued == 1),
         };
         Output {
             session: SessionId(record.session_handle),
             stream: StreamId(self.out.streams.handle(stream)),
-            // Framed here, where the id is known: the other frames need not know of it.
-            framing: Framing::Json,
+            framing: record.framing,
             is_last,
-            pieces: pieces.between(head, Framing::EVENT_TAIL),
+            head: Some(head),
+            text,
             source: None,
         }
     }
@@ -217,7 +217,7 @@ impl Core {
                 self.events.hold(entry.event);
                 entry.event
             }
-            Body::Link(_) => self.events.insert(self.pieces(slot).to_text()),
+            Body::Link(_) => self.events.insert(self.text(slot).to_text()),
         }
     }
 

@@ -24,21 +24,6 @@ impl<'a> Pieces<'a> {
     }
 
     #[inline]
-    pub(crate) fn one(text: &'a str) -> Self {
-        Self::of([text])
-    }
-
-    /// The same with something before it and something behind it. What has a subscription id and
-    /// a context has no room for that.
-    pub(crate) fn between(self, head: &'a str, tail: &'a str) -> Self {
-        let mut pieces = [""; MOST_PIECES];
-        pieces[0] = head;
-        pieces[1..=self.count].copy_from_slice(&self.pieces[..self.count]);
-        pieces[self.count + 1] = tail;
-        Self { pieces, count: self.count + 2 }
-    }
-
-    #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
         self.pieces[..self.count].iter().copied()
     }
@@ -47,11 +32,54 @@ impl<'a> Pieces<'a> {
     pub(crate) fn len(&self) -> usize {
         self.iter().map(str::len).sum()
     }
+}
+
+/// What a message says. It is cut into pieces where it is written, and not before: most that are
+/// like the one before are not written at all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Text<'a> {
+    /// JSON text as it stands.
+    Whole(&'a str),
+    /// A notice: its kind, its tail, the subscription id it is tagged with, its context members.
+    Notice {
+        kind: NoticeKind,
+        tail: &'a str,
+        subscription: Option<&'a str>,
+        context: Option<&'a str>,
+    },
+    /// A `notifications/tasks`: the subscription id it is tagged with, and what follows that.
+    Task { subscription: &'a str, tail: &'a str },
+}
+
+impl<'a> Text<'a> {
+    #[inline]
+    pub(crate) fn pieces(self) -> Pieces<'a> {
+        match self {
+            Self::Whole(text) => Pieces::of([text]),
+            Self::Notice { kind, tail, subscription, context } => {
+                notice(kind, tail, subscription, context)
+            }
+            Self::Task { subscription, tail } => Pieces::of([TASK, subscription, tail]),
+        }
+    }
+
+    /// The subscription id it is tagged with, which is its second piece then.
+    #[inline]
+    pub(crate) fn subscription(&self) -> Option<&'a str> {
+        match *self {
+            Self::Whole(_) => None,
+            Self::Notice { subscription, .. } => subscription,
+            Self::Task { subscription, .. } => Some(subscription),
+        }
+    }
 
     pub(crate) fn to_text(self) -> String {
-        self.iter().collect()
+        self.pieces().iter().collect()
     }
 }
+
+/// How a `notifications/tasks` begins, with a subscription id to follow.
+const TASK: &str = r#"{"jsonrpc":"2.0","method":"notifications/tasks","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"#;
 
 macro_rules! head {
     ($rest:literal) => {
@@ -93,9 +121,8 @@ pub(crate) fn uri_of_tail(tail: &str) -> &str {
     &tail[URI_TAIL.len()..tail.len() - URI_END.len()]
 }
 
-/// A notice: its kind, its tail, the subscription id it is tagged with, its context members.
 #[inline]
-pub(crate) fn notice<'a>(
+fn notice<'a>(
     kind: NoticeKind,
     tail: &'a str,
     subscription: Option<&'a str>,
@@ -108,15 +135,8 @@ pub(crate) fn notice<'a>(
         (None, Some(members)) => Pieces::of([WITH_CONTEXT[at], members, tail]),
         // Without a `_meta` to close.
         (None, None) if kind == NoticeKind::Resource => Pieces::of([WITH_URI[at], &tail[2..]]),
-        (None, None) => Pieces::one(WHOLE[at]),
+        (None, None) => Pieces::of([WHOLE[at]]),
     }
-}
-
-/// A `notifications/tasks`: the subscription id it is tagged with, and what follows that.
-#[inline]
-pub(crate) fn task<'a>(subscription: &'a str, tail: &'a str) -> Pieces<'a> {
-    const HEAD: &str = r#"{"jsonrpc":"2.0","method":"notifications/tasks","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"#;
-    Pieces::of([HEAD, subscription, tail])
 }
 
 /// A notification with params that are JSON text already.
@@ -241,11 +261,11 @@ mod tests {
             let tail = uri_tail("a:");
             assert_eq!(uri_of_tail(&tail), "a:");
             let tail = if kind == NoticeKind::Resource { &tail } else { LIST_TAIL };
-            let pieces = notice(kind, tail, subscription, context);
+            let text = Text::Notice { kind, tail, subscription, context };
             let method = format!("\"method\":\"{}\"", kind.method());
             assert!(expected.contains(&method), "{expected}");
-            assert_eq!(pieces.to_text(), expected);
-            assert_eq!(pieces.len(), expected.len());
+            assert_eq!(text.to_text(), expected);
+            assert_eq!(text.pieces().len(), expected.len());
         }
     }
 

@@ -82,7 +82,10 @@ struct Frames {
 impl Sink for Frames {
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
         self.room = self.room.checked_sub(1)?;
-        let text = output.pieces.to_text();
+        let text = match output.head {
+            Some(head) => [head, &output.text.to_text(), "\n\n"].concat(),
+            None => output.text.to_text(),
+        };
         let len = text.len();
         self.taken.push(Taken { session: output.session, stream: output.stream, text });
         Some(len)
