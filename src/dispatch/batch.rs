@@ -4,6 +4,7 @@ use crate::dispatch::sinks;
 use crate::engine::{Output, Sink, Source};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
+use crate::protocol::id::Id;
 
 /// What is special about a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl Batch {
     /// Where the bytes of an output stand: where they stood already, if it is what came before.
     #[inline]
     fn place(&mut self, output: &Output<'_>) -> (usize, usize) {
-        let id = output.text.subscription().unwrap_or_default();
+        let id = output.text.subscription().map_or(&b""[..], Id::as_bytes);
         if let Some(latest) = self.latest
             && Some(latest.of) == output.source
             && latest.framing == output.framing
@@ -126,7 +127,7 @@ impl Batch {
         {
             let standing = &self.bytes[latest.id_start..latest.id_end];
             // A few bytes, one by one: a call would take longer.
-            if standing.iter().zip(id.as_bytes()).all(|(a, b)| a == b) {
+            if standing.iter().zip(id).all(|(a, b)| a == b) {
                 return (latest.start, latest.end);
             }
             return self.write_alike(latest, id);
@@ -134,12 +135,12 @@ impl Batch {
         self.write(output, id)
     }
 
-    fn write(&mut self, output: &Output<'_>, id: &str) -> (usize, usize) {
+    fn write(&mut self, output: &Output<'_>, id: &[u8]) -> (usize, usize) {
         let pieces = output.text.pieces();
         let (start, end) = self.room(sinks::framed_len(output, &pieces));
         sinks::write_frame(&mut self.bytes[start..end], output, &pieces);
         self.latest = output.source.map(|of| {
-            let first = pieces.iter().next().map_or(0, str::len);
+            let first = pieces.iter().next().map_or(0, <[u8]>::len);
             let id_start = start + output.framing.head().len() + first;
             let id_end = id_start + id.len();
             Text { of, framing: output.framing, start, end, id_start, id_end }
@@ -149,13 +150,13 @@ impl Batch {
 
     /// The latest text with an id of the same length in place of its own.
     #[inline]
-    fn write_alike(&mut self, latest: Text, id: &str) -> (usize, usize) {
+    fn write_alike(&mut self, latest: Text, id: &[u8]) -> (usize, usize) {
         let (start, end) = self.room(latest.end - latest.start);
         let (before, place) = self.bytes.split_at_mut(start);
         let place = &mut place[..end - start];
         place.copy_from_slice(&before[latest.start..latest.end]);
         let at = latest.id_start - latest.start;
-        place[at..at + id.len()].copy_from_slice(id.as_bytes());
+        place[at..at + id.len()].copy_from_slice(id);
         let (id_start, id_end) = (start + at, start + at + id.len());
         self.latest = Some(Text { start, end, id_start, id_end, ..latest });
         (start, end)

@@ -24,7 +24,7 @@ pub(crate) fn flags(output: &Output<'_>) -> FrameFlags {
 pub(crate) fn write_frame(place: &mut [u8], output: &Output<'_>, pieces: &Pieces<'_>) {
     let mut rest = put(place, head(output));
     for piece in pieces.iter() {
-        rest = put(rest, piece.as_bytes());
+        rest = put(rest, piece);
     }
     put(rest, output.framing.tail());
 }

@@ -309,18 +309,18 @@ impl Core {
             Body::Link(link) => link,
         };
         let topic = &self.topics[link.topic];
-        let subscription = self.subs[link.sub].id.as_ref().map(|id| id.as_json());
+        let subscription = self.subs[link.sub].id.as_ref();
         let context = if record.is(CONTEXT) {
             self.contexts.get(&slot).map(|&context| self.events.body(context))
         } else {
             None
         };
-        match topic.kind {
-            NoticeKind::Task => Text::Task {
-                subscription: subscription.unwrap_or_default(),
-                tail: context.unwrap_or_default(),
-            },
-            kind => Text::Notice { kind, tail: &topic.tail, subscription, context },
+        match (topic.kind, subscription) {
+            // Only listens hold tasks.
+            (NoticeKind::Task, Some(subscription)) => {
+                Text::Task { subscription, tail: context.unwrap_or_default() }
+            }
+            (kind, _) => Text::Notice { kind, tail: &topic.tail, subscription, context },
         }
     }
 

@@ -52,12 +52,12 @@ impl Core {
         self.count_held(ix);
         self.sessions[ix].filter_bytes += id.as_json().len() as u32;
         self.expect_answer(stream);
-        let hash = self.subs.hash((ix, id.as_json()));
+        let hash = self.subs.hash((ix, id.as_bytes()));
         let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
         listens.insert_unique(hash, sub, |&other| {
             let record = &subs[other];
             let id = record.id.as_ref().expect("a listen has an id");
-            hasher.hash_one((record.session, id.as_json()))
+            hasher.hash_one((record.session, id.as_bytes()))
         });
         let ack = encode::acknowledged(&id, &honoured.to_json());
         let ack = self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);

@@ -100,13 +100,13 @@ impl Requests {
     }
 
     pub(crate) fn find(&self, session: u32, id: &Id) -> Option<u32> {
-        let hash = self.hasher.hash_one((session, id.as_json()));
+        let hash = self.hasher.hash_one((session, id.as_bytes()));
         let is_it = |&ix: &u32| self.requests[ix].session == session && self.requests[ix].id == *id;
         self.ids.find(hash, is_it).copied()
     }
 
     pub(crate) fn find_token(&self, session: u32, token: &Id) -> Option<u32> {
-        let hash = self.hasher.hash_one((session, token.as_json()));
+        let hash = self.hasher.hash_one((session, token.as_bytes()));
         let is_it = |&ix: &u32| {
             let request = &self.requests[ix];
             request.session == session && request.token.as_ref() == Some(token)
@@ -127,19 +127,19 @@ impl Requests {
     }
 
     fn hash_of_token(&self, token: &Id) -> u64 {
-        self.hasher.hash_one(token.as_json())
+        self.hasher.hash_one(token.as_bytes())
     }
 
     /// Chains a request to those that have the same token.
     fn join_token(&mut self, ix: u32) {
         let Self { requests, by_token, hasher, .. } = self;
         let Some(token) = &requests[ix].token else { return };
-        let hash = hasher.hash_one(token.as_json());
+        let hash = hasher.hash_one(token.as_bytes());
         let of = |ix: u32| requests[ix].token.as_ref().expect("only requests with one are in it");
         let entry = by_token.entry(
             hash,
             |&other| of(other) == token,
-            |&other| hasher.hash_one(of(other).as_json()),
+            |&other| hasher.hash_one(of(other).as_bytes()),
         );
         match entry {
             Entry::Vacant(entry) => drop(entry.insert(ix)),
@@ -161,7 +161,7 @@ impl Requests {
         if prev != NONE {
             self.requests[prev].token_next = next;
         } else if let Ok(mut entry) =
-            self.by_token.find_entry(self.hasher.hash_one(token.as_json()), |&head| head == ix)
+            self.by_token.find_entry(self.hasher.hash_one(token.as_bytes()), |&head| head == ix)
         {
             if next == NONE {
                 entry.remove();
@@ -186,14 +186,14 @@ impl Requests {
         let Self { requests, ids, tokens, hasher, .. } = self;
         let by_id = |&ix: &u32| {
             let request = &requests[ix];
-            hasher.hash_one((request.session, request.id.as_json()))
+            hasher.hash_one((request.session, request.id.as_bytes()))
         };
         ids.insert_unique(by_id(&ix), ix, by_id);
         if requests[ix].token.is_some() {
             let by_token = |&ix: &u32| {
                 let request = &requests[ix];
                 let token = request.token.as_ref().expect("only requests with one are in tokens");
-                hasher.hash_one((request.session, token.as_json()))
+                hasher.hash_one((request.session, token.as_bytes()))
             };
             tokens.insert_unique(by_token(&ix), ix, by_token);
         }
@@ -204,12 +204,12 @@ impl Requests {
     fn remove(&mut self, ix: u32) -> Request {
         let request = self.requests.remove(ix);
         self.leave_token(ix, &request);
-        let hash = self.hasher.hash_one((request.session, request.id.as_json()));
+        let hash = self.hasher.hash_one((request.session, request.id.as_bytes()));
         if let Ok(entry) = self.ids.find_entry(hash, |&other| other == ix) {
             entry.remove();
         }
         if let Some(token) = &request.token {
-            let hash = self.hasher.hash_one((request.session, token.as_json()));
+            let hash = self.hasher.hash_one((request.session, token.as_bytes()));
             if let Ok(entry) = self.tokens.find_entry(hash, |&other| other == ix) {
                 entry.remove();
             }
@@ -296,7 +296,7 @@ impl Core {
         self.settle_queued(ix);
         let Requests { requests, ids, hasher, .. } = &mut self.requests;
         let request = &mut requests[ix];
-        let hash = hasher.hash_one((request.session, request.id.as_json()));
+        let hash = hasher.hash_one((request.session, request.id.as_bytes()));
         if let Ok(entry) = ids.find_entry(hash, |&other| other == ix) {
             entry.remove();
         }

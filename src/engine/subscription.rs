@@ -96,7 +96,7 @@ impl Subscriptions {
     }
 
     pub(crate) fn find_listen(&self, session: u32, id: &Id) -> Option<u32> {
-        let hash = self.hash((session, id.as_json()));
+        let hash = self.hash((session, id.as_bytes()));
         let is_it =
             |&ix: &u32| self.subs[ix].session == session && self.subs[ix].id.as_ref() == Some(id);
         self.listens.find(hash, is_it).copied()
@@ -361,7 +361,7 @@ impl Core {
         if ack != NONE {
             self.discard(ack);
         }
-        let hash = self.subs.hash((ix, id.as_json()));
+        let hash = self.subs.hash((ix, id.as_bytes()));
         if let Ok(entry) = self.subs.listens.find_entry(hash, |&other| other == sub) {
             entry.remove();
         }

@@ -11,26 +11,26 @@ const MOST_PIECES: usize = 5;
 /// A message as the pieces of text that make it up, in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pieces<'a> {
-    pieces: [&'a str; MOST_PIECES],
+    pieces: [&'a [u8]; MOST_PIECES],
     count: usize,
 }
 
 impl<'a> Pieces<'a> {
     #[inline]
-    fn of<const N: usize>(given: [&'a str; N]) -> Self {
-        let mut pieces = [""; MOST_PIECES];
+    fn of<const N: usize>(given: [&'a [u8]; N]) -> Self {
+        let mut pieces: [&[u8]; MOST_PIECES] = [b""; MOST_PIECES];
         pieces[..N].copy_from_slice(&given);
         Self { pieces, count: N }
     }
 
     #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
         self.pieces[..self.count].iter().copied()
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.iter().map(str::len).sum()
+        self.iter().map(<[u8]>::len).sum()
     }
 }
 
@@ -44,28 +44,30 @@ pub(crate) enum Text<'a> {
     Notice {
         kind: NoticeKind,
         tail: &'a str,
-        subscription: Option<&'a str>,
+        subscription: Option<&'a Id>,
         context: Option<&'a str>,
     },
     /// A `notifications/tasks`: the subscription id it is tagged with, and what follows that.
-    Task { subscription: &'a str, tail: &'a str },
+    Task { subscription: &'a Id, tail: &'a str },
 }
 
 impl<'a> Text<'a> {
     #[inline]
     pub(crate) fn pieces(self) -> Pieces<'a> {
         match self {
-            Self::Whole(text) => Pieces::of([text]),
+            Self::Whole(text) => Pieces::of([text.as_bytes()]),
             Self::Notice { kind, tail, subscription, context } => {
                 notice(kind, tail, subscription, context)
             }
-            Self::Task { subscription, tail } => Pieces::of([TASK, subscription, tail]),
+            Self::Task { subscription, tail } => {
+                Pieces::of([TASK.as_bytes(), subscription.as_bytes(), tail.as_bytes()])
+            }
         }
     }
 
     /// The subscription id it is tagged with, which is its second piece then.
     #[inline]
-    pub(crate) fn subscription(&self) -> Option<&'a str> {
+    pub(crate) fn subscription(&self) -> Option<&'a Id> {
         match *self {
             Self::Whole(_) => None,
             Self::Notice { subscription, .. } => subscription,
@@ -74,7 +76,8 @@ impl<'a> Text<'a> {
     }
 
     pub(crate) fn to_text(self) -> String {
-        self.pieces().iter().collect()
+        let bytes: Vec<u8> = self.pieces().iter().flatten().copied().collect();
+        String::from_utf8(bytes).expect("it is made of texts")
     }
 }
 
@@ -125,17 +128,20 @@ pub(crate) fn uri_of_tail(tail: &str) -> &str {
 fn notice<'a>(
     kind: NoticeKind,
     tail: &'a str,
-    subscription: Option<&'a str>,
+    subscription: Option<&'a Id>,
     context: Option<&'a str>,
 ) -> Pieces<'a> {
     let at = kind as usize;
-    match (subscription, context) {
-        (Some(id), None) => Pieces::of([TAGGED[at], id, tail]),
-        (Some(id), Some(members)) => Pieces::of([TAGGED[at], id, ",", members, tail]),
-        (None, Some(members)) => Pieces::of([WITH_CONTEXT[at], members, tail]),
+    let tail = tail.as_bytes();
+    match (subscription.map(Id::as_bytes), context.map(str::as_bytes)) {
+        (Some(id), None) => Pieces::of([TAGGED[at].as_bytes(), id, tail]),
+        (Some(id), Some(members)) => Pieces::of([TAGGED[at].as_bytes(), id, b",", members, tail]),
+        (None, Some(members)) => Pieces::of([WITH_CONTEXT[at].as_bytes(), members, tail]),
         // Without a `_meta` to close.
-        (None, None) if kind == NoticeKind::Resource => Pieces::of([WITH_URI[at], &tail[2..]]),
-        (None, None) => Pieces::of([WHOLE[at]]),
+        (None, None) if kind == NoticeKind::Resource => {
+            Pieces::of([WITH_URI[at].as_bytes(), &tail[2..]])
+        }
+        (None, None) => Pieces::of([WHOLE[at].as_bytes()]),
     }
 }
 
@@ -261,7 +267,8 @@ mod tests {
             let tail = uri_tail("a:");
             assert_eq!(uri_of_tail(&tail), "a:");
             let tail = if kind == NoticeKind::Resource { &tail } else { LIST_TAIL };
-            let text = Text::Notice { kind, tail, subscription, context };
+            let id = subscription.and_then(Id::parse);
+            let text = Text::Notice { kind, tail, subscription: id.as_ref(), context };
             let method = format!("\"method\":\"{}\"", kind.method());
             assert!(expected.contains(&method), "{expected}");
             assert_eq!(text.to_text(), expected);
