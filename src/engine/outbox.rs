@@ -115,6 +115,7 @@ impl Stream {
         }
     }
 
+    #[inline]
     pub(crate) fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
@@ -135,12 +136,25 @@ impl Stream {
         (self.main.head != NONE && !self.is(HELD)).then_some(self.main.head)
     }
 
+    #[inline]
     fn queue(&mut self, lane: Lane) -> &mut Queue {
         match lane {
             Lane::Control => &mut self.control,
             Lane::Main => &mut self.main,
         }
     }
+}
+
+/// What became of the notice of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Raised {
+    Queued,
+    /// It was queued already.
+    Merged,
+    /// Nobody is to hear of it.
+    Muted,
+    /// It was queued already, and carries a context or is in hand, which is the caller's matter.
+    Special,
 }
 
 /// Every stream's outbox.
@@ -198,7 +212,45 @@ impl Outboxes {
         slot.prev = before;
         if before != NONE {
             self.slots[before].next = slot_ix;
-        } else if stream.is(DETACHED | PAUSED | BUSY | HELD | CARRIED) {
+        } else {
+            self.refresh_filled(stream_ix);
+        }
+    }
+
+    /// Queues the notice of a link, unless it is queued already or not to be raised:
+    /// [`push`](Self::push) for the walk over a topic's links, which looks at each once.
+    #[inline]
+    pub(crate) fn raise(&mut self, slot_ix: u32, raised: u32) -> Raised {
+        let slot = &mut self.slots[slot_ix];
+        match slot.flags & (QUEUED | MUTED | CONTEXT | IN_HAND) {
+            0 => {}
+            QUEUED => return Raised::Merged,
+            flags if flags & MUTED != 0 => return Raised::Muted,
+            _ => return Raised::Special,
+        }
+        slot.link_mut().raised_at = raised;
+        slot.flags |= QUEUED;
+        let stream_ix = slot.stream;
+        let stream = &mut self.streams[stream_ix];
+        stream.queued += 1;
+        self.queued += 1;
+        let before = std::mem::replace(&mut stream.main.tail, slot_ix);
+        slot.next = NONE;
+        slot.prev = before;
+        if before != NONE {
+            self.slots[before].next = slot_ix;
+        } else {
+            stream.main.head = slot_ix;
+            self.refresh_filled(stream_ix);
+        }
+        Raised::Queued
+    }
+
+    /// As [`refresh`](Self::refresh), for a stream of which a lane was empty and is not any more.
+    #[inline]
+    fn refresh_filled(&mut self, stream_ix: u32) {
+        let stream = &self.streams[stream_ix];
+        if stream.is(DETACHED | PAUSED | BUSY | HELD | CARRIED) {
             self.refresh(stream_ix);
         } else if !stream.is(READY) {
             self.enter_ready(stream_ix);
@@ -395,6 +447,7 @@ impl Outboxes {
         }
     }
 
+    #[inline]
     fn enter_ready(&mut self, ix: u32) {
         let stream = &mut self.streams[ix];
         let list = &mut self.ready[usize::from(stream.is(PUSHED))];
@@ -409,6 +462,7 @@ impl Outboxes {
         }
     }
 
+    #[inline]
     fn leave_ready(&mut self, ix: u32) {
         let stream = &mut self.streams[ix];
         stream.flags &= !READY;
@@ -442,6 +496,7 @@ impl Outboxes {
     }
 
     /// The stream that has waited longest for a pull, or for a callback.
+    #[inline]
     pub(crate) fn first_ready(&self, is_pushed: bool) -> Option<u32> {
         let head = self.ready[usize::from(is_pushed)].head;
         (head != NONE).then_some(head)

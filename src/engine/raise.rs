@@ -6,6 +6,7 @@ use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::limits::Excess;
 use crate::engine::notify::check_request_id;
+use crate::engine::outbox::Raised;
 use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
 use crate::error::Result;
 use crate::params::{Raise, SessionId, Target};
@@ -148,33 +149,22 @@ impl Core {
         topic.raised = topic.raised.wrapping_add(1);
         let mut reached = Reached::default();
         for &slot_ix in &topic.links {
-            let slot = &mut out.slots[slot_ix];
-            match slot.flags & (QUEUED | MUTED | CONTEXT | IN_HAND) {
-                0 => {
-                    slot.link_mut().raised_at = topic.raised;
-                    out.push(slot_ix, Lane::Main);
-                    reached.matched += 1;
-                }
-                QUEUED => {
+            match out.raise(slot_ix, topic.raised) {
+                Raised::Queued => reached.matched += 1,
+                Raised::Merged => {
                     reached.matched += 1;
                     reached.merged += 1;
                 }
-                flags if flags & MUTED != 0 => {}
-                flags => {
+                Raised::Muted => {}
+                Raised::Special => {
                     reached.matched += 1;
-                    if flags & IN_HAND != 0 && !slot.is(AGAIN) {
-                        // What is in hand stands for those before; this one has a frame of its own,
-                        // unless that one is refused.
+                    reached.merged += 1;
+                    let slot = &mut out.slots[slot_ix];
+                    if slot.is(IN_HAND) {
                         slot.flags |= AGAIN;
-                        let link = slot.link_mut();
-                        let before = topic.raised.wrapping_sub(link.raised_at).wrapping_sub(1);
-                        link.raised_at = topic.raised;
-                        out.streams[slot.stream].merged += u64::from(before);
-                    } else {
-                        reached.merged += 1;
                     }
                     // The latest raising has no context, so neither has the merged notice.
-                    if flags & CONTEXT != 0 {
+                    if slot.is(CONTEXT) {
                         slot.flags &= !CONTEXT;
                         if let Some(context) = contexts.remove(&slot_ix) {
                             events.release(context);

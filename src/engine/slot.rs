@@ -87,10 +87,12 @@ impl Slot {
         Self { next: NONE, prev: NONE, stream, flags, body }
     }
 
+    #[inline]
     pub(crate) fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
+    #[inline]
     pub(crate) fn link(&self) -> &Link {
         match &self.body {
             Body::Link(link) => link,
@@ -98,6 +100,7 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(crate) fn link_mut(&mut self) -> &mut Link {
         match &mut self.body {
             Body::Link(link) => link,
@@ -112,6 +115,7 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(crate) fn lane(&self) -> Lane {
         if self.is(CONTROL) { Lane::Control } else { Lane::Main }
     }
