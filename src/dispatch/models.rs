@@ -46,7 +46,9 @@ fn what_is_shown_ends_up_as_the_truth() {
             thread::spawn(move || queue.set(|len| *len = to))
         });
         queue.set(|len| *len += 1);
-        threads.map(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         let is_ready = *queue.len.lock().unwrap() != 0;
         assert_eq!(queue.ready.shows_output(), is_ready);
     });
