@@ -3,10 +3,12 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::*;
 use fanfare::{
-    EndReason, Engine, ErrorKind, Framing, Level, Overflow, Profile, Raise, Revision, SessionId,
-    SessionParams,
+    Batch, EndReason, Engine, ErrorKind, Framing, Level, Overflow, Profile, Raise, Revision,
+    SessionId, SessionParams,
 };
 
 fn event(name: &str, n: usize) -> String {
@@ -427,4 +429,41 @@ fn the_same_calls_give_the_same_bytes() {
     let first = run();
     assert!(first.len() > 50);
     assert_eq!(first, run());
+}
+
+/// More sessions than it takes to put the links of a topic in order, and more slots than stay at
+/// hand.
+#[test]
+fn a_population_that_came_and_went_hears_everything_once_and_in_order() {
+    let engine = engine(&[]);
+    let count = 3000;
+    let filter = r#"{"resourceSubscriptions":["a:","b:","c:","d:","e:","f:"]}"#;
+    let join = |n: usize| {
+        let session = open(&engine, Profile::Modern);
+        engine.listen(session, None, &n.to_string(), filter).unwrap();
+        (session, n)
+    };
+    let mut sessions: Vec<_> = (0..count).map(join).collect();
+    for n in 0..2 * count {
+        // Any order but that in which they came.
+        let at = n * 7919 % count;
+        engine.close(sessions[at].0).unwrap();
+        sessions[at] = join(count + n);
+    }
+    let mut batch = Batch::new();
+    assert_eq!(engine.recv(None, usize::MAX, &mut batch), Ok(count));
+    for uris in [["a:", "b:"], ["b:", "a:"]] {
+        for uri in uris {
+            assert_eq!(engine.notify_resource_updated(uri, &Raise::ALL), Ok(count));
+        }
+        assert_eq!(engine.recv(None, usize::MAX, &mut batch), Ok(2 * count));
+        let mut heard: HashMap<_, Vec<String>> = HashMap::new();
+        for frame in batch.iter() {
+            let text = String::from_utf8(frame.data.to_vec()).unwrap();
+            heard.entry(frame.session).or_default().push(text);
+        }
+        for (session, n) in &sessions {
+            assert_eq!(heard[session], uris.map(|uri| tagged(&n.to_string(), uri)));
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, RESUMED};
+use crate::engine::outbox::{AHEAD, BUSY, FINISHED, NUMBERED, RESUMED};
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
@@ -82,10 +82,14 @@ impl Core {
     /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
     /// Yields how many.
     pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
-        let mut taken = 0;
+        let (mut taken, mut served) = (0, 0);
         while taken < max
             && let Some(stream) = self.out.first_ready(false)
         {
+            if served % AHEAD == 0 {
+                self.fetch_ready();
+            }
+            served += 1;
             let turn = TURN.min(max - taken);
             let (count, declined) = self.drain_stream(stream, turn, sink);
             taken += count;
@@ -94,6 +98,13 @@ impl Core {
             }
         }
         taken
+    }
+
+    /// Looks at what the next streams have to send before it is needed.
+    fn fetch_ready(&self) {
+        let (subs, count) = self.out.fetch_ready();
+        let held = subs[..count].iter().filter(|&&sub| sub != NONE);
+        std::hint::black_box(held.fold(0, |seen, &sub| seen ^ self.subs[sub].session));
     }
 
     /// The same for one session.

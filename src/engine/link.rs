@@ -61,7 +61,9 @@ impl Core {
             // By an eighth, as the records do: every session has a place in each list.
             links.reserve_exact((links.len() / 8).max(4));
         }
+        let is_in_order = links.last().is_none_or(|&last| self.out.slots[last].stream <= stream);
         links.push(slot);
+        topic_record.disorder += u32::from(!is_in_order);
         if flags & PASSING == 0 {
             self.note_held(sub, topic);
             self.sessions[self.subs.subs[sub].session].filter_bytes +=
@@ -102,6 +104,7 @@ impl Core {
         }
         let topic_record = &mut self.topics[topic];
         topic_record.links.swap_remove(topic_pos as usize);
+        topic_record.disorder += 1;
         if is_passing {
             topic_record.passing -= 1;
             self.sessions[self.subs.subs[sub].session].uncount_frame();

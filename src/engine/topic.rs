@@ -2,6 +2,10 @@
 //!
 //! Invariants: the three lists have a topic each, always, at the index of their kind; every other
 //! topic exists while it has a link. A link stands at `topic_pos` of its topic's `links`.
+//!
+//! Links are walked in the order of `links`, and where that is the order of their streams the walk
+//! goes through memory from front to back. So a topic that has seen much coming and going is put
+//! in that order before it is raised.
 
 use std::hash::BuildHasher;
 
@@ -26,6 +30,8 @@ pub(crate) struct Topic {
     pub(crate) is_template: bool,
     /// How many of the links are passing ones.
     pub(crate) passing: u32,
+    /// How many came or went since the links were last in the order of their streams.
+    pub(crate) disorder: u32,
     /// Raisings to everyone, counted round: links remember it to know how often they merged.
     pub(crate) raised: u32,
 }
@@ -156,7 +162,15 @@ impl Topic {
     }
 
     fn new(kind: NoticeKind, tail: Box<str>) -> Self {
-        Self { kind, tail, links: Vec::new(), passing: 0, raised: 0, is_template: false }
+        Self {
+            kind,
+            tail,
+            links: Vec::new(),
+            passing: 0,
+            disorder: 0,
+            raised: 0,
+            is_template: false,
+        }
     }
 }
 
