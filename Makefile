@@ -70,7 +70,7 @@ unsafe-check: ## check that nothing but src/ffi lifts the ban on unsafe code wit
 	done
 
 bench: ## run the benchmarks and print what they measure
-	$(CARGO) bench --locked --package fanfare
+	$(CARGO) bench --locked --package fanfare --no-fail-fast
 
 header: ## bring include/fanfare.h up to date with src/ffi
 	$(CARGO) build --locked --package fanfare
