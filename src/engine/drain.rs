@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::outbox::{AHEAD, BUSY, FINISHED, NUMBERED, RESUMED};
+use crate::engine::ahead::AHEAD;
+use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, RESUMED};
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
@@ -98,13 +99,6 @@ impl Core {
             }
         }
         taken
-    }
-
-    /// Looks at what the next streams have to send before it is needed.
-    fn fetch_ready(&self) {
-        let (subs, count) = self.out.fetch_ready();
-        let held = subs[..count].iter().filter(|&&sub| sub != NONE);
-        std::hint::black_box(held.fold(0, |seen, &sub| seen ^ self.subs[sub].session));
     }
 
     /// The same for one session.

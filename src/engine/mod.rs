@@ -9,6 +9,7 @@
 //! outboxes.
 
 mod access;
+mod ahead;
 #[cfg(test)]
 mod check;
 mod container;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::engine::Core;
 use crate::engine::pool::NONE;
-use crate::engine::raise::Audience;
+use crate::engine::raise::{Audience, check_request_id};
 use crate::engine::session::{Phase, Rules, Session};
 use crate::engine::slot::Owner;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,16 +37,6 @@ pub(crate) fn to_hearers(session: &Session) -> bool {
         Rules::Open => true,
         Rules::Legacy { phase, .. } => phase > Phase::Greeting,
         Rules::Modern | Rules::Undecided => false,
-    }
-}
-
-/// A request that is no more is an ordinary thing; an id that can be none is a mistake.
-pub(crate) fn check_request_id(target: Target<'_>) -> Result<()> {
-    match target {
-        Target::Request(_, id) if Id::parse(id).is_none() => {
-            Err(Error::invalid("request must be the JSON text of a string or an integer"))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -145,12 +145,6 @@ impl Stream {
     }
 }
 
-/// How many slots are looked at together.
-pub(crate) const AHEAD: usize = 16;
-
-/// With so many slots they do not stay in a processor's cache; tests have fewer.
-const MANY: usize = if cfg!(test) { 4 } else { 1 << 14 };
-
 /// What became of the notice of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Raised {
@@ -224,47 +218,6 @@ impl Outboxes {
         } else {
             self.refresh_filled(stream_ix);
         }
-    }
-
-    /// Looks at slots before they are needed, where they may not be at hand: memory answers what
-    /// is asked together in the time of one answer.
-    #[inline]
-    pub(crate) fn fetch(&self, slots: &[u32]) {
-        if self.is_scattered() {
-            let seen = slots.iter().fold(0, |seen, &slot| seen ^ self.slots[slot].stream);
-            std::hint::black_box(seen);
-        }
-    }
-
-    /// Whether it takes long to look at slots one after the other.
-    fn is_scattered(&self) -> bool {
-        self.is_mixed && self.slots.len() > MANY
-    }
-
-    /// The first slots of those streams that a pull would be served from next, looked at together
-    /// where they may not be at hand; yields the subscriptions of those that are links.
-    pub(crate) fn fetch_ready(&self) -> ([u32; AHEAD], usize) {
-        let (mut found, mut count) = ([NONE; AHEAD], 0);
-        if !self.is_scattered() {
-            return (found, count);
-        }
-        let mut at = self.ready[0].head;
-        while at != NONE && count < AHEAD {
-            let stream = &self.streams[at];
-            if let Some(slot) = stream.front() {
-                found[count] = slot;
-                count += 1;
-            }
-            at = stream.ready_next;
-        }
-        let slots = found[..count].iter_mut();
-        for slot in slots {
-            *slot = match &self.slots[*slot].body {
-                Body::Link(link) => link.sub,
-                Body::Event(_) => NONE,
-            };
-        }
-        (found, count)
     }
 
     /// Queues the notice of a link, unless it is queued already or not to be raised:

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
+use crate::engine::ahead::AHEAD;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::limits::Excess;
-use crate::engine::notify::check_request_id;
-use crate::engine::outbox::{AHEAD, Raised};
+use crate::engine::outbox::Raised;
 use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::params::{Raise, SessionId, Target};
 use crate::protocol::Level;
+use crate::protocol::id::Id;
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::meta;
 
@@ -24,6 +25,16 @@ pub(crate) enum Audience<'a> {
     Except(u32),
     Session(u32),
     Principal(&'a str),
+}
+
+/// A request that is no more is an ordinary thing; an id that can be none is a mistake.
+pub(crate) fn check_request_id(target: Target<'_>) -> Result<()> {
+    match target {
+        Target::Request(_, id) if Id::parse(id).is_none() => {
+            Err(Error::invalid("request must be the JSON text of a string or an integer"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many links a raising reached, and how many of them were queued already.
