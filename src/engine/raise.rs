@@ -191,10 +191,17 @@ impl Core {
                     Raised::Muted => {}
                     Raised::Special => {
                         reached.matched += 1;
-                        reached.merged += 1;
                         let slot = &mut out.slots[slot_ix];
-                        if slot.is(IN_HAND) {
+                        if slot.is(IN_HAND) && !slot.is(AGAIN) {
+                            // What is in hand stands for those before; this one has a frame of its
+                            // own, unless that one is refused.
                             slot.flags |= AGAIN;
+                            let link = slot.link_mut();
+                            let before = topic.raised.wrapping_sub(link.raised_at).wrapping_sub(1);
+                            link.raised_at = topic.raised;
+                            out.streams[slot.stream].merged += u64::from(before);
+                        } else {
+                            reached.merged += 1;
                         }
                         // The latest raising has no context, so neither has the merged notice.
                         if slot.is(CONTEXT) {
