@@ -280,13 +280,8 @@ pub unsafe extern "C" fn fanfare_config_set_wake(
     ctx: *mut c_void,
     drop: fanfare_drop_fn,
 ) -> fanfare_status {
-    guard(|| {
-        // SAFETY: the caller's promise.
-        let config = unsafe { config_mut(config)? };
-        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
-        config.wake = Some(Registered::new(function, ctx, drop));
-        Ok(())
-    })
+    // SAFETY: the caller's promise.
+    unsafe { register(config, r#fn, ctx, drop, |config| &mut config.wake) }
 }
 
 /// Sets who is told of sessions that do not keep up. Replaces what was set before.
@@ -300,13 +295,8 @@ pub unsafe extern "C" fn fanfare_config_set_lag(
     ctx: *mut c_void,
     drop: fanfare_drop_fn,
 ) -> fanfare_status {
-    guard(|| {
-        // SAFETY: the caller's promise.
-        let config = unsafe { config_mut(config)? };
-        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
-        config.lag = Some(Registered::new(function, ctx, drop));
-        Ok(())
-    })
+    // SAFETY: the caller's promise.
+    unsafe { register(config, r#fn, ctx, drop, |config| &mut config.lag) }
 }
 
 /// Sets who is told of sessions that ended. Replaces what was set before.
@@ -320,13 +310,8 @@ pub unsafe extern "C" fn fanfare_config_set_session_end(
     ctx: *mut c_void,
     drop: fanfare_drop_fn,
 ) -> fanfare_status {
-    guard(|| {
-        // SAFETY: the caller's promise.
-        let config = unsafe { config_mut(config)? };
-        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
-        config.session_end = Some(Registered::new(function, ctx, drop));
-        Ok(())
-    })
+    // SAFETY: the caller's promise.
+    unsafe { register(config, r#fn, ctx, drop, |config| &mut config.session_end) }
 }
 
 /// Sets what is called when a stream is over with no frame to say so. Replaces what was set before.
@@ -340,13 +325,8 @@ pub unsafe extern "C" fn fanfare_config_set_stream_end(
     ctx: *mut c_void,
     drop: fanfare_drop_fn,
 ) -> fanfare_status {
-    guard(|| {
-        // SAFETY: the caller's promise.
-        let config = unsafe { config_mut(config)? };
-        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
-        config.stream_end = Some(Registered::new(function, ctx, drop));
-        Ok(())
-    })
+    // SAFETY: the caller's promise.
+    unsafe { register(config, r#fn, ctx, drop, |config| &mut config.stream_end) }
 }
 
 /// Sets who is asked whether a client may hear of a topic. Replaces what was set before. Without
@@ -361,11 +341,26 @@ pub unsafe extern "C" fn fanfare_config_set_authorize(
     ctx: *mut c_void,
     drop: fanfare_drop_fn,
 ) -> fanfare_status {
+    // SAFETY: the caller's promise.
+    unsafe { register(config, r#fn, ctx, drop, |config| &mut config.authorize) }
+}
+
+/// Puts a function with its context into its place in a configuration.
+///
+/// # Safety
+/// As [`config_mut`].
+unsafe fn register<F>(
+    config: *mut fanfare_config,
+    function: Option<F>,
+    ctx: *mut c_void,
+    drop: fanfare_drop_fn,
+    place: impl FnOnce(&mut fanfare_config) -> &mut Option<Registered<F>>,
+) -> fanfare_status {
     guard(|| {
-        // SAFETY: the caller's promise.
+        // SAFETY: passed on.
         let config = unsafe { config_mut(config)? };
-        let function = r#fn.ok_or_else(|| Failure::null("fn"))?;
-        config.authorize = Some(Registered::new(function, ctx, drop));
+        let function = function.ok_or_else(|| Failure::null("fn"))?;
+        *place(config) = Some(Registered::new(function, ctx, drop));
         Ok(())
     })
 }
