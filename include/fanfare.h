@@ -892,7 +892,7 @@ fanfare_status fanfare_config_set(fanfare_config *config,
 ///
 /// The configuration's thread. buf may be NULL when cap is 0.
 /// FANFARE_OK; FANFARE_TRUNCATED: it was cut; FANFARE_E_NULL; FANFARE_E_UTF8;
-/// FANFARE_E_INVALID_ARGUMENT: no such key.
+/// FANFARE_E_INVALID_ARGUMENT: no such key; FANFARE_E_LIMIT: cap is beyond 1 GiB.
 FANFARE_API
 fanfare_status fanfare_config_get(const fanfare_config *config,
                                   const char *key,
@@ -1673,7 +1673,8 @@ fanfare_status fanfare_engine_stats(const fanfare_engine *engine,
 /// terminated and cut to cap bytes. *out_len is its full length without the terminator.
 ///
 /// Any thread. buf may be NULL when cap is 0.
-/// FANFARE_OK; FANFARE_TRUNCATED: it was cut; FANFARE_E_NULL; FANFARE_E_INVALID_ARGUMENT: format.
+/// FANFARE_OK; FANFARE_TRUNCATED: it was cut; FANFARE_E_NULL; FANFARE_E_INVALID_ARGUMENT: format;
+/// FANFARE_E_LIMIT: cap is beyond 1 GiB.
 FANFARE_API
 fanfare_status fanfare_engine_stats_text(const fanfare_engine *engine,
                                          uint32_t format,
@@ -1761,7 +1762,7 @@ fanfare_status fanfare_http_check(const fanfare_http_endpoint *endpoint,
 /// Any thread. endpoint may be NULL: all defaults. call is what fanfare_http_check() has written.
 /// FANFARE_OK; FANFARE_EMPTY: wait for the first frame, *out is untouched; FANFARE_E_NULL;
 /// FANFARE_E_STATE: call was refused; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in
-/// endpoint or call; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+/// endpoint or call, or a struct_size; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_http_answer(const fanfare_http_endpoint *endpoint,

@@ -97,6 +97,42 @@ fn what_is_raised_while_its_frame_is_in_hand_is_counted_as_it_turns_out() {
     }
 }
 
+/// The same of an update of a task, which waits in its link as a notice does.
+#[test]
+fn an_update_of_a_task_in_hand_is_counted_as_it_turns_out() {
+    for (verdict, frames, merged) in [(Verdict::Accepted, 2, 0), (Verdict::NotNow, 1, 1)] {
+        let engine = Arc::new(engine(&[]));
+        let session = open(&engine, Profile::Modern);
+        engine.listen(session, None, "1", r#"{"taskIds":["t"]}"#).unwrap();
+        self::frames(&engine, session);
+        let seen = Arc::new(Mutex::new(0));
+        let (count, host) = (seen.clone(), Arc::downgrade(&engine));
+        let raise = |engine: &Engine, status: &str| {
+            let params = format!(r#"{{"taskId":"t","status":"{status}"}}"#);
+            assert_eq!(engine.notify_task(&params, &Raise::ALL), Ok(1));
+        };
+        let once = Mutex::new(true);
+        let callback = move |_: &fanfare::Frame<'_>| {
+            if std::mem::take(&mut *once.lock().unwrap()) {
+                raise(&host.upgrade().unwrap(), "completed");
+                if verdict != Verdict::Accepted {
+                    return verdict;
+                }
+            }
+            *count.lock().unwrap() += 1;
+            Verdict::Accepted
+        };
+        engine.on_frame(Some(session), Box::new(callback)).unwrap();
+        raise(&engine, "working");
+        engine.dispatch(10).unwrap();
+        engine.resume(session).unwrap();
+        engine.dispatch(10).unwrap();
+        assert_eq!(*seen.lock().unwrap(), frames, "{verdict:?}");
+        let of_session = engine.session_stats(session).unwrap().merged;
+        assert_eq!((of_session, engine.stats().merged), (merged, merged), "{verdict:?}");
+    }
+}
+
 /// R7: what waits for `initialized` waits in vain then; answers go out.
 #[test]
 fn an_end_before_initialized_drops_what_was_held_and_keeps_the_answers() {

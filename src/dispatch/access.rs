@@ -67,9 +67,9 @@ impl Engine {
     }
 
     /// A legacy session is to hear of the server's lists.
-    pub(super) fn grant_lists(&self, session: SessionId) {
+    pub(super) fn grant_lists(&self, session: SessionId, raised: [u32; 3]) {
         let questions = |core: &Core, _: &()| core.questions_of_lists(session);
-        self.with_access((), questions, |core, ()| core.grant_lists(session));
+        self.with_access((), questions, |core, ()| core.grant_lists(session, raised));
     }
 }
 

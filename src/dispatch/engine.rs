@@ -350,7 +350,9 @@ impl Engine {
     /// nothing but what it named.
     ///
     /// Each URI that is raised takes a place of the session's bound while it waits, as an event
-    /// does, and its overflow policy decides where there is none.
+    /// does, and its overflow policy decides where there is none; one that waits is not dropped
+    /// for another, so with [`Overflow::DropOldest`](crate::Overflow::DropOldest) events make room,
+    /// and where there are none the new one is not queued.
     /// [`Hooks::authorize`](crate::Hooks::authorize) is not asked.
     ///
     /// [`ErrorKind::InvalidArgument`] if it is no such template; the text names the place.
@@ -465,7 +467,7 @@ impl Engine {
                     log(record);
                 }
             }
-            News::Lists(session) => self.grant_lists(*session),
+            News::Lists(session, raised) => self.grant_lists(*session, *raised),
             News::Lag(lag) => {
                 if let Some(hook) = &self.hooks.lag {
                     hook(lag);

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use crate::engine::Core;
 use crate::engine::incoming::Incoming;
 use crate::engine::pool::NONE;
-use crate::engine::raise::Audience;
+use crate::engine::raise::{Audience, Reached};
 use crate::engine::session::Rules;
 use crate::engine::slot::{MUTED, PASSING, WITHDRAWN};
 use crate::error::{Error, ErrorKind};
@@ -285,9 +285,10 @@ impl Core {
         of_kind.and_then(|names| names.get(name)).copied().unwrap_or(Access::Refuse)
     }
 
-    /// Gives a legacy session the lists that it may hear of. One that it may not is held for it,
-    /// in case that changes.
-    pub(crate) fn grant_lists(&mut self, handle: SessionId) {
+    /// Gives a legacy session the lists that it may hear of, and tells it of those that have been
+    /// raised to everyone since their counts were `raised`. One that it may not hear of is held for
+    /// it, in case that changes.
+    pub(crate) fn grant_lists(&mut self, handle: SessionId, raised: [u32; 3]) {
         let Ok(ix) = self.session(handle) else { return };
         let sub = self.sessions[ix].own_sub;
         if sub == NONE {
@@ -295,9 +296,12 @@ impl Core {
         }
         for kind in self.lists_heard(ix) {
             if self.find_link(sub, kind as u32).is_none() {
-                self.add_link(sub, kind as u32, 0);
+                let slot = self.add_link(sub, kind as u32, 0);
                 let is_granted = self.access_to(ix, kind, "") == Access::Allow;
                 self.settle_access(ix, kind as u32, is_granted);
+                if self.topics[kind as u32].raised != raised[kind as usize] {
+                    self.raise_link(slot, None, &mut Reached::default());
+                }
             }
         }
         self.follow_types(ix);

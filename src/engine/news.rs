@@ -55,8 +55,9 @@ pub struct Lag {
 
 #[derive(Debug)]
 pub(crate) enum News {
-    /// A legacy session is to hear of lists, as far as the host allows it.
-    Lists(SessionId),
+    /// A legacy session is to hear of lists, as far as the host allows it. How often each had been
+    /// raised when it was its turn: what comes while the host is asked must not be lost.
+    Lists(SessionId, [u32; 3]),
     Log(LogRecord),
     Lag(Lag),
     StreamEnd(StreamEnd),

@@ -75,9 +75,9 @@ impl Core {
             None => None,
         };
         self.counters.raised += 1;
-        let is_contained = !self.containers_held(uri).is_empty();
-        let is_heard =
-            is_contained || !self.subs.ears.is_empty() || self.topics.find(kind, uri).is_some();
+        let is_heard = !self.subs.ears.is_empty()
+            || self.topics.find(kind, uri).is_some()
+            || !self.containers_held(uri).is_empty();
         if !is_heard {
             return Ok(0);
         }

@@ -144,7 +144,8 @@ impl Core {
         self.sessions[ix].own_sub = sub;
         if self.is_asked() && self.sessions[ix].rules != Rules::Open {
             let session = SessionId(self.sessions.handle(ix));
-            self.news.push(News::Lists(session));
+            let raised = NoticeKind::LISTS.map(|kind| self.topics[kind as u32].raised);
+            self.news.push(News::Lists(session, raised));
         } else {
             for kind in self.lists_heard(ix) {
                 self.add_link(sub, kind as u32, 0);

@@ -254,11 +254,13 @@ impl Core {
         self.events.release(old);
         let session = &mut self.sessions[ix];
         session.bytes = session.bytes - old_len as u32 + len as u32;
-        session.rare_mut().merged += 1;
-        self.counters.merged += 1;
         let record = &mut self.out.slots[slot];
-        if record.is(IN_HAND) {
+        if record.is(IN_HAND) && !record.is(AGAIN) {
+            // It has a frame of its own, unless the one in hand is refused.
             record.flags |= AGAIN;
+        } else {
+            session.rare_mut().merged += 1;
+            self.counters.merged += 1;
         }
         true
     }

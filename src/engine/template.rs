@@ -5,7 +5,7 @@
 //! A template is a topic that is never raised itself. Who holds it hears of a URI that it matches
 //! by a passing link, as who holds a container does. There is no end to the URIs that may come,
 //! and no single notice that stands for them all, so where the session's bound is used up its
-//! overflow policy decides, as for an event.
+//! overflow policy decides, as for an event; but one that waits is not dropped for another.
 //!
 //! Invariant: a topic is in `by_text`, and in `by_prefix` under its literal prefix, if and only if
 //! it is a template.

@@ -212,7 +212,7 @@ pub unsafe extern "C" fn fanfare_config_set(
 ///
 /// The configuration's thread. buf may be NULL when cap is 0.
 /// FANFARE_OK; FANFARE_TRUNCATED: it was cut; FANFARE_E_NULL; FANFARE_E_UTF8;
-/// FANFARE_E_INVALID_ARGUMENT: no such key.
+/// FANFARE_E_INVALID_ARGUMENT: no such key; FANFARE_E_LIMIT: cap is beyond 1 GiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_config_get(
     config: *const fanfare_config,

@@ -169,6 +169,10 @@ pub(super) unsafe fn endpoint(ptr: *const fanfare_http_endpoint) -> Result<Endpo
     }
     // SAFETY: passed on; all zeros is an endpoint.
     let given = unsafe { sized("endpoint", ptr)? };
+    if given.reserved != 0 {
+        let reserved = given.reserved;
+        return Err(Failure::invalid(format!("endpoint.reserved is {reserved}; it must be 0")));
+    }
     const KNOWN: u32 = 2 * FANFARE_HTTP_LOOPBACK_HOSTS - 1;
     if given.flags & !KNOWN != 0 {
         let flags = given.flags;

@@ -192,7 +192,7 @@ pub unsafe extern "C" fn fanfare_http_check(
 /// Any thread. endpoint may be NULL: all defaults. call is what fanfare_http_check() has written.
 /// FANFARE_OK; FANFARE_EMPTY: wait for the first frame, *out is untouched; FANFARE_E_NULL;
 /// FANFARE_E_STATE: call was refused; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in
-/// endpoint or call; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+/// endpoint or call, or a struct_size; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_http_answer(

@@ -106,7 +106,8 @@ pub unsafe extern "C" fn fanfare_engine_stats(
 /// terminated and cut to cap bytes. *out_len is its full length without the terminator.
 ///
 /// Any thread. buf may be NULL when cap is 0.
-/// FANFARE_OK; FANFARE_TRUNCATED: it was cut; FANFARE_E_NULL; FANFARE_E_INVALID_ARGUMENT: format.
+/// FANFARE_OK; FANFARE_TRUNCATED: it was cut; FANFARE_E_NULL; FANFARE_E_INVALID_ARGUMENT: format;
+/// FANFARE_E_LIMIT: cap is beyond 1 GiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_engine_stats_text(
     engine: *const fanfare_engine,

@@ -378,6 +378,12 @@ static void held_wrong(void) {
     headers[0] = header("mcp-session-id", "s");
     headers[1] = header("accept", "*/*");
     r = request("POST", headers, 2, PING);
+    {
+        fanfare_http_endpoint odd = endpoint(0);
+        odd.reserved = 1;
+        FAILS(FANFARE_E_INVALID_ARGUMENT, "reserved is 1",
+              fanfare_http_check(&odd, &r, NULL, NULL, &call, text, 64, &len));
+    }
     FAILS(FANFARE_E_NULL, "request", fanfare_http_check(NULL, NULL, NULL, NULL, &call, text, 64, &len));
     FAILS(FANFARE_E_NULL, "call", fanfare_http_check(NULL, &r, NULL, NULL, NULL, text, 64, &len));
     FAILS(FANFARE_E_NULL, "buf", fanfare_http_check(NULL, &r, NULL, NULL, &call, NULL, 64, &len));

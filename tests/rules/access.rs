@@ -137,6 +137,29 @@ fn r69_lists_that_a_legacy_session_hears_of_unasked_are_asked_for_as_well() {
 }
 
 #[test]
+fn r69_a_list_that_changes_while_the_host_is_asked_is_told() {
+    let (engine, questions) = {
+        let place: Arc<OnceLock<Arc<Engine>>> = Arc::default();
+        let count = Arc::new(AtomicUsize::new(0));
+        let (inside, counted) = (Arc::clone(&place), Arc::clone(&count));
+        let hooks = Hooks::new().authorize(move |request| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            if request.topic == Topic::ToolList {
+                inside.get().unwrap().notify_tool_list_changed(&Raise::ALL).unwrap();
+            }
+            Access::Allow
+        });
+        let engine = Arc::new(Engine::with_hooks(config(&[]), hooks));
+        assert!(place.set(Arc::clone(&engine)).is_ok());
+        (engine, count)
+    };
+    let session = open(&engine, legacy(Revision::V2025_11_25));
+    assert_eq!(questions.load(Ordering::Relaxed), 3);
+    let told = notification("notifications/tools/list_changed", "");
+    assert_eq!(frames(&engine, session), [told]);
+}
+
+#[test]
 fn r69_every_subscription_of_a_batch_is_asked_for() {
     let host = Host::new(&[]);
     host.says("bob", "a:", Access::Refuse);
@@ -463,7 +486,15 @@ fn r69_no_subscription_slips_through_a_revocation_on_another_thread() {
         .authorize(move |_| if says.load(Ordering::SeqCst) { Access::Allow } else { Access::Omit });
     let engine = Engine::with_hooks(config(&[]), hooks);
     let is_over = AtomicBool::new(false);
+    /// Whatever happens, the others come to an end.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     std::thread::scope(|scope| {
+        let _over = Over(&is_over);
         for name in ["alice", "bob"] {
             let (engine, is_over) = (&engine, &is_over);
             scope.spawn(move || {
@@ -477,18 +508,16 @@ fn r69_no_subscription_slips_through_a_revocation_on_another_thread() {
                 }
             });
         }
-        for _ in 0..500 {
+        // Often enough, and until some that had subscribed were met.
+        let (mut rounds, mut withdrawn) = (0, 0);
+        while rounds < 500 || withdrawn == 0 {
             allowed.store(false, Ordering::SeqCst);
-            engine.revoke(None, None).unwrap();
-            let reached = engine.notify_resource_updated("a:", &Raise::ALL);
-            if reached != Ok(0) {
-                is_over.store(true, Ordering::Relaxed);
-            }
-            assert_eq!(reached, Ok(0));
+            withdrawn += engine.revoke(None, None).unwrap().withdrawn;
+            assert_eq!(engine.notify_resource_updated("a:", &Raise::ALL), Ok(0));
             allowed.store(true, Ordering::SeqCst);
             engine.revoke(None, None).unwrap();
+            rounds += 1;
         }
-        is_over.store(true, Ordering::Relaxed);
     });
 }
 

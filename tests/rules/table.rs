@@ -260,6 +260,7 @@ pub(crate) static RULES: &[Rule] = rules! {
         Helped("`Hooks::authorize` is asked before anything is acknowledged, and by `Engine::revoke` again; in the older revisions as well"),
         ["r69_who_may_not_read_a_resource_does_not_hear_of_it_either",
          "r69_lists_that_a_legacy_session_hears_of_unasked_are_asked_for_as_well",
+         "r69_a_list_that_changes_while_the_host_is_asked_is_told",
          "r69_every_subscription_of_a_batch_is_asked_for",
          "r69_an_answer_counts_for_all_sessions_of_a_principal_while_one_holds_the_topic",
          "r69_nothing_is_asked_for_what_is_refused_anyway",

@@ -277,9 +277,9 @@ impl World {
         for news in self.core.take_news() {
             match news {
                 News::End(end) => assert!(self.core.user_data(end.session).is_err()),
-                News::Lists(session) => {
+                News::Lists(session, raised) => {
                     self.answer(|core| core.questions_of_lists(session));
-                    self.core.grant_lists(session);
+                    self.core.grant_lists(session, raised);
                     self.core.forget_answers();
                 }
                 News::StreamEnd(end) => assert!(self.core.stream_ix(end.stream).is_err()),
