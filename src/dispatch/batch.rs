@@ -4,7 +4,7 @@ use crate::dispatch::sinks;
 use crate::engine::{Output, Sink, Source};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
-use crate::protocol::id::Id;
+use crate::protocol::id::{Id, ShortId};
 
 /// What is special about a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub struct Batch {
     frames: Vec<Taken>,
     /// The latest text, as long as nothing of unknown source has come since.
     latest: Option<Text>,
+    /// What stands before and behind the subscription id of the latest text, for others like it.
+    before: Padded,
+    behind: Padded,
 }
 
 /// A text that stands in a batch, and what it was made of.
@@ -60,11 +63,39 @@ pub struct Batch {
 struct Text {
     of: Source,
     framing: Framing,
+    /// The subscription id if there is one, by value if it is short.
+    id: Option<Option<ShortId>>,
     start: usize,
     end: usize,
-    /// Where the subscription id stands.
-    id_start: usize,
-    id_end: usize,
+}
+
+/// Bytes that are copied often, with so many more behind them that they can be copied in whole
+/// strides: less work than to tell how many they are, each time.
+#[derive(Debug, Default)]
+struct Padded {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+/// How many bytes a stride has.
+const STRIDE: usize = 32;
+
+impl Padded {
+    fn set(&mut self, bytes: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.resize(bytes.len().next_multiple_of(STRIDE), 0);
+        self.len = bytes.len();
+    }
+
+    /// Copies the bytes to the front of a place, and up to a stride of others behind them.
+    #[inline(always)]
+    fn copy_to(&self, place: &mut [u8]) {
+        let strides = self.bytes.chunks_exact(STRIDE).zip(place.chunks_exact_mut(STRIDE));
+        for (from, to) in strides {
+            to.copy_from_slice(from);
+        }
+    }
 }
 
 /// A frame whose bytes stand in its batch.
@@ -117,65 +148,77 @@ impl Batch {
 
 impl Batch {
     /// Where the bytes of an output stand: where they stood already, if it is what came before.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, output: &Output<'_>) -> (usize, usize) {
-        let id = output.text.subscription().map_or(&b""[..], Id::as_bytes);
         if let Some(latest) = self.latest
             && Some(latest.of) == output.source
             && latest.framing == output.framing
-            && latest.id_end - latest.id_start == id.len()
         {
-            let standing = &self.bytes[latest.id_start..latest.id_end];
-            // A few bytes, one by one: a call would take longer.
-            if standing.iter().zip(id).all(|(a, b)| a == b) {
-                return (latest.start, latest.end);
+            match (output.text.subscription().map(Id::short), latest.id) {
+                (None, None) => return (latest.start, latest.end),
+                (Some(Some(id)), Some(Some(of_latest))) => {
+                    if id == of_latest {
+                        return (latest.start, latest.end);
+                    }
+                    return self.write_alike(latest, id);
+                }
+                _ => {}
             }
-            return self.write_alike(latest, id);
         }
-        self.write(output, id)
+        self.write(output)
     }
 
-    fn write(&mut self, output: &Output<'_>, id: &[u8]) -> (usize, usize) {
+    fn write(&mut self, output: &Output<'_>) -> (usize, usize) {
         let pieces = output.text.pieces();
         let (start, end) = self.room(sinks::framed_len(output, &pieces));
         sinks::write_frame(&mut self.bytes[start..end], output, &pieces);
         self.latest = output.source.map(|of| {
-            let first = pieces.iter().next().map_or(0, <[u8]>::len);
-            let id_start = start + output.framing.head().len() + first;
-            let id_end = id_start + id.len();
-            Text { of, framing: output.framing, start, end, id_start, id_end }
+            let id = output.text.subscription().map(Id::short);
+            if let Some(Some(id)) = id {
+                let first = pieces.iter().next().map_or(0, <[u8]>::len);
+                let id_start = start + output.framing.head().len() + first;
+                self.before.set(&self.bytes[start..id_start]);
+                self.behind.set(&self.bytes[id_start + id.len()..end]);
+            }
+            Text { of, framing: output.framing, id, start, end }
         });
         (start, end)
     }
 
-    /// The latest text with an id of the same length in place of its own.
-    #[inline]
-    fn write_alike(&mut self, latest: Text, id: &[u8]) -> (usize, usize) {
-        let (start, end) = self.room(latest.end - latest.start);
-        let (before, place) = self.bytes.split_at_mut(start);
-        let place = &mut place[..end - start];
-        place.copy_from_slice(&before[latest.start..latest.end]);
-        let at = latest.id_start - latest.start;
-        place[at..at + id.len()].copy_from_slice(id);
-        let (id_start, id_end) = (start + at, start + at + id.len());
-        self.latest = Some(Text { start, end, id_start, id_end, ..latest });
+    /// The latest text with another id in place of its own.
+    #[inline(always)]
+    fn write_alike(&mut self, latest: Text, id: ShortId) -> (usize, usize) {
+        let (before, behind) = (self.before.len, self.behind.len);
+        let (start, end) = self.room(before + id.len() + behind);
+        let place = &mut self.bytes[start..];
+        // Each of the three writes a little too much, which the next one, or the next frame, covers.
+        self.before.copy_to(place);
+        place[before..][..ShortId::PADDED].copy_from_slice(&id.padded());
+        self.behind.copy_to(&mut place[before + id.len()..]);
+        self.latest = Some(Text { id: Some(Some(id)), start, end, ..latest });
         (start, end)
     }
 
-    #[inline]
+    /// The place for so many bytes more, with a stride of room behind it.
+    #[inline(always)]
     fn room(&mut self, len: usize) -> (usize, usize) {
         let (start, end) = (self.used, self.used + len);
-        if end > self.bytes.len() {
-            // Room is made in large steps, and kept for the next frames.
-            self.bytes.resize(end.max(2 * self.bytes.len()), 0);
+        if end + STRIDE > self.bytes.len() {
+            self.grow(end + STRIDE);
         }
         self.used = end;
         (start, end)
     }
+
+    /// Room is made in large steps, and kept for the next frames.
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.bytes.resize(len.max(2 * self.bytes.len()), 0);
+    }
 }
 
 impl Sink for Batch {
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
         let (start, end) = self.place(output);
         let (session, stream) = (output.session, output.stream);

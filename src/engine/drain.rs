@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use crate::engine::Core;
 use crate::engine::ahead::AHEAD;
-use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, RESUMED};
+use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, READY, RESUMED, UNUSUAL};
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
-use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
+use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING, QUEUED};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
@@ -92,13 +92,69 @@ impl Core {
             }
             served += 1;
             let turn = TURN.min(max - taken);
-            let (count, declined) = self.drain_stream(stream, turn, sink);
+            let (mut count, mut declined) = self.drain_notices(stream, turn, sink);
+            if count < turn && !declined && self.out.streams[stream].is(READY) {
+                // What is first there is no plain notice.
+                let (others, refused) = self.drain_stream(stream, turn - count, sink);
+                (count, declined) = (count + others, refused);
+            } else if count == turn {
+                self.out.rotate(stream);
+            }
             taken += count;
             if declined {
                 break;
             }
         }
         taken
+    }
+
+    /// The common case of [`drain_stream`](Self::drain_stream): takes notices as long as there is
+    /// nothing else about them or their stream, in one visit of their records each.
+    #[inline]
+    fn drain_notices(
+        &mut self,
+        stream_ix: u32,
+        max: usize,
+        sink: &mut impl Sink,
+    ) -> (usize, bool) {
+        let Self { out, topics, subs, counters, .. } = self;
+        let mut taken = 0;
+        while taken < max {
+            let (stream, handle) = out.streams.with_handle(stream_ix);
+            if stream.is(UNUSUAL) || stream.control.head != NONE || stream.main.head == NONE {
+                break;
+            }
+            let slot_ix = stream.main.head;
+            let slot = &out.slots[slot_ix];
+            let Body::Link(link) = &slot.body else { break };
+            if slot.flags != QUEUED {
+                break;
+            }
+            let topic = &topics[link.topic];
+            let output = Output {
+                session: SessionId(stream.session_handle),
+                stream: StreamId(handle),
+                framing: stream.framing,
+                is_last: false,
+                head: None,
+                text: Text::Notice {
+                    kind: topic.kind,
+                    tail: &topic.tail,
+                    subscription: subs[link.sub].id.as_ref(),
+                    context: None,
+                },
+                source: Some(Source::Topic(link.topic)),
+            };
+            let Some(len) = sink.take(&output) else { return (taken, true) };
+            let merged = topic.raised.wrapping_sub(link.raised_at);
+            counters.delivered += 1;
+            counters.delivered_bytes += len as u64;
+            taken += 1;
+            if !out.pop_notice(stream_ix, slot_ix, merged) {
+                break;
+            }
+        }
+        (taken, false)
     }
 
     /// The same for one session.
@@ -339,17 +395,6 @@ impl Core {
     /// A frame has been taken from the front of a stream: it is counted, and its slot leaves.
     #[inline]
     fn finish_frame(&mut self, stream: u32, slot: u32, len: usize) {
-        let Self { out, topics, counters, .. } = self;
-        let record = &out.slots[slot];
-        if let Body::Link(link) = &record.body
-            && record.stream == stream
-            && !record.is(PASSING | CONTEXT)
-        {
-            counters.delivered += 1;
-            counters.delivered_bytes += len as u64;
-            let merged = topics[link.topic].raised.wrapping_sub(link.raised_at);
-            return out.pop_notice(stream, slot, merged);
-        }
         self.count_delivered(stream, len);
         self.pop(slot);
     }

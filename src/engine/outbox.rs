@@ -64,7 +64,7 @@ pub(crate) const PAUSED: u16 = 1 << 2;
 /// A frame callback is at work on its session.
 pub(crate) const BUSY: u16 = 1 << 3;
 /// In the ready list.
-pub(super) const READY: u16 = 1 << 4;
+pub(crate) const READY: u16 = 1 << 4;
 /// What is queued is all there will ever be.
 pub(crate) const FINISHED: u16 = 1 << 5;
 /// Opened by the host by name, not with its session.
@@ -87,6 +87,19 @@ pub(crate) const RESUMED: u16 = 1 << 13;
 pub(crate) const CARRIES: u16 = 1 << 14;
 /// Another stream of its session sends what it has queued.
 pub(crate) const CARRIED: u16 = 1 << 15;
+
+/// Whatever keeps a notice from leaving a stream in the plain way, by a pull.
+pub(crate) const UNUSUAL: u16 = DETACHED
+    | HELD
+    | PAUSED
+    | BUSY
+    | FINISHED
+    | PUSHED
+    | NUMBERED
+    | COLD
+    | SILENT
+    | CARRIES
+    | CARRIED;
 
 impl Stream {
     pub(crate) fn new(
@@ -260,32 +273,36 @@ impl Outboxes {
         }
     }
 
-    /// Takes a notice that has just been delivered from the front of its lane; `merged` others had
-    /// merged with it. As [`unlink`](Self::unlink), for what is at hand already.
+    /// Takes a plain notice that has just been delivered from the front of the main lane of a
+    /// stream that is first among those ready for a pull; `merged` others had merged with it.
+    /// Yields whether there is more. As [`unlink`](Self::unlink), for what is at hand already.
     #[inline]
-    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32, merged: u32) {
+    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32, merged: u32) -> bool {
         let slot = &mut self.slots[slot_ix];
-        debug_assert!(slot.is(QUEUED) && !slot.is(DROPPABLE) && slot.prev == NONE);
-        let (next, lane) = (slot.next, slot.lane());
-        slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
-        if next != NONE {
-            self.slots[next].prev = NONE;
-        }
+        debug_assert!(slot.flags == QUEUED && slot.prev == NONE);
+        let next = slot.next;
+        slot.flags = 0;
         self.queued -= 1;
         let stream = &mut self.streams[stream_ix];
+        debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
         stream.note_delivered();
         stream.merged += u64::from(merged);
         stream.queued -= 1;
-        let queue = stream.queue(lane);
-        queue.head = next;
-        if next == NONE {
-            queue.tail = NONE;
-            if stream.is(CARRIES | CARRIED) || stream.queued != 0 {
-                self.refresh(stream_ix);
-            } else if stream.is(READY) {
-                self.leave_ready(stream_ix);
-            }
+        stream.main.head = next;
+        if next != NONE {
+            self.slots[next].prev = NONE;
+            return true;
         }
+        stream.main.tail = NONE;
+        stream.flags &= !READY;
+        let ready_next = stream.ready_next;
+        self.ready[0].head = ready_next;
+        if ready_next == NONE {
+            self.ready[0].tail = NONE;
+        } else {
+            self.streams[ready_next].ready_prev = NONE;
+        }
+        false
     }
 
     /// Takes a slot out of its lane.
