@@ -3,6 +3,7 @@
 //! all arrive in about the time of one. Nothing here changes anything.
 
 use crate::engine::Core;
+use crate::engine::crowd::Place;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::NONE;
 use crate::engine::slot::Body;
@@ -13,13 +14,17 @@ pub(crate) const AHEAD: usize = 16;
 /// With so many slots they do not stay in a processor's cache; tests have fewer.
 const MANY: usize = if cfg!(test) { 4 } else { 1 << 14 };
 
+/// A crowd of so many does not fill the memory between its streams.
+const FEW: usize = 64;
+
 impl Outboxes {
-    /// Looks at slots before they are needed, where they may not be at hand: memory answers what
-    /// is asked together in the time of one answer.
+    /// Looks at the streams of some places of a crowd before they are needed, where they may not be
+    /// at hand: memory answers what is asked together in the time of one answer.
     #[inline]
-    pub(crate) fn fetch(&self, slots: &[u32]) {
-        if self.is_scattered() {
-            let seen = slots.iter().fold(0, |seen, &slot| seen ^ self.slots[slot].stream);
+    pub(super) fn fetch(&self, places: &[Place], of_crowd: usize) {
+        // A small crowd is a few streams out of all there are.
+        if self.slots.len() > MANY && (self.is_mixed || of_crowd <= FEW) {
+            let seen = places.iter().fold(0, |seen, place| seen ^ self.streams[place.stream].flags);
             std::hint::black_box(seen);
         }
     }

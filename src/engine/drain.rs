@@ -7,7 +7,7 @@ use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, READY, RESUMED, UNUSUAL};
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
-use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING, QUEUED};
+use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
@@ -127,7 +127,7 @@ impl Core {
             let slot_ix = stream.main.head;
             let slot = &out.slots[slot_ix];
             let Body::Link(link) = &slot.body else { break };
-            if slot.flags != QUEUED {
+            if slot.flags != 0 {
                 break;
             }
             let topic = &topics[link.topic];
@@ -146,11 +146,10 @@ impl Core {
                 source: Some(Source::Topic(link.topic)),
             };
             let Some(len) = sink.take(&output) else { return (taken, true) };
-            let merged = topic.raised.wrapping_sub(link.raised_at);
             counters.delivered += 1;
             counters.delivered_bytes += len as u64;
             taken += 1;
-            if !out.pop_notice(stream_ix, slot_ix, merged) {
+            if !out.pop_notice(stream_ix, slot_ix) {
                 break;
             }
         }
@@ -248,7 +247,7 @@ impl Core {
             hand
         };
         if hand.slot != NONE {
-            self.out.slots[hand.slot].flags |= IN_HAND;
+            self.out.flag(hand.slot, IN_HAND, 0);
         }
         let session = self.out.streams[stream].session;
         self.out.set_flags(self.sessions[session].home, 0, RESUMED);
@@ -308,9 +307,8 @@ impl Core {
         if !is_there {
             return;
         }
-        let record = &mut self.out.slots[slot];
-        let is_again = record.is(AGAIN);
-        record.flags &= !(IN_HAND | AGAIN);
+        let is_again = self.out.slots[slot].is(AGAIN);
+        self.out.flag(slot, 0, IN_HAND | AGAIN);
         if !is_accepted {
             if is_again {
                 // It has merged after all.
@@ -323,7 +321,7 @@ impl Core {
             return self.pop(slot);
         }
         // Where a response or an end waits behind it already, it stays before that.
-        if record.lane() == Lane::Main && !self.sessions[session].is_ending() {
+        if self.out.slots[slot].lane() == Lane::Main && !self.sessions[session].is_ending() {
             self.out.requeue(slot, Lane::Main);
             self.chain_to_end(slot);
         }
@@ -403,8 +401,10 @@ impl Core {
     #[inline]
     pub(crate) fn pop(&mut self, slot: u32) {
         let record = &self.out.slots[slot];
-        let Body::Link(link) = &record.body else { return self.discard(slot) };
-        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
+        if record.event().is_some() {
+            return self.discard(slot);
+        }
+        let merged = self.out.merged_into(slot);
         let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
         self.out.streams[stream].merged += u64::from(merged);
         if is_plain {

@@ -13,6 +13,7 @@ mod ahead;
 #[cfg(test)]
 mod check;
 mod container;
+mod crowd;
 mod debounce;
 mod drain;
 mod elicitation;
@@ -209,7 +210,7 @@ impl Core {
             streams: self.out.streams.len() as u64,
             subscriptions: self.subs.held(),
             links: self.subs.links() as u64,
-            topics: self.topics.held() as u64,
+            topics: self.topics_held() as u64,
             requests: self.requests.len() as u64,
             queued_frames: self.out.queued,
             queued_bytes: self.events.bytes,

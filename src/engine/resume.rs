@@ -298,7 +298,7 @@ impl Core {
             // What a callback has in hand went to the old connection, if anywhere.
             let slots = if is_busy { self.out.lane(stream, lane) } else { Vec::new() };
             for slot in slots {
-                self.out.slots[slot].flags &= !(IN_HAND | AGAIN);
+                self.out.flag(slot, 0, IN_HAND | AGAIN);
             }
         }
         let kept = self.replays.of_mut(stream);
