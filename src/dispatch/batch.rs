@@ -1,7 +1,8 @@
 //! Frames that were taken out together, and the one buffer that holds their bytes.
 
+use crate::dispatch::pattern::{Pattern, STRIDE};
 use crate::dispatch::sinks;
-use crate::engine::{Output, Sink, Source};
+use crate::engine::{Address, Output, Sink, Source};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::id::{Id, ShortId};
@@ -51,51 +52,19 @@ pub struct Batch {
     bytes: Vec<u8>,
     used: usize,
     frames: Vec<Taken>,
-    /// The latest text, as long as nothing of unknown source has come since.
-    latest: Option<Text>,
-    /// What stands before and behind the subscription id of the latest text, for others like it.
-    before: Padded,
-    behind: Padded,
+    /// What the latest text looks like, and where it stands.
+    pattern: Pattern,
+    latest: Latest,
 }
 
-/// A text that stands in a batch, and what it was made of.
-#[derive(Clone, Copy, Debug)]
-struct Text {
-    of: Source,
-    framing: Framing,
-    /// The subscription id if there is one, by value if it is short.
-    id: Option<Option<ShortId>>,
+/// The latest text: what it was made of, if others may be the same, and where it stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Latest {
+    of: Option<(Source, Framing)>,
+    /// The subscription id, or nothing where there is none.
+    id: ShortId,
     start: usize,
     end: usize,
-}
-
-/// Bytes that are copied often, with so many more behind them that they can be copied in whole
-/// strides: less work than to tell how many they are, each time.
-#[derive(Debug, Default)]
-struct Padded {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-/// How many bytes a stride has.
-const STRIDE: usize = 32;
-
-impl Padded {
-    fn set(&mut self, bytes: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(bytes);
-        self.bytes.resize(bytes.len().next_multiple_of(STRIDE), 0);
-        self.len = bytes.len();
-    }
-
-    /// Copies the bytes to the front of a place, and up to a stride of others behind them.
-    #[inline(always)]
-    fn copy_to(&self, place: &mut [u8]) {
-        let strides = self.bytes.chunks_exact(STRIDE).zip(place.chunks_exact_mut(STRIDE));
-        for (from, to) in strides {
-            to.copy_from_slice(from);
-        }
-    }
 }
 
 /// A frame whose bytes stand in its batch.
@@ -137,7 +106,8 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.used = 0;
         self.frames.clear();
-        self.latest = None;
+        self.pattern.forget();
+        self.latest.of = None;
     }
 
     /// How many bytes its frames have in all.
@@ -147,58 +117,6 @@ impl Batch {
 }
 
 impl Batch {
-    /// Where the bytes of an output stand: where they stood already, if it is what came before.
-    #[inline(always)]
-    fn place(&mut self, output: &Output<'_>) -> (usize, usize) {
-        if let Some(latest) = self.latest
-            && Some(latest.of) == output.source
-            && latest.framing == output.framing
-        {
-            match (output.text.subscription().map(Id::short), latest.id) {
-                (None, None) => return (latest.start, latest.end),
-                (Some(Some(id)), Some(Some(of_latest))) => {
-                    if id == of_latest {
-                        return (latest.start, latest.end);
-                    }
-                    return self.write_alike(latest, id);
-                }
-                _ => {}
-            }
-        }
-        self.write(output)
-    }
-
-    fn write(&mut self, output: &Output<'_>) -> (usize, usize) {
-        let pieces = output.text.pieces();
-        let (start, end) = self.room(sinks::framed_len(output, &pieces));
-        sinks::write_frame(&mut self.bytes[start..end], output, &pieces);
-        self.latest = output.source.map(|of| {
-            let id = output.text.subscription().map(Id::short);
-            if let Some(Some(id)) = id {
-                let first = pieces.iter().next().map_or(0, <[u8]>::len);
-                let id_start = start + output.framing.head().len() + first;
-                self.before.set(&self.bytes[start..id_start]);
-                self.behind.set(&self.bytes[id_start + id.len()..end]);
-            }
-            Text { of, framing: output.framing, id, start, end }
-        });
-        (start, end)
-    }
-
-    /// The latest text with another id in place of its own.
-    #[inline(always)]
-    fn write_alike(&mut self, latest: Text, id: ShortId) -> (usize, usize) {
-        let (before, behind) = (self.before.len, self.behind.len);
-        let (start, end) = self.room(before + id.len() + behind);
-        let place = &mut self.bytes[start..];
-        // Each of the three writes a little too much, which the next one, or the next frame, covers.
-        self.before.copy_to(place);
-        place[before..][..ShortId::PADDED].copy_from_slice(&id.padded());
-        self.behind.copy_to(&mut place[before + id.len()..]);
-        self.latest = Some(Text { id: Some(Some(id)), start, end, ..latest });
-        (start, end)
-    }
-
     /// The place for so many bytes more, with a stride of room behind it.
     #[inline(always)]
     fn room(&mut self, len: usize) -> (usize, usize) {
@@ -210,6 +128,15 @@ impl Batch {
         (start, end)
     }
 
+    /// One more frame, which reads like the latest.
+    #[inline(always)]
+    fn push(&mut self, to: Address, flags: FrameFlags) -> Option<usize> {
+        let Address { session, stream, .. } = to;
+        let Latest { start, end, .. } = self.latest;
+        self.frames.push(Taken { session, stream, flags, start, end });
+        Some(end - start)
+    }
+
     /// Room is made in large steps, and kept for the next frames.
     #[cold]
     fn grow(&mut self, len: usize) {
@@ -218,11 +145,30 @@ impl Batch {
 }
 
 impl Sink for Batch {
-    #[inline(always)]
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
-        let (start, end) = self.place(output);
-        let (session, stream) = (output.session, output.stream);
-        self.frames.push(Taken { session, stream, flags: sinks::flags(output), start, end });
-        Some(end - start)
+        let id = output.text.subscription().map_or(Some(ShortId::EMPTY), Id::short);
+        let is_shareable = output.head.is_none() && id.is_some();
+        let of = output.source.filter(|_| is_shareable).map(|of| (of, output.to.framing));
+        let id = id.unwrap_or_default();
+        if of.is_none() || (of, id) != (self.latest.of, self.latest.id) {
+            let pieces = output.text.pieces();
+            let (start, end) = self.room(sinks::framed_len(output, &pieces));
+            let place = &mut self.bytes[start..end];
+            sinks::write_frame(place, output, &pieces);
+            self.pattern.learn(output, &pieces, place);
+            self.latest = Latest { of, id, start, end };
+        }
+        self.push(output.to, sinks::flags(output))
+    }
+
+    #[inline(always)]
+    fn take_alike(&mut self, to: Address, source: Source, id: Option<&Id>) -> Option<usize> {
+        let id = self.pattern.gap(to, source, id)?;
+        if id != self.latest.id {
+            let (start, end) = self.room(self.pattern.len(id));
+            self.pattern.write(&mut self.bytes[start..], id);
+            (self.latest.id, self.latest.start, self.latest.end) = (id, start, end);
+        }
+        self.push(to, FrameFlags::default())
     }
 }

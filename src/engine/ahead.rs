@@ -2,11 +2,11 @@
 //! to send, lie scattered in memory, and each would be waited for in turn. Looked at together they
 //! all arrive in about the time of one. Nothing here changes anything.
 
-use crate::engine::Core;
 use crate::engine::crowd::Place;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::NONE;
 use crate::engine::slot::Body;
+use crate::engine::subscription::Subscriptions;
 
 /// How many slots are looked at together.
 pub(crate) const AHEAD: usize = 16;
@@ -35,12 +35,9 @@ impl Outboxes {
     }
 
     /// The first slots of those streams that a pull would be served from next, looked at together
-    /// where they may not be at hand; yields the subscriptions of those that are links.
+    /// yields the subscriptions of those that are links.
     fn fetch_ready(&self) -> ([u32; AHEAD], usize) {
         let (mut found, mut count) = ([NONE; AHEAD], 0);
-        if !self.is_scattered() {
-            return (found, count);
-        }
         let mut at = self.ready[0].head;
         while at != NONE && count < AHEAD {
             let stream = &self.streams[at];
@@ -61,11 +58,12 @@ impl Outboxes {
     }
 }
 
-impl Core {
-    /// Looks at what the next streams have to send before it is needed.
-    pub(crate) fn fetch_ready(&self) {
-        let (subs, count) = self.out.fetch_ready();
-        let held = subs[..count].iter().filter(|&&sub| sub != NONE);
-        std::hint::black_box(held.fold(0, |seen, &sub| seen ^ self.subs[sub].session));
+/// Looks at what the next streams have to send before it is needed.
+#[inline]
+pub(super) fn fetch_ready(out: &Outboxes, subs: &Subscriptions) {
+    if out.is_scattered() {
+        let (of, count) = out.fetch_ready();
+        let held = of[..count].iter().filter(|&&sub| sub != NONE);
+        std::hint::black_box(held.fold(0, |seen, &sub| seen ^ subs[sub].session));
     }
 }

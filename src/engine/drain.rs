@@ -3,22 +3,29 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::ahead::AHEAD;
-use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, READY, RESUMED, UNUSUAL};
+use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, RESUMED};
+use crate::engine::plain::Halt;
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
+use crate::protocol::id::Id;
 use crate::protocol::kind::NoticeKind;
+
+/// Where a frame goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address {
+    pub(crate) session: SessionId,
+    pub(crate) stream: StreamId,
+    pub(crate) framing: Framing,
+}
 
 /// One frame that a sink may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output<'a> {
-    pub(crate) session: SessionId,
-    pub(crate) stream: StreamId,
-    pub(crate) framing: Framing,
+    pub(crate) to: Address,
     /// Nothing will follow on this stream.
     pub(crate) is_last: bool,
     /// What stands before the text, if it is not what the framing has there.
@@ -40,6 +47,19 @@ pub(crate) enum Source {
 pub(crate) trait Sink {
     /// The bytes that the frame took, framing included; `None` if it was declined.
     fn take(&mut self, output: &Output<'_>) -> Option<usize>;
+
+    /// The same, for a notice of that source and subscription id with no head of its own and
+    /// others to follow it, if the sink knows from the one before what it reads like. `None`
+    /// also if it does not: then [`take`](Self::take) says what it is.
+    #[inline]
+    fn take_alike(
+        &mut self,
+        _to: Address,
+        _source: Source,
+        _subscription: Option<&Id>,
+    ) -> Option<usize> {
+        None
+    }
 }
 
 /// A frame that a callback is looking at: it leaves the outbox when the callback has taken it.
@@ -55,7 +75,7 @@ pub(crate) struct Hand {
 
 impl Hand {
     pub(crate) fn new(slot: u32, output: &Output<'_>) -> Self {
-        let &Output { session, stream, is_last, .. } = output;
+        let &Output { to: Address { session, stream, .. }, is_last, .. } = output;
         Self { slot, stream, session, numbered: None, is_last }
     }
 
@@ -77,83 +97,23 @@ impl Hand {
 }
 
 /// How many frames of one stream are taken before the others get their turn.
-const TURN: usize = 64;
+pub(super) const TURN: usize = 64;
 
 impl Core {
     /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
     /// Yields how many.
     pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
-        let (mut taken, mut served) = (0, 0);
-        while taken < max
-            && let Some(stream) = self.out.first_ready(false)
-        {
-            if served % AHEAD == 0 {
-                self.fetch_ready();
-            }
-            served += 1;
-            let turn = TURN.min(max - taken);
-            let (mut count, mut declined) = self.drain_notices(stream, turn, sink);
-            if count < turn && !declined && self.out.streams[stream].is(READY) {
-                // What is first there is no plain notice.
-                let (others, refused) = self.drain_stream(stream, turn - count, sink);
-                (count, declined) = (count + others, refused);
-            } else if count == turn {
-                self.out.rotate(stream);
-            }
+        let mut taken = 0;
+        loop {
+            let (count, halt) = self.drain_notices(max - taken, sink);
+            taken += count;
+            let Halt::Other(stream, turn) = halt else { return taken };
+            let (count, declined) = self.drain_stream(stream, turn, sink);
             taken += count;
             if declined {
-                break;
+                return taken;
             }
         }
-        taken
-    }
-
-    /// The common case of [`drain_stream`](Self::drain_stream): takes notices as long as there is
-    /// nothing else about them or their stream, in one visit of their records each.
-    #[inline]
-    fn drain_notices(
-        &mut self,
-        stream_ix: u32,
-        max: usize,
-        sink: &mut impl Sink,
-    ) -> (usize, bool) {
-        let Self { out, topics, subs, counters, .. } = self;
-        let mut taken = 0;
-        while taken < max {
-            let (stream, handle) = out.streams.with_handle(stream_ix);
-            if stream.is(UNUSUAL) || stream.control.head != NONE || stream.main.head == NONE {
-                break;
-            }
-            let slot_ix = stream.main.head;
-            let slot = &out.slots[slot_ix];
-            let Body::Link(link) = &slot.body else { break };
-            if slot.flags != 0 {
-                break;
-            }
-            let topic = &topics[link.topic];
-            let output = Output {
-                session: SessionId(stream.session_handle),
-                stream: StreamId(handle),
-                framing: stream.framing,
-                is_last: false,
-                head: None,
-                text: Text::Notice {
-                    kind: topic.kind,
-                    tail: &topic.tail,
-                    subscription: subs[link.sub].id.as_ref(),
-                    context: None,
-                },
-                source: Some(Source::Topic(link.topic)),
-            };
-            let Some(len) = sink.take(&output) else { return (taken, true) };
-            counters.delivered += 1;
-            counters.delivered_bytes += len as u64;
-            taken += 1;
-            if !out.pop_notice(stream_ix, slot_ix) {
-                break;
-            }
-        }
-        (taken, false)
     }
 
     /// The same for one session.
@@ -340,9 +300,11 @@ impl Core {
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let (record, handle) = self.out.streams.with_handle(stream);
         Output {
-            session: SessionId(record.session_handle),
-            stream: StreamId(handle),
-            framing: record.framing,
+            to: Address {
+                session: SessionId(record.session_handle),
+                stream: StreamId(handle),
+                framing: record.framing,
+            },
             is_last: record.is(FINISHED) && record.queued == 1,
             head: None,
             text: self.text(slot),

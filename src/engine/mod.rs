@@ -27,6 +27,7 @@ mod listen;
 mod news;
 mod notify;
 mod outbox;
+mod plain;
 mod pool;
 mod principal;
 mod progress;
@@ -52,7 +53,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) use access::Question;
 pub use access::{AccessRequest, Revoked};
-pub(crate) use drain::{Hand, Output, Sink, Source};
+pub(crate) use drain::{Address, Hand, Output, Sink, Source};
 pub(crate) use incoming::Incoming;
 pub(crate) use news::News;
 pub use news::{Lag, LogRecord, SessionEnd, StreamEnd};

@@ -261,7 +261,8 @@ impl Outboxes {
     }
 
     /// Takes a plain notice that has just been delivered from the front of the main lane of a
-    /// stream that is first among those ready for a pull. Yields whether there is more. As [`unlink`](Self::unlink), for what is at hand already.
+    /// stream that is first among those ready for a pull. Yields whether there is more. As
+    /// [`unlink`](Self::unlink), for what is at hand already; it is still to be taken from `queued`.
     #[inline]
     pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32) -> bool {
         let slot = &self.slots[slot_ix];
@@ -271,7 +272,6 @@ impl Outboxes {
         let place = &mut crowd.places[link.topic_pos as usize];
         let merged = crowd.raised - place.raised_at();
         place.set_idle();
-        self.queued -= 1;
         let stream = &mut self.streams[stream_ix];
         debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
         stream.note_delivered();

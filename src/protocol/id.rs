@@ -22,7 +22,7 @@ enum Text {
 const SHORT: usize = 14;
 
 /// The JSON text of an id that is short, by value: two are equal if their texts are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ShortId {
     /// The text from the front, zeros behind it.
     text: u128,
@@ -30,6 +30,8 @@ pub(crate) struct ShortId {
 }
 
 impl ShortId {
+    /// No text: where there is no id.
+    pub(crate) const EMPTY: Self = Self { text: 0, len: 0 };
     /// How many bytes [`padded`](Self::padded) has.
     pub(crate) const PADDED: usize = size_of::<u128>();
 
