@@ -28,7 +28,7 @@ struct Padded {
 }
 
 /// How many bytes a stride has. A place for a frame needs as many behind it.
-pub(crate) const STRIDE: usize = 32;
+pub(crate) const STRIDE: usize = 64;
 
 impl Pattern {
     /// Learns a frame that was written in full.

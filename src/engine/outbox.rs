@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 
 use crate::engine::crowd::{Crowd, Place};
-use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
+use crate::engine::pool::{HandleKind, NONE, Pool, Slab, index_of, slab_bytes};
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
@@ -33,21 +33,22 @@ impl Queue {
     const EMPTY: Self = Self { head: NONE, tail: NONE };
 }
 
-/// One ordered way out of a session.
+/// One ordered way out of a session. It fills a line of a processor's cache, with the generation
+/// that its table adds, so that a delivery need not ask for two.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) session: u32,
-    /// The session's handle, so that draining need not look at the session.
-    pub(crate) session_handle: u64,
+    /// The session's handle, so that draining need not look at the session: low half first.
+    session: [u32; 2],
     pub(crate) session_next: u32,
     pub(super) control: Queue,
     pub(super) main: Queue,
     pub(super) first_droppable: u32,
     pub(super) ready_next: u32,
     pub(super) ready_prev: u32,
-    /// Frames drained, and notices that had merged into them.
-    pub(crate) delivered: u64,
-    pub(crate) merged: u64,
+    /// Frames drained, and notices that had merged into them: what is beyond [`SPILL`] is kept
+    /// elsewhere.
+    delivered: u32,
+    merged: u32,
     /// How many slots are queued.
     pub(crate) queued: u32,
     /// Requests and listens received by this stream that have not ended yet.
@@ -56,6 +57,11 @@ pub(crate) struct Stream {
     pub(crate) kind: StreamKind,
     pub(crate) framing: Framing,
 }
+
+const _: () = assert!(slab_bytes::<Stream>() == 64);
+
+/// Counts of a stream do not go beyond this; tests get there.
+const SPILL: u32 = if cfg!(test) { 50 } else { u32::MAX >> 1 };
 
 /// Nobody writes it out at present: what is queued waits.
 pub(crate) const DETACHED: u16 = 1;
@@ -105,15 +111,13 @@ pub(crate) const UNUSUAL: u16 = DETACHED
 
 impl Stream {
     pub(crate) fn new(
-        session: u32,
         session_handle: u64,
         kind: StreamKind,
         framing: Framing,
         flags: u16,
     ) -> Self {
         Self {
-            session,
-            session_handle,
+            session: [session_handle as u32, (session_handle >> 32) as u32],
             session_next: NONE,
             control: Queue::EMPTY,
             main: Queue::EMPTY,
@@ -135,11 +139,24 @@ impl Stream {
         self.flags & flag != 0
     }
 
-    /// A frame was sent on it.
     #[inline]
-    pub(crate) fn note_delivered(&mut self) {
-        self.delivered += 1;
-        self.flags = self.flags & !SILENT | LIVELY;
+    pub(crate) fn session_handle(&self) -> u64 {
+        u64::from(self.session[0]) | u64::from(self.session[1]) << 32
+    }
+
+    /// The index of its session.
+    #[inline]
+    pub(crate) fn session(&self) -> u32 {
+        index_of(self.session_handle())
+    }
+
+    /// Counts; yields whether it is time to [`spill`]. No two that are added are beyond the range
+    /// of the counts.
+    #[inline]
+    fn count(&mut self, delivered: u32, merged: u32) -> bool {
+        self.delivered += delivered;
+        self.merged += merged;
+        self.delivered > SPILL || self.merged > SPILL
     }
 
     /// The slot that would be drained next.
@@ -173,6 +190,9 @@ pub(crate) struct Outboxes {
     pub(crate) queued: u64,
     /// Sessions came and went so much that their slots are no longer in the order of their streams.
     pub(crate) is_mixed: bool,
+    /// Frames drained and notices merged, of streams that have counted to [`SPILL`]: what they
+    /// have counted before.
+    spilled: HashMap<u32, (u64, u64)>,
     /// How many streams are `WATCHED`.
     pub(super) watched: u32,
     /// Of each stream that is `CARRIED` the one that carries it, and the other way round.
@@ -188,6 +208,7 @@ impl Outboxes {
             ready: [Queue::EMPTY; 2],
             queued: 0,
             is_mixed: false,
+            spilled: HashMap::new(),
             watched: 0,
             carriers: HashMap::new(),
         }
@@ -227,12 +248,11 @@ impl Outboxes {
     }
 
     /// As [`push`](Self::push), for a link to everyone's notice. Where nothing waits before it,
-    /// its slot need not be looked at.
-    #[inline]
+    /// its slot need not be looked at. It is still to be counted in `queued`.
+    #[inline(always)]
     pub(super) fn append(&mut self, slot_ix: u32, stream_ix: u32) {
         let stream = &mut self.streams[stream_ix];
         stream.queued += 1;
-        self.queued += 1;
         let before = std::mem::replace(&mut stream.main.tail, slot_ix);
         if before == NONE {
             stream.main.head = slot_ix;
@@ -262,9 +282,13 @@ impl Outboxes {
 
     /// Takes a plain notice that has just been delivered from the front of the main lane of a
     /// stream that is first among those ready for a pull. Yields whether there is more. As
-    /// [`unlink`](Self::unlink), for what is at hand already; it is still to be taken from `queued`.
-    #[inline]
-    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32) -> bool {
+    /// [`unlink`](Self::unlink), for what is at hand already; it is still to be taken from
+    /// `queued`.
+    #[inline(always)]
+    pub(crate) fn pop_notice(&mut self, stream_ix: u32) -> bool {
+        let stream = &mut self.streams[stream_ix];
+        debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
+        let slot_ix = stream.main.head;
         let slot = &self.slots[slot_ix];
         debug_assert!(slot.flags == 0 && slot.prev == NONE);
         let (next, link) = (slot.next, slot.link());
@@ -272,12 +296,12 @@ impl Outboxes {
         let place = &mut crowd.places[link.topic_pos as usize];
         let merged = crowd.raised - place.raised_at();
         place.set_idle();
-        let stream = &mut self.streams[stream_ix];
-        debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
-        stream.note_delivered();
-        stream.merged += u64::from(merged);
         stream.queued -= 1;
         stream.main.head = next;
+        stream.flags |= LIVELY;
+        if stream.count(1, merged) {
+            spill(&mut self.spilled, stream_ix, stream);
+        }
         if next != NONE {
             self.slots[slot_ix].next = NONE;
             self.slots[next].prev = NONE;
@@ -293,6 +317,28 @@ impl Outboxes {
             self.streams[ready_next].ready_prev = NONE;
         }
         false
+    }
+
+    /// A frame was sent on a stream.
+    pub(crate) fn note_delivered(&mut self, stream_ix: u32) {
+        let stream = &mut self.streams[stream_ix];
+        stream.flags = stream.flags & !SILENT | LIVELY;
+        self.count(stream_ix, 1, 0);
+    }
+
+    /// Counts frames drained from a stream, and notices that had merged into them.
+    pub(crate) fn count(&mut self, stream_ix: u32, delivered: u32, merged: u32) {
+        let stream = &mut self.streams[stream_ix];
+        if stream.count(delivered, merged) {
+            spill(&mut self.spilled, stream_ix, stream);
+        }
+    }
+
+    /// Frames drained from a stream, and notices that had merged into them.
+    pub(crate) fn counts(&self, stream_ix: u32) -> (u64, u64) {
+        let stream = &self.streams[stream_ix];
+        let (delivered, merged) = self.spilled.get(&stream_ix).copied().unwrap_or_default();
+        (delivered + u64::from(stream.delivered), merged + u64::from(stream.merged))
     }
 
     /// Takes a slot out of its lane.
@@ -540,6 +586,15 @@ impl Outboxes {
     pub(crate) fn remove_stream(&mut self, ix: u32) {
         debug_assert_eq!(self.streams[ix].queued, 0);
         self.set_flags(ix, DETACHED, 0);
+        self.spilled.remove(&ix);
         self.streams.remove(ix);
     }
+}
+
+/// Keeps the counts of a stream elsewhere, so that they can begin anew.
+#[cold]
+fn spill(spilled: &mut HashMap<u32, (u64, u64)>, stream_ix: u32, stream: &mut Stream) {
+    let kept = spilled.entry(stream_ix).or_default();
+    kept.0 += u64::from(std::mem::take(&mut stream.delivered));
+    kept.1 += u64::from(std::mem::take(&mut stream.merged));
 }

@@ -51,7 +51,7 @@ impl Core {
                     break 'streams Halt::Other(stream_ix, turn - count);
                 }
                 let to = Address {
-                    session: SessionId(stream.session_handle),
+                    session: SessionId(stream.session_handle()),
                     stream: StreamId(handle),
                     framing: stream.framing,
                 };
@@ -72,7 +72,7 @@ impl Core {
                 taken += 1;
                 bytes += len as u64;
                 count += 1;
-                if !out.pop_notice(stream_ix, slot_ix) {
+                if !out.pop_notice(stream_ix) {
                     break;
                 }
                 if count == turn {
