@@ -113,6 +113,16 @@ impl Crowd {
         self.places.is_empty()
     }
 
+    /// The link at a place was delivered: it is queued no more. Yields how many raisings had merged
+    /// into it.
+    #[inline(always)]
+    pub(super) fn let_go(&mut self, pos: u32) -> u32 {
+        let place = &mut self.places[pos as usize];
+        let merged = self.raised - place.raised_at();
+        place.set_idle();
+        merged
+    }
+
     /// How many raisings have merged into one that was queued at a place.
     #[inline]
     pub(crate) fn merged_at(&self, place: Place) -> u32 {
