@@ -273,11 +273,12 @@ impl Outboxes {
         let mut places = std::mem::take(&mut crowd.places);
         let mut special = None;
         let (mut queued, mut merged) = (0, 0);
-        'walk: while *at < places.len() {
-            let end = places.len().min(*at + AHEAD);
-            self.fetch(&places[*at..end], places.len());
-            for place in &mut places[*at..end] {
-                *at += 1;
+        let mut pos = *at;
+        'walk: while pos < places.len() {
+            let ahead = places.len().min(pos + AHEAD);
+            self.fetch(&places[pos..ahead], places.len());
+            for place in &mut places[pos..ahead] {
+                pos += 1;
                 match place.state & Place::FLAGS {
                     0 => {
                         queued += 1;
@@ -293,6 +294,7 @@ impl Outboxes {
                 }
             }
         }
+        *at = pos;
         self.queued += queued as u64;
         reached.matched += queued + merged;
         reached.merged += merged;

@@ -110,12 +110,7 @@ pub(crate) const UNUSUAL: u16 = DETACHED
     | CARRIED;
 
 impl Stream {
-    pub(crate) fn new(
-        session_handle: u64,
-        kind: StreamKind,
-        framing: Framing,
-        flags: u16,
-    ) -> Self {
+    pub(crate) fn new(session_handle: u64, kind: StreamKind, framing: Framing, flags: u16) -> Self {
         Self {
             session: [session_handle as u32, (session_handle >> 32) as u32],
             session_next: NONE,

@@ -124,8 +124,7 @@ impl Subscriptions {
 
     pub(crate) fn find_listen(&self, session: u32, id: &Id) -> Option<u32> {
         let hash = self.hash((session, id.as_bytes()));
-        let is_it =
-            |&ix: &u32| self.subs[ix].session == session && self.id(ix) == Some(id);
+        let is_it = |&ix: &u32| self.subs[ix].session == session && self.id(ix) == Some(id);
         self.listens.find(hash, is_it).copied()
     }
 
