@@ -4,7 +4,8 @@
 //! allocate and never search.
 //!
 //! Invariants:
-//! * a slot is in exactly one lane while `QUEUED` is set, and in none otherwise;
+//! * a slot is in exactly one lane while it is queued, and in none otherwise; then nothing is next
+//!   to it;
 //! * a stream is in a ready list if and only if it may be drained and a lane that may be drained
 //!   is not empty ([`Outboxes::refresh`] restores this after every change); which of the two
 //!   lists depends on whether a callback or a pull delivers it;
@@ -13,6 +14,7 @@
 
 use std::collections::HashMap;
 
+use crate::engine::crowd::{Crowd, Place};
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
@@ -64,7 +66,7 @@ pub(crate) const PAUSED: u16 = 1 << 2;
 /// A frame callback is at work on its session.
 pub(crate) const BUSY: u16 = 1 << 3;
 /// In the ready list.
-pub(super) const READY: u16 = 1 << 4;
+pub(crate) const READY: u16 = 1 << 4;
 /// What is queued is all there will ever be.
 pub(crate) const FINISHED: u16 = 1 << 5;
 /// Opened by the host by name, not with its session.
@@ -87,6 +89,19 @@ pub(crate) const RESUMED: u16 = 1 << 13;
 pub(crate) const CARRIES: u16 = 1 << 14;
 /// Another stream of its session sends what it has queued.
 pub(crate) const CARRIED: u16 = 1 << 15;
+
+/// Whatever keeps a notice from leaving a stream in the plain way, by a pull.
+pub(crate) const UNUSUAL: u16 = DETACHED
+    | HELD
+    | PAUSED
+    | BUSY
+    | FINISHED
+    | PUSHED
+    | NUMBERED
+    | COLD
+    | SILENT
+    | CARRIES
+    | CARRIED;
 
 impl Stream {
     pub(crate) fn new(
@@ -145,23 +160,13 @@ impl Stream {
     }
 }
 
-/// What became of the notice of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Raised {
-    Queued,
-    /// It was queued already.
-    Merged,
-    /// Nobody is to hear of it.
-    Muted,
-    /// It was queued already, and carries a context or is in hand, which is the caller's matter.
-    Special,
-}
-
 /// Every stream's outbox.
 #[derive(Debug)]
 pub(crate) struct Outboxes {
     pub(crate) slots: Pool<Slot>,
     pub(crate) streams: Slab<Stream>,
+    /// By topic.
+    pub(super) crowds: Vec<Crowd>,
     /// Streams that can be drained: by pull, and by callback.
     pub(super) ready: [Queue; 2],
     /// Slots queued on all streams.
@@ -179,6 +184,7 @@ impl Outboxes {
         Self {
             slots: Pool::new(),
             streams: Slab::new(HandleKind::Stream, engine),
+            crowds: Vec::new(),
             ready: [Queue::EMPTY; 2],
             queued: 0,
             is_mixed: false,
@@ -190,18 +196,21 @@ impl Outboxes {
     /// Puts a slot at the end of a lane of its stream.
     #[inline]
     pub(crate) fn push(&mut self, slot_ix: u32, lane: Lane) {
+        debug_assert!(!self.is_queued(slot_ix));
         let slot = &mut self.slots[slot_ix];
-        debug_assert!(!slot.is(QUEUED));
-        slot.flags |= QUEUED;
         if lane == Lane::Control {
             slot.flags |= CONTROL;
-        } else {
-            slot.flags &= !CONTROL;
         }
-        let is_droppable = slot.is(DROPPABLE);
+        match &slot.body {
+            Body::Event(_) => slot.flags |= QUEUED,
+            Body::Link(link) => {
+                let crowd = &mut self.crowds[link.topic as usize];
+                crowd.places[link.topic_pos as usize].set_queued(crowd.raised);
+            }
+        }
         let stream_ix = slot.stream;
         let stream = &mut self.streams[stream_ix];
-        if is_droppable && lane == Lane::Main && stream.first_droppable == NONE {
+        if slot.is(DROPPABLE) && lane == Lane::Main && stream.first_droppable == NONE {
             stream.first_droppable = slot_ix;
         }
         stream.queued += 1;
@@ -210,43 +219,34 @@ impl Outboxes {
         let before = std::mem::replace(&mut queue.tail, slot_ix);
         if before == NONE {
             queue.head = slot_ix;
-        }
-        slot.next = NONE;
-        slot.prev = before;
-        if before != NONE {
-            self.slots[before].next = slot_ix;
-        } else {
             self.refresh_filled(stream_ix);
+        } else {
+            slot.prev = before;
+            self.slots[before].next = slot_ix;
         }
     }
 
-    /// Queues the notice of a link, unless it is queued already or not to be raised:
-    /// [`push`](Self::push) for the walk over a topic's links, which looks at each once.
+    /// As [`push`](Self::push), for a link to everyone's notice. Where nothing waits before it,
+    /// its slot need not be looked at.
     #[inline]
-    pub(crate) fn raise(&mut self, slot_ix: u32, raised: u32) -> Raised {
-        let slot = &mut self.slots[slot_ix];
-        match slot.flags & (QUEUED | MUTED | CONTEXT | IN_HAND) {
-            0 => {}
-            QUEUED => return Raised::Merged,
-            flags if flags & MUTED != 0 => return Raised::Muted,
-            _ => return Raised::Special,
-        }
-        slot.link_mut().raised_at = raised;
-        slot.flags |= QUEUED;
-        let stream_ix = slot.stream;
+    pub(super) fn append(&mut self, slot_ix: u32, stream_ix: u32) {
         let stream = &mut self.streams[stream_ix];
         stream.queued += 1;
         self.queued += 1;
         let before = std::mem::replace(&mut stream.main.tail, slot_ix);
-        slot.next = NONE;
-        slot.prev = before;
-        if before != NONE {
-            self.slots[before].next = slot_ix;
-        } else {
+        if before == NONE {
             stream.main.head = slot_ix;
             self.refresh_filled(stream_ix);
+        } else {
+            self.slots[slot_ix].prev = before;
+            self.slots[before].next = slot_ix;
         }
-        Raised::Queued
+    }
+
+    /// Whether a slot is in a lane.
+    #[inline]
+    pub(crate) fn is_queued(&self, slot: u32) -> bool {
+        self.place(slot).map_or_else(|| self.slots[slot].is(QUEUED), Place::is_queued)
     }
 
     /// As [`refresh`](Self::refresh), for a stream of which a lane was empty and is not any more.
@@ -260,41 +260,54 @@ impl Outboxes {
         }
     }
 
-    /// Takes a notice that has just been delivered from the front of its lane; `merged` others had
-    /// merged with it. As [`unlink`](Self::unlink), for what is at hand already.
+    /// Takes a plain notice that has just been delivered from the front of the main lane of a
+    /// stream that is first among those ready for a pull. Yields whether there is more. As
+    /// [`unlink`](Self::unlink), for what is at hand already; it is still to be taken from `queued`.
     #[inline]
-    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32, merged: u32) {
-        let slot = &mut self.slots[slot_ix];
-        debug_assert!(slot.is(QUEUED) && !slot.is(DROPPABLE) && slot.prev == NONE);
-        let (next, lane) = (slot.next, slot.lane());
-        slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
-        if next != NONE {
-            self.slots[next].prev = NONE;
-        }
-        self.queued -= 1;
+    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32) -> bool {
+        let slot = &self.slots[slot_ix];
+        debug_assert!(slot.flags == 0 && slot.prev == NONE);
+        let (next, link) = (slot.next, slot.link());
+        let crowd = &mut self.crowds[link.topic as usize];
+        let place = &mut crowd.places[link.topic_pos as usize];
+        let merged = crowd.raised - place.raised_at();
+        place.set_idle();
         let stream = &mut self.streams[stream_ix];
+        debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
         stream.note_delivered();
         stream.merged += u64::from(merged);
         stream.queued -= 1;
-        let queue = stream.queue(lane);
-        queue.head = next;
-        if next == NONE {
-            queue.tail = NONE;
-            if stream.is(CARRIES | CARRIED) || stream.queued != 0 {
-                self.refresh(stream_ix);
-            } else if stream.is(READY) {
-                self.leave_ready(stream_ix);
-            }
+        stream.main.head = next;
+        if next != NONE {
+            self.slots[slot_ix].next = NONE;
+            self.slots[next].prev = NONE;
+            return true;
         }
+        stream.main.tail = NONE;
+        stream.flags &= !READY;
+        let ready_next = stream.ready_next;
+        self.ready[0].head = ready_next;
+        if ready_next == NONE {
+            self.ready[0].tail = NONE;
+        } else {
+            self.streams[ready_next].ready_prev = NONE;
+        }
+        false
     }
 
     /// Takes a slot out of its lane.
     #[inline]
     pub(crate) fn unlink(&mut self, slot_ix: u32) {
+        debug_assert!(self.is_queued(slot_ix));
         let slot = &mut self.slots[slot_ix];
-        debug_assert!(slot.is(QUEUED));
         let (next, prev, lane, stream_ix) = (slot.next, slot.prev, slot.lane(), slot.stream);
         slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
+        (slot.next, slot.prev) = (NONE, NONE);
+        if let Body::Link(link) = &slot.body {
+            let place = &mut self.crowds[link.topic as usize].places[link.topic_pos as usize];
+            place.set_idle();
+            place.follow(slot.flags);
+        }
         if next != NONE {
             self.slots[next].prev = prev;
         }
@@ -328,9 +341,13 @@ impl Outboxes {
     /// Takes a slot to the end of a lane. What a callback has in hand it goes on having in hand.
     pub(crate) fn requeue(&mut self, slot_ix: u32, lane: Lane) {
         let in_hand = self.slots[slot_ix].flags & (IN_HAND | AGAIN);
+        let place = self.place(slot_ix);
         self.unlink(slot_ix);
         self.push(slot_ix, lane);
-        self.slots[slot_ix].flags |= in_hand;
+        self.flag(slot_ix, in_hand, 0);
+        if let Some(place) = place {
+            self.set_raised_as(slot_ix, place);
+        }
     }
 
     /// Those slots in the order in which they have to go out: what was raised again while in hand
@@ -343,9 +360,8 @@ impl Outboxes {
     /// Turns a queued link into an event entry where it stands.
     pub(crate) fn replace_link(&mut self, slot_ix: u32, entry: EventEntry) {
         let slot = &mut self.slots[slot_ix];
-        debug_assert!(slot.is(QUEUED));
         slot.body = Body::Event(entry);
-        slot.flags &= !(PASSING | CONTEXT | MUTED | WITHDRAWN);
+        slot.flags = slot.flags & !(PASSING | CONTEXT | MUTED | WITHDRAWN) | QUEUED;
     }
 
     /// The oldest event of a stream that its overflow policy may drop; if there is none, and such

@@ -7,7 +7,7 @@
 //! while nobody is connected has none yet, and is reordered and merged as ever.
 
 use crate::engine::Core;
-use crate::engine::drain::{Hand, Output, Sink};
+use crate::engine::drain::{Address, Hand, Output, Sink};
 use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, NAMED, NUMBERED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -199,9 +199,11 @@ impl Core {
             Next::Slot(slot) => (self.text(slot), is_finished && record.queued == 1),
         };
         Output {
-            session: SessionId(record.session_handle),
-            stream: StreamId(self.out.streams.handle(stream)),
-            framing: record.framing,
+            to: Address {
+                session: SessionId(record.session_handle),
+                stream: StreamId(self.out.streams.handle(stream)),
+                framing: record.framing,
+            },
             is_last,
             head: Some(head),
             text,
@@ -298,7 +300,7 @@ impl Core {
             // What a callback has in hand went to the old connection, if anywhere.
             let slots = if is_busy { self.out.lane(stream, lane) } else { Vec::new() };
             for slot in slots {
-                self.out.slots[slot].flags &= !(IN_HAND | AGAIN);
+                self.out.flag(slot, 0, IN_HAND | AGAIN);
             }
         }
         let kept = self.replays.of_mut(stream);
