@@ -63,7 +63,7 @@ loom: ## try the places where threads meet in every interleaving of up to three 
 
 counts: ## hold what valgrind counts of instructions against benches/counts/baseline
 	@if ! scripts/missing-tools --only valgrind; then test "$$CI" != true; exit; fi; \
-	$(MAKE) --no-print-directory $(RUNNER) && \
+	$(MAKE) --silent $(RUNNER) && \
 	GUNGRAUN_RUNNER=$(RUNNER) $(CARGO) bench --locked --package fanfare-counts --bench measure -- \
 		--output-format=json >$(COUNTS) && \
 	$(CARGO) run --locked --quiet --package fanfare-counts -- $(COUNTS)
@@ -74,6 +74,7 @@ counts-renew: ## count, and write benches/counts/baseline anew
 	@git --no-pager diff --stat -- benches/counts
 
 $(RUNNER):
+	@echo 'building gungraun-runner $(GUNGRAUN)'
 	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 $(CARGO) install --quiet --debug --locked \
 		--root $(TARGET)/gungraun-runner-$(GUNGRAUN) --target-dir $(TARGET)/gungraun-runner-build \
 		--version =$(GUNGRAUN) gungraun-runner

@@ -22,7 +22,14 @@ const TOLERANCE: f64 = 0.05;
 /// What to do about a baseline that is no longer true.
 const RENEW: &str = "if that is meant, renew the baseline: make counts-renew";
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|cause| {
+        eprintln!("counts: {cause:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     let file = env::args().nth(1).context("the file with gungraun's JSON lines is not given")?;
     let lines = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let measured = Counts { compiler: compiler()?, instructions: instructions(&lines)? };
@@ -147,7 +154,7 @@ fn judge(measured: &Counts, baseline: &Counts) -> Verdict {
     let comparable = measured.compiler == baseline.compiler;
     if !comparable {
         complaints = vec![format!(
-            "*** NOT CHECKED: the baseline is of {}, and this is {}; with that compiler: make counts-renew ***",
+            "*** NOT CHECKED: the baseline is of {}, and this is {}; to go over to this one: make counts-renew ***",
             baseline.compiler, measured.compiler
         )];
     }

@@ -1,12 +1,12 @@
 //! The common case of the way out: notices with nothing special about them, from streams with
 //! nothing special about them, each in one visit of its records.
 
+use crate::engine::Core;
 use crate::engine::ahead::{self, AHEAD};
 use crate::engine::drain::{Address, Output, Sink, Source, TURN};
 use crate::engine::outbox::UNUSUAL;
 use crate::engine::pool::NONE;
 use crate::engine::slot::Body;
-use crate::engine::Core;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
 
