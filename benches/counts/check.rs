@@ -15,9 +15,9 @@ use serde_json::Value;
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline");
 
-/// How far a count may be from its baseline, as a part of it. From run to run they differ by a
-/// tenth of that: tables of topics are hashed with a new seed in every process.
-const TOLERANCE: f64 = 0.05;
+/// How far a count may be from its baseline, in percent of it. From run to run they differ by less
+/// than a tenth of that: tables of topics are hashed with a new seed in every process.
+const TOLERANCE: u64 = 5;
 
 /// What to do about a baseline that is no longer true.
 const RENEW: &str = "if that is meant, renew the baseline: make counts-renew";
@@ -133,18 +133,20 @@ fn judge(measured: &Counts, baseline: &Counts) -> Verdict {
             complaints.push(format!("{name} is not in the baseline; {RENEW}"));
             continue;
         };
-        let change = now as f64 / then as f64 - 1.0;
-        let percent = change * 100.0;
+        let percent = (now as f64 / then as f64 - 1.0) * 100.0;
         writeln!(table, "{name:<28} {now:>12} {then:>12}  {percent:+.2} %")
             .expect("a String takes all");
-        if change > TOLERANCE {
-            complaints.push(format!("{name} takes {percent:.1} % more than it did; {RENEW}"));
-        } else if change < -TOLERANCE {
-            let percent = -percent;
-            complaints.push(format!(
-                "{name} takes {percent:.1} % less than it did. So that it stays so: make counts-renew"
-            ));
+        if now.abs_diff(then) * 100 <= then * TOLERANCE {
+            continue;
         }
+        complaints.push(if now > then {
+            format!("{name} takes {percent:.1} % more than it did; {RENEW}")
+        } else {
+            format!(
+                "{name} takes {:.1} % less than it did. So that it stays so: make counts-renew",
+                -percent
+            )
+        });
     }
     for name in baseline.instructions.keys() {
         if !measured.instructions.contains_key(name) {
