@@ -111,7 +111,7 @@ impl Core {
             if let Some(other) = other {
                 assert_eq!(self.out.carriers[&other], ix);
                 assert!(stream.is(CARRIES) != self.out.streams[other].is(CARRIES));
-                assert_eq!(self.out.streams[other].session, stream.session);
+                assert_eq!(self.out.streams[other].session(), stream.session());
                 assert!(!stream.is(CARRIES) || !stream.is(DETACHED | FINISHED));
                 assert!(!stream.is(CARRIED) || stream.is(DETACHED));
             }
@@ -134,7 +134,7 @@ impl Core {
             let (mut frames, mut bytes, mut reply_bytes, mut in_hand) = (0, 0, 0, 0);
             for &stream_ix in &own {
                 let stream = &self.out.streams[stream_ix];
-                assert_eq!(stream.session, ix);
+                assert_eq!(stream.session(), ix);
                 assert_eq!(stream.is(PUSHED), self.out.streams[session.home].is(PUSHED));
                 assert_eq!(stream.is(PAUSED), self.out.streams[session.home].is(PAUSED));
                 assert_eq!(stream.is(BUSY), is_busy);
@@ -199,7 +199,7 @@ impl Core {
                 let sub = &self.subs[ix];
                 held += 1;
                 assert_eq!(sub.session, session_ix);
-                assert_eq!(self.out.streams[sub.stream].session, session_ix);
+                assert_eq!(self.out.streams[sub.stream].session(), session_ix);
                 if let Some(id) = &sub.id {
                     listens += 1;
                     assert_eq!(self.subs.find_listen(session_ix, id), Some(ix));
@@ -435,7 +435,7 @@ impl Core {
         assert_eq!((in_flight, with_token), (self.requests.ids.len(), self.requests.tokens.len()));
         for (slot, record) in self.out.slots.iter() {
             let Some(entry) = record.event() else { continue };
-            let session = &self.sessions[self.out.streams[record.stream].session];
+            let session = &self.sessions[self.out.streams[record.stream].session()];
             match entry.owner {
                 Owner::Session => {}
                 Owner::Request(_) => assert!(chained.contains(&slot)),

@@ -8,12 +8,18 @@
 //! walk goes through memory from front to back. So one that has seen much coming and going is put
 //! in that order before its topic is raised.
 
+use std::ops::Range;
+
 use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::Outboxes;
-use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, MUTED};
+use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Link, MUTED, Slot};
 
 /// A crowd with so few changes is not worth sorting; in tests nearly all are.
 const FEW: usize = if cfg!(test) { 2 } else { 64 };
+
+/// From so many links on, slots are set aside for others, at most so many at a time.
+const MANY: usize = if cfg!(test) { 2 } else { 16 };
+const MOST_ASIDE: u32 = 64;
 
 /// Raisings are counted up to here; tests get there.
 const MOST_RAISED: u32 = if cfg!(test) { 50 } else { u32::MAX >> Place::BITS };
@@ -24,6 +30,8 @@ pub(crate) struct Crowd {
     pub(crate) places: Vec<Place>,
     /// How many came or went since the places were last in the order of their streams.
     disorder: u32,
+    /// Slots that are set aside for links to come, so that those of a topic lie together.
+    aside: Range<u32>,
     /// Raisings to everyone, counted round: places remember it to know how often they merged.
     pub(crate) raised: u32,
 }
@@ -94,7 +102,7 @@ impl Place {
 }
 
 impl Crowd {
-    const EMPTY: Self = Self { places: Vec::new(), disorder: 0, raised: 0 };
+    const EMPTY: Self = Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0 };
 
     /// The slots of its links.
     pub(crate) fn slots(&self) -> impl ExactSizeIterator<Item = u32> {
@@ -103,6 +111,16 @@ impl Crowd {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// The link at a place was delivered: it is queued no more. Yields how many raisings had merged
+    /// into it.
+    #[inline(always)]
+    pub(super) fn let_go(&mut self, pos: u32) -> u32 {
+        let place = &mut self.places[pos as usize];
+        let merged = self.raised - place.raised_at();
+        place.set_idle();
+        merged
     }
 
     /// How many raisings have merged into one that was queued at a place.
@@ -119,9 +137,9 @@ impl Outboxes {
         self.crowds.get(topic as usize).unwrap_or(const { &Crowd::EMPTY })
     }
 
-    /// Gives a link, whose slot is there, its place; yields where that is.
-    pub(super) fn join(&mut self, topic: u32, slot: u32) -> u32 {
-        let at = topic as usize;
+    /// Gives a new link a slot and its place in its topic's crowd; yields the slot.
+    pub(super) fn join(&mut self, stream: u32, flags: u16, mut link: Link) -> u32 {
+        let at = link.topic as usize;
         if at >= self.crowds.len() {
             if at >= self.crowds.capacity() {
                 // By an eighth, as the records do.
@@ -130,23 +148,34 @@ impl Outboxes {
             }
             self.crowds.resize_with(at + 1, || Crowd::EMPTY);
         }
-        let Crowd { places, disorder, .. } = &mut self.crowds[at];
+        let Crowd { places, disorder, aside, .. } = &mut self.crowds[at];
         if places.len() == places.capacity() {
             // Likewise: every session has a place in each list.
             places.reserve_exact((places.len() / 8).max(4));
         }
-        let record = &self.slots[slot];
-        let is_in_order = places.last().is_none_or(|last| last.stream <= record.stream);
+        if aside.start == aside.end && places.len() >= MANY && !self.slots.has_free() {
+            *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));
+        }
+        link.topic_pos = places.len() as u32;
+        let record = Slot::new(stream, flags, Body::Link(link));
+        let slot = match aside.next() {
+            Some(slot) => {
+                self.slots.insert_at(slot, record);
+                slot
+            }
+            None => self.slots.insert(record),
+        };
+        let is_in_order = places.last().is_none_or(|last| last.stream <= stream);
         *disorder += u32::from(!is_in_order);
-        let mut place = Place { slot, stream: record.stream, state: 0 };
-        place.follow(record.flags);
+        let mut place = Place { slot, stream, state: 0 };
+        place.follow(flags);
         places.push(place);
-        places.len() as u32 - 1
+        slot
     }
 
     /// Takes the place of a link away.
     pub(super) fn part(&mut self, topic: u32, pos: u32) {
-        let Crowd { places, disorder, .. } = &mut self.crowds[topic as usize];
+        let Crowd { places, disorder, aside, .. } = &mut self.crowds[topic as usize];
         places.swap_remove(pos as usize);
         *disorder += 1;
         if let Some(moved) = places.get(pos as usize) {
@@ -154,6 +183,7 @@ impl Outboxes {
         } else if places.is_empty() {
             *places = Vec::new();
             *disorder = 0;
+            self.slots.give_back(std::mem::replace(aside, 0..0));
         }
     }
 
@@ -194,16 +224,20 @@ impl Outboxes {
     /// Counts a raising of a topic to everyone.
     pub(crate) fn count_raised(&mut self, topic: u32) {
         let Some(crowd) = self.crowds.get_mut(topic as usize) else { return };
-        if crowd.raised == MOST_RAISED {
-            // What has merged so far is noted where it ends up anyway, and counting begins anew.
-            for place in crowd.places.iter_mut().filter(|place| place.is_queued()) {
-                let merged = crowd.raised - place.raised_at();
-                self.streams[place.stream].merged += u64::from(merged);
-                place.set_raised_at(0);
-            }
-            crowd.raised = 0;
+        if crowd.raised < MOST_RAISED {
+            crowd.raised += 1;
+            return;
         }
-        crowd.raised += 1;
+        // What has merged so far is noted where it ends up anyway, and counting begins anew.
+        let most = std::mem::replace(&mut crowd.raised, 1);
+        for at in 0..crowd.places.len() {
+            let place = &mut self.crowds[topic as usize].places[at];
+            if place.is_queued() {
+                let (stream, merged) = (place.stream, most - place.raised_at());
+                place.set_raised_at(0);
+                self.count(stream, 0, merged);
+            }
+        }
     }
 
     /// Puts the places of a crowd in the order of their streams, if it is worth it.
@@ -233,35 +267,37 @@ impl Outboxes {
         at: &mut usize,
         reached: &mut Reached,
     ) -> Option<u32> {
-        loop {
-            let crowd = self.crowds.get(topic as usize)?;
-            let ahead = crowd.places.get(*at..)?;
-            let ahead = &ahead[..ahead.len().min(AHEAD)];
-            if ahead.is_empty() {
-                return None;
-            }
-            self.fetch(ahead, crowd.places.len());
-            let end = *at + ahead.len();
-            let raised = crowd.raised;
-            while *at < end {
-                let place = &mut self.crowds[topic as usize].places[*at];
+        let crowd = self.crowds.get_mut(topic as usize)?;
+        let raised = crowd.raised;
+        // Taken out for the walk, which changes no crowd but this one.
+        let mut places = std::mem::take(&mut crowd.places);
+        let mut special = None;
+        let (mut queued, mut merged) = (0, 0);
+        'walk: while *at < places.len() {
+            let end = places.len().min(*at + AHEAD);
+            self.fetch(&places[*at..end], places.len());
+            for place in &mut places[*at..end] {
                 *at += 1;
                 match place.state & Place::FLAGS {
                     0 => {
-                        reached.matched += 1;
+                        queued += 1;
                         place.set_queued(raised);
-                        let Place { slot, stream, .. } = *place;
-                        self.append(slot, stream);
+                        self.append(place.slot, place.stream);
                     }
-                    Place::QUEUED => {
-                        reached.matched += 1;
-                        reached.merged += 1;
-                    }
+                    Place::QUEUED => merged += 1,
                     flags if flags & Place::MUTED != 0 => {}
-                    _ => return Some(place.slot),
+                    _ => {
+                        special = Some(place.slot);
+                        break 'walk;
+                    }
                 }
             }
         }
+        self.queued += queued as u64;
+        reached.matched += queued + merged;
+        reached.merged += merged;
+        self.crowds[topic as usize].places = places;
+        special
     }
 
     /// A link was raised again while it is in hand: what is in hand stands for the raisings before,
@@ -275,6 +311,7 @@ impl Outboxes {
         let place = &mut crowd.places[link.topic_pos as usize];
         let before = crowd.raised - place.raised_at() - u32::from(is_counted);
         place.set_raised_at(crowd.raised);
-        self.streams[slot.stream].merged += u64::from(before);
+        let stream = slot.stream;
+        self.count(stream, 0, before);
     }
 }

@@ -181,7 +181,7 @@ impl Core {
             if found.len() == max {
                 break;
             }
-            let handle = self.out.streams[stream].session_handle;
+            let handle = self.out.streams[stream].session_handle();
             if seen.insert(handle) {
                 found.push(SessionId(handle));
             }
@@ -209,7 +209,7 @@ impl Core {
         if hand.slot != NONE {
             self.out.flag(hand.slot, IN_HAND, 0);
         }
-        let session = self.out.streams[stream].session;
+        let session = self.out.streams[stream].session();
         self.out.set_flags(self.sessions[session].home, 0, RESUMED);
         for stream in self.streams_of(session) {
             self.out.set_flags(stream, BUSY, 0);
@@ -262,7 +262,7 @@ impl Core {
     fn settle_hand(&mut self, session: u32, slot: u32, is_accepted: bool) {
         // A session has one frame in hand, so this is it, or it was withdrawn.
         let is_there = self.out.slots.get(slot).is_some_and(|record| {
-            record.is(IN_HAND) && self.out.streams[record.stream].session == session
+            record.is(IN_HAND) && self.out.streams[record.stream].session() == session
         });
         if !is_there {
             return;
@@ -301,7 +301,7 @@ impl Core {
         let (record, handle) = self.out.streams.with_handle(stream);
         Output {
             to: Address {
-                session: SessionId(record.session_handle),
+                session: SessionId(record.session_handle()),
                 stream: StreamId(handle),
                 framing: record.framing,
             },
@@ -349,7 +349,7 @@ impl Core {
     pub(crate) fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        self.out.streams[stream].note_delivered();
+        self.out.note_delivered(stream);
     }
 
     /// A frame has been taken from the front of a stream: it is counted, and its slot leaves.
@@ -368,7 +368,7 @@ impl Core {
         }
         let merged = self.out.merged_into(slot);
         let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
-        self.out.streams[stream].merged += u64::from(merged);
+        self.out.count(stream, 0, merged);
         if is_plain {
             self.out.unlink(slot);
         } else {
@@ -378,7 +378,7 @@ impl Core {
 
     /// The last frame of a stream is out: the stream goes, and an ending session with its last.
     pub(crate) fn close_drained(&mut self, stream: u32) {
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         if self.sessions[ix].is_ending() {
             self.bury_if_drained(ix);
         } else if self.out.streams[stream].is(NUMBERED) {

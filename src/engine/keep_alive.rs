@@ -72,7 +72,7 @@ impl Core {
     fn is_to_watch(&self, stream: u32) -> bool {
         let record = &self.out.streams[stream];
         let hears_unasked =
-            matches!(self.sessions[record.session].rules, Rules::Open | Rules::Legacy { .. })
+            matches!(self.sessions[record.session()].rules, Rules::Open | Rules::Legacy { .. })
                 && matches!(record.kind, StreamKind::Duplex | StreamKind::Standalone);
         !record.is(DETACHED | FINISHED) && (record.open_requests != 0 || hears_unasked)
     }
@@ -123,7 +123,7 @@ impl Core {
         let record = &self.out.streams[stream];
         Output {
             to: Address {
-                session: SessionId(record.session_handle),
+                session: SessionId(record.session_handle()),
                 stream: StreamId(self.out.streams.handle(stream)),
                 // As it is: what frames a message makes no comment.
                 framing: Framing::Json,

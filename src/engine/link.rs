@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 use crate::engine::Core;
 use crate::engine::pool::NONE;
 use crate::engine::slot::{
-    AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, Owner, PASSING, Slot,
+    AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, Owner, PASSING,
 };
 use crate::engine::subscription::{Subscriptions, pair_of};
 use crate::protocol::kind::NoticeKind;
@@ -48,8 +48,7 @@ impl Core {
         let first = self.subs.subs[sub].links;
         let link = Link { topic, topic_pos: NONE, sub, sub_next: first, sub_prev: NONE };
         let stream = self.subs.subs[sub].stream;
-        let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Link(link)));
-        self.out.slots[slot].link_mut().topic_pos = self.out.join(topic, slot);
+        let slot = self.out.join(stream, flags, link);
         if flags & PASSING == 0 {
             self.note_held(sub, topic);
             self.sessions[self.subs.subs[sub].session].filter_bytes +=
@@ -135,7 +134,7 @@ impl Core {
             if let Some(context) = self.contexts.remove(&slot) {
                 if is_counted {
                     let len = self.events.body(context).len() as u32;
-                    let session = &mut self.sessions[self.out.streams[stream].session];
+                    let session = &mut self.sessions[self.out.streams[stream].session()];
                     session.uncount_frame();
                     session.bytes -= len;
                 }
@@ -151,10 +150,10 @@ impl Core {
         let record = &self.out.slots[slot];
         let (stream, is_counted) = (record.stream, record.is(DROPPABLE));
         let merged = self.out.merged_into(slot);
-        self.out.streams[stream].merged += u64::from(merged);
+        self.out.count(stream, 0, merged);
         self.drop_context(slot);
         self.detach_link(slot);
-        let session = &mut self.sessions[self.out.streams[stream].session];
+        let session = &mut self.sessions[self.out.streams[stream].session()];
         if is_counted {
             self.out.slots[slot].flags |= DROPPABLE;
             session.frames += 1;

@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 
 use crate::engine::crowd::{Crowd, Place};
-use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
+use crate::engine::pool::{HandleKind, NONE, Pool, Slab, index_of, slab_bytes};
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
@@ -33,21 +33,22 @@ impl Queue {
     const EMPTY: Self = Self { head: NONE, tail: NONE };
 }
 
-/// One ordered way out of a session.
+/// One ordered way out of a session. It fills a line of a processor's cache, with the generation
+/// that its table adds, so that a delivery need not ask for two.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) session: u32,
-    /// The session's handle, so that draining need not look at the session.
-    pub(crate) session_handle: u64,
+    /// The session's handle, so that draining need not look at the session: low half first.
+    session: [u32; 2],
     pub(crate) session_next: u32,
     pub(super) control: Queue,
     pub(super) main: Queue,
     pub(super) first_droppable: u32,
     pub(super) ready_next: u32,
     pub(super) ready_prev: u32,
-    /// Frames drained, and notices that had merged into them.
-    pub(crate) delivered: u64,
-    pub(crate) merged: u64,
+    /// Frames drained, and notices that had merged into them: what is beyond [`SPILL`] is kept
+    /// elsewhere.
+    delivered: u32,
+    merged: u32,
     /// How many slots are queued.
     pub(crate) queued: u32,
     /// Requests and listens received by this stream that have not ended yet.
@@ -56,6 +57,11 @@ pub(crate) struct Stream {
     pub(crate) kind: StreamKind,
     pub(crate) framing: Framing,
 }
+
+const _: () = assert!(slab_bytes::<Stream>() == 64);
+
+/// Counts of a stream do not go beyond this; tests get there.
+const SPILL: u32 = if cfg!(test) { 50 } else { u32::MAX >> 1 };
 
 /// Nobody writes it out at present: what is queued waits.
 pub(crate) const DETACHED: u16 = 1;
@@ -105,15 +111,13 @@ pub(crate) const UNUSUAL: u16 = DETACHED
 
 impl Stream {
     pub(crate) fn new(
-        session: u32,
         session_handle: u64,
         kind: StreamKind,
         framing: Framing,
         flags: u16,
     ) -> Self {
         Self {
-            session,
-            session_handle,
+            session: [session_handle as u32, (session_handle >> 32) as u32],
             session_next: NONE,
             control: Queue::EMPTY,
             main: Queue::EMPTY,
@@ -135,11 +139,40 @@ impl Stream {
         self.flags & flag != 0
     }
 
-    /// A frame was sent on it.
     #[inline]
-    pub(crate) fn note_delivered(&mut self) {
-        self.delivered += 1;
-        self.flags = self.flags & !SILENT | LIVELY;
+    pub(crate) fn session_handle(&self) -> u64 {
+        u64::from(self.session[0]) | u64::from(self.session[1]) << 32
+    }
+
+    /// The index of its session.
+    #[inline]
+    pub(crate) fn session(&self) -> u32 {
+        index_of(self.session_handle())
+    }
+
+    /// A plain notice that was first in the main lane, and into which so many others had merged,
+    /// was delivered by a pull; `next` is first now. If that is none the stream is not ready any
+    /// more, though in the list until that is cut. Yields whether its counts must spill.
+    #[inline(always)]
+    pub(super) fn pop_notice(&mut self, next: u32, merged: u32) -> bool {
+        debug_assert!(!self.is(UNUSUAL) && self.is(READY));
+        self.queued -= 1;
+        self.main.head = next;
+        self.flags |= LIVELY;
+        if next == NONE {
+            self.main.tail = NONE;
+            self.flags &= !READY;
+        }
+        self.count(1, merged)
+    }
+
+    /// Counts; yields whether it is time to [`spill`](Outboxes::spill). No two that are added are beyond the range
+    /// of the counts.
+    #[inline]
+    fn count(&mut self, delivered: u32, merged: u32) -> bool {
+        self.delivered += delivered;
+        self.merged += merged;
+        self.delivered > SPILL || self.merged > SPILL
     }
 
     /// The slot that would be drained next.
@@ -173,6 +206,9 @@ pub(crate) struct Outboxes {
     pub(crate) queued: u64,
     /// Sessions came and went so much that their slots are no longer in the order of their streams.
     pub(crate) is_mixed: bool,
+    /// Frames drained and notices merged, of streams that have counted to [`SPILL`]: what they
+    /// have counted before.
+    spilled: HashMap<u32, (u64, u64)>,
     /// How many streams are `WATCHED`.
     pub(super) watched: u32,
     /// Of each stream that is `CARRIED` the one that carries it, and the other way round.
@@ -188,6 +224,7 @@ impl Outboxes {
             ready: [Queue::EMPTY; 2],
             queued: 0,
             is_mixed: false,
+            spilled: HashMap::new(),
             watched: 0,
             carriers: HashMap::new(),
         }
@@ -227,12 +264,11 @@ impl Outboxes {
     }
 
     /// As [`push`](Self::push), for a link to everyone's notice. Where nothing waits before it,
-    /// its slot need not be looked at.
-    #[inline]
+    /// its slot need not be looked at. It is still to be counted in `queued`.
+    #[inline(always)]
     pub(super) fn append(&mut self, slot_ix: u32, stream_ix: u32) {
         let stream = &mut self.streams[stream_ix];
         stream.queued += 1;
-        self.queued += 1;
         let before = std::mem::replace(&mut stream.main.tail, slot_ix);
         if before == NONE {
             stream.main.head = slot_ix;
@@ -260,39 +296,35 @@ impl Outboxes {
         }
     }
 
-    /// Takes a plain notice that has just been delivered from the front of the main lane of a
-    /// stream that is first among those ready for a pull. Yields whether there is more. As
-    /// [`unlink`](Self::unlink), for what is at hand already; it is still to be taken from `queued`.
-    #[inline]
-    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32) -> bool {
-        let slot = &self.slots[slot_ix];
-        debug_assert!(slot.flags == 0 && slot.prev == NONE);
-        let (next, link) = (slot.next, slot.link());
-        let crowd = &mut self.crowds[link.topic as usize];
-        let place = &mut crowd.places[link.topic_pos as usize];
-        let merged = crowd.raised - place.raised_at();
-        place.set_idle();
+    /// A frame was sent on a stream.
+    pub(crate) fn note_delivered(&mut self, stream_ix: u32) {
         let stream = &mut self.streams[stream_ix];
-        debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
-        stream.note_delivered();
-        stream.merged += u64::from(merged);
-        stream.queued -= 1;
-        stream.main.head = next;
-        if next != NONE {
-            self.slots[slot_ix].next = NONE;
-            self.slots[next].prev = NONE;
-            return true;
+        stream.flags = stream.flags & !SILENT | LIVELY;
+        self.count(stream_ix, 1, 0);
+    }
+
+    /// Counts frames drained from a stream, and notices that had merged into them.
+    pub(crate) fn count(&mut self, stream_ix: u32, delivered: u32, merged: u32) {
+        let stream = &mut self.streams[stream_ix];
+        if stream.count(delivered, merged) {
+            self.spill(stream_ix);
         }
-        stream.main.tail = NONE;
-        stream.flags &= !READY;
-        let ready_next = stream.ready_next;
-        self.ready[0].head = ready_next;
-        if ready_next == NONE {
-            self.ready[0].tail = NONE;
-        } else {
-            self.streams[ready_next].ready_prev = NONE;
-        }
-        false
+    }
+
+    /// Keeps the counts of a stream elsewhere, so that they can begin anew.
+    #[cold]
+    pub(super) fn spill(&mut self, stream_ix: u32) {
+        let stream = &mut self.streams[stream_ix];
+        let kept = self.spilled.entry(stream_ix).or_default();
+        kept.0 += u64::from(std::mem::take(&mut stream.delivered));
+        kept.1 += u64::from(std::mem::take(&mut stream.merged));
+    }
+
+    /// Frames drained from a stream, and notices that had merged into them.
+    pub(crate) fn counts(&self, stream_ix: u32) -> (u64, u64) {
+        let stream = &self.streams[stream_ix];
+        let (delivered, merged) = self.spilled.get(&stream_ix).copied().unwrap_or_default();
+        (delivered + u64::from(stream.delivered), merged + u64::from(stream.merged))
     }
 
     /// Takes a slot out of its lane.
@@ -501,6 +533,18 @@ impl Outboxes {
         }
     }
 
+    /// The list of streams ready for a pull begins with that one: those before are not ready any
+    /// more.
+    #[inline]
+    pub(super) fn cut_ready(&mut self, first: u32) {
+        self.ready[0].head = first;
+        if first == NONE {
+            self.ready[0].tail = NONE;
+        } else {
+            self.streams[first].ready_prev = NONE;
+        }
+    }
+
     /// Sends a stream to the end of its ready list, so that the others get their turn.
     pub(crate) fn rotate(&mut self, ix: u32) {
         if self.streams[ix].is(READY) {
@@ -540,6 +584,7 @@ impl Outboxes {
     pub(crate) fn remove_stream(&mut self, ix: u32) {
         debug_assert_eq!(self.streams[ix].queued, 0);
         self.set_flags(ix, DETACHED, 0);
+        self.spilled.remove(&ix);
         self.streams.remove(ix);
     }
 }

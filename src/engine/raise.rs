@@ -235,7 +235,7 @@ impl Core {
     }
 
     fn session_of_link(&self, slot: u32) -> u32 {
-        self.out.streams[self.out.slots[slot].stream].session
+        self.out.streams[self.out.slots[slot].stream].session()
     }
 
     pub(crate) fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {

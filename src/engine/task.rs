@@ -207,7 +207,7 @@ impl Core {
             return false;
         }
         let stream = self.out.slots[slot].stream;
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         let len = self.events.body(body).len();
         if self.out.is_queued(slot) {
             if self.replace_task(slot, body) {
@@ -241,7 +241,7 @@ impl Core {
 
     /// Whether the body of a queued update could give way to that one.
     fn replace_task(&mut self, slot: u32, body: u32) -> bool {
-        let ix = self.out.streams[self.out.slots[slot].stream].session;
+        let ix = self.out.streams[self.out.slots[slot].stream].session();
         let old = self.contexts[&slot];
         let (old_len, len) = (self.events.body(old).len(), self.events.body(body).len());
         if len > old_len
