@@ -5,7 +5,7 @@
 //! alone, because a count needs no peer to be compared on another day. How to run them and what
 //! they are held against: docs/PERFORMANCE.md, "Instruction counts".
 
-#![allow(missing_docs, reason = "the macros of gungraun make public items")]
+#![expect(missing_docs, reason = "the macros of gungraun make public items")]
 
 use std::hint::black_box;
 
