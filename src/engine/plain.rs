@@ -54,7 +54,7 @@ impl Core {
                     framing: stream.framing,
                 };
                 let source = Source::Topic(link.topic);
-                let subscription = subs[link.sub].id.as_ref();
+                let subscription = subs.id(link.sub);
                 let len = sink.take_alike(to, source, subscription).or_else(|| {
                     let topic = &topics[link.topic];
                     let (kind, tail) = (topic.kind, &*topic.tail);
