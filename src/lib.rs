@@ -14,7 +14,9 @@ mod sync;
 pub use config::Config;
 #[cfg(feature = "dispatch")]
 pub use dispatch::Dispatcher;
-pub use dispatch::{Batch, Engine, Frame, FrameCallback, FrameFlags, Hooks};
+pub use dispatch::{
+    Batch, Engine, Frame, FrameCallback, FrameFlags, Hooks, VectoredBatch, VectoredFrame,
+};
 pub use engine::{
     AccessRequest, Lag, LogRecord, Revoked, SessionEnd, SessionStats, Stats, StreamEnd,
 };

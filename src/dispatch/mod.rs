@@ -16,6 +16,7 @@ mod ready;
 mod sinks;
 #[cfg(feature = "dispatch")]
 mod threads;
+mod vectored;
 
 pub use batch::{Batch, Frame, FrameFlags};
 pub use callbacks::FrameCallback;
@@ -23,3 +24,4 @@ pub use engine::Engine;
 pub use hooks::Hooks;
 #[cfg(feature = "dispatch")]
 pub use threads::Dispatcher;
+pub use vectored::{VectoredBatch, VectoredFrame};

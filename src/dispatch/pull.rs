@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use crate::dispatch::batch::Batch;
 use crate::dispatch::engine::Engine;
 use crate::dispatch::sinks::{Flat, Packed};
+use crate::dispatch::vectored::VectoredBatch;
+use crate::engine::Sink;
 use crate::error::{Error, Result};
 use crate::params::{SessionId, StreamId};
 
@@ -54,10 +56,32 @@ impl Engine {
     /// Takes up to `max` frames into a batch: of one session, or of all that have no frame
     /// callback, in turns. Yields how many.
     pub fn recv(&self, session: Option<SessionId>, max: usize, batch: &mut Batch) -> Result<usize> {
+        self.take(session, max, batch, Batch::clear)
+    }
+
+    /// As [`recv`](Self::recv), into a batch that lends the frames in parts, so that what they have
+    /// in common is not copied for each: for hosts that write with vectored writes.
+    pub fn recv_vectored(
+        &self,
+        session: Option<SessionId>,
+        max: usize,
+        batch: &mut VectoredBatch,
+    ) -> Result<usize> {
+        self.take(session, max, batch, VectoredBatch::clear)
+    }
+
+    #[inline]
+    fn take<S: Sink>(
+        &self,
+        session: Option<SessionId>,
+        max: usize,
+        batch: &mut S,
+        clear: impl FnOnce(&mut S),
+    ) -> Result<usize> {
         self.with(|core| {
             // A call that fails leaves the batch as it was.
             let ix = session.map(|session| core.session_even_ending(session)).transpose()?;
-            batch.clear();
+            clear(batch);
             Ok(match ix {
                 Some(ix) => core.drain_session(ix, max, batch),
                 None => core.drain(max, batch),

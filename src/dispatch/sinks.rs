@@ -7,7 +7,7 @@ use crate::protocol::encode::Pieces;
 use crate::protocol::id::Id;
 
 #[inline]
-fn head<'a>(output: &Output<'a>) -> &'a [u8] {
+pub(crate) fn head<'a>(output: &Output<'a>) -> &'a [u8] {
     output.head.map_or(output.to.framing.head(), str::as_bytes)
 }
 

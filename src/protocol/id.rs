@@ -20,33 +20,45 @@ enum Text {
 }
 
 const SHORT: usize = 14;
+const _: () = assert!(size_of::<Option<Id>>() == 16);
 
-/// The JSON text of an id that is short, by value: two are equal if their texts are.
+/// The JSON text of an id that is short, by value, in two words: a processor that writes such a
+/// text byte by byte and reads it in one piece waits for the one before it begins the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ShortId {
-    /// The text from the front, zeros behind it.
-    text: u128,
-    len: u8,
+    /// The first eight bytes in memory order, zeros behind the text.
+    first: u64,
+    /// The others, and in the place of the last one the length.
+    rest: u64,
 }
 
 impl ShortId {
     /// No text: where there is no id.
-    pub(crate) const EMPTY: Self = Self { text: 0, len: 0 };
+    pub(crate) const EMPTY: Self = Self { first: 0, rest: 0 };
     /// How many bytes [`padded`](Self::padded) has.
-    pub(crate) const PADDED: usize = size_of::<u128>();
+    pub(crate) const PADDED: usize = 16;
+
+    #[inline]
+    fn of(bytes: &[u8; SHORT], len: u8) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = *bytes;
+        Self {
+            first: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            rest: u64::from_le_bytes([i, j, k, l, m, n, 0, len]),
+        }
+    }
 
     #[inline]
     pub(crate) fn len(self) -> usize {
-        usize::from(self.len)
+        (self.rest >> 56) as usize
     }
 
-    /// The text and zeros behind it.
+    /// The text from the front, and whatever behind it.
     #[inline]
     pub(crate) fn padded(self) -> [u8; Self::PADDED] {
-        self.text.to_ne_bytes()
+        let words = u128::from(self.first) | u128::from(self.rest) << 64;
+        words.to_le_bytes()
     }
 }
-const _: () = assert!(size_of::<Option<Id>>() == 16);
 
 impl Id {
     /// Reads the JSON text of an id. `None` for anything but a string or an integer: null,
@@ -86,11 +98,7 @@ impl Id {
     #[inline]
     pub(crate) fn short(&self) -> Option<ShortId> {
         match &self.0 {
-            Text::Short { len, bytes } => {
-                let mut padded = [0; ShortId::PADDED];
-                padded[..SHORT].copy_from_slice(bytes);
-                Some(ShortId { text: u128::from_ne_bytes(padded), len: *len })
-            }
+            Text::Short { len, bytes } => Some(ShortId::of(bytes, *len)),
             Text::Long(_) => None,
         }
     }
