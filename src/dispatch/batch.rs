@@ -1,10 +1,11 @@
 //! Frames that were taken out together, and the one buffer that holds their bytes.
 
+use crate::dispatch::pattern::{Pattern, STRIDE};
 use crate::dispatch::sinks;
-use crate::engine::{Output, Sink, Source};
+use crate::engine::{Address, Output, Sink, Source};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
-use crate::protocol::id::Id;
+use crate::protocol::id::{Id, ShortId};
 
 /// What is special about a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,20 +52,19 @@ pub struct Batch {
     bytes: Vec<u8>,
     used: usize,
     frames: Vec<Taken>,
-    /// The latest text, as long as nothing of unknown source has come since.
-    latest: Option<Text>,
+    /// What the latest text looks like, and where it stands.
+    pattern: Pattern,
+    latest: Latest,
 }
 
-/// A text that stands in a batch, and what it was made of.
-#[derive(Clone, Copy, Debug)]
-struct Text {
-    of: Source,
-    framing: Framing,
+/// The latest text: what it was made of, if others may be the same, and where it stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Latest {
+    of: Option<(Source, Framing)>,
+    /// The subscription id, or nothing where there is none.
+    id: ShortId,
     start: usize,
     end: usize,
-    /// Where the subscription id stands.
-    id_start: usize,
-    id_end: usize,
 }
 
 /// A frame whose bytes stand in its batch.
@@ -106,7 +106,8 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.used = 0;
         self.frames.clear();
-        self.latest = None;
+        self.pattern.forget();
+        self.latest.of = None;
     }
 
     /// How many bytes its frames have in all.
@@ -116,70 +117,58 @@ impl Batch {
 }
 
 impl Batch {
-    /// Where the bytes of an output stand: where they stood already, if it is what came before.
-    #[inline]
-    fn place(&mut self, output: &Output<'_>) -> (usize, usize) {
-        let id = output.text.subscription().map_or(&b""[..], Id::as_bytes);
-        if let Some(latest) = self.latest
-            && Some(latest.of) == output.source
-            && latest.framing == output.framing
-            && latest.id_end - latest.id_start == id.len()
-        {
-            let standing = &self.bytes[latest.id_start..latest.id_end];
-            // A few bytes, one by one: a call would take longer.
-            if standing.iter().zip(id).all(|(a, b)| a == b) {
-                return (latest.start, latest.end);
-            }
-            return self.write_alike(latest, id);
-        }
-        self.write(output, id)
-    }
-
-    fn write(&mut self, output: &Output<'_>, id: &[u8]) -> (usize, usize) {
-        let pieces = output.text.pieces();
-        let (start, end) = self.room(sinks::framed_len(output, &pieces));
-        sinks::write_frame(&mut self.bytes[start..end], output, &pieces);
-        self.latest = output.source.map(|of| {
-            let first = pieces.iter().next().map_or(0, <[u8]>::len);
-            let id_start = start + output.framing.head().len() + first;
-            let id_end = id_start + id.len();
-            Text { of, framing: output.framing, start, end, id_start, id_end }
-        });
-        (start, end)
-    }
-
-    /// The latest text with an id of the same length in place of its own.
-    #[inline]
-    fn write_alike(&mut self, latest: Text, id: &[u8]) -> (usize, usize) {
-        let (start, end) = self.room(latest.end - latest.start);
-        let (before, place) = self.bytes.split_at_mut(start);
-        let place = &mut place[..end - start];
-        place.copy_from_slice(&before[latest.start..latest.end]);
-        let at = latest.id_start - latest.start;
-        place[at..at + id.len()].copy_from_slice(id);
-        let (id_start, id_end) = (start + at, start + at + id.len());
-        self.latest = Some(Text { start, end, id_start, id_end, ..latest });
-        (start, end)
-    }
-
-    #[inline]
+    /// The place for so many bytes more, with a stride of room behind it.
+    #[inline(always)]
     fn room(&mut self, len: usize) -> (usize, usize) {
         let (start, end) = (self.used, self.used + len);
-        if end > self.bytes.len() {
-            // Room is made in large steps, and kept for the next frames.
-            self.bytes.resize(end.max(2 * self.bytes.len()), 0);
+        if end + STRIDE > self.bytes.len() {
+            self.grow(end + STRIDE);
         }
         self.used = end;
         (start, end)
     }
+
+    /// One more frame, which reads like the latest.
+    #[inline(always)]
+    fn push(&mut self, to: Address, flags: FrameFlags) -> Option<usize> {
+        let Address { session, stream, .. } = to;
+        let Latest { start, end, .. } = self.latest;
+        self.frames.push(Taken { session, stream, flags, start, end });
+        Some(end - start)
+    }
+
+    /// Room is made in large steps, and kept for the next frames.
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.bytes.resize(len.max(2 * self.bytes.len()), 0);
+    }
 }
 
 impl Sink for Batch {
-    #[inline]
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
-        let (start, end) = self.place(output);
-        let (session, stream) = (output.session, output.stream);
-        self.frames.push(Taken { session, stream, flags: sinks::flags(output), start, end });
-        Some(end - start)
+        let id = output.text.subscription().map_or(Some(ShortId::EMPTY), Id::short);
+        let is_shareable = output.head.is_none() && id.is_some();
+        let of = output.source.filter(|_| is_shareable).map(|of| (of, output.to.framing));
+        let id = id.unwrap_or_default();
+        if of.is_none() || (of, id) != (self.latest.of, self.latest.id) {
+            let pieces = output.text.pieces();
+            let (start, end) = self.room(sinks::framed_len(output, &pieces));
+            let place = &mut self.bytes[start..end];
+            sinks::write_frame(place, output, &pieces);
+            self.pattern.learn(output, &pieces, place);
+            self.latest = Latest { of, id, start, end };
+        }
+        self.push(output.to, sinks::flags(output))
+    }
+
+    #[inline(always)]
+    fn take_alike(&mut self, to: Address, source: Source, id: Option<&Id>) -> Option<usize> {
+        let id = self.pattern.gap(to, source, id)?;
+        if id != self.latest.id {
+            let (start, end) = self.room(self.pattern.len(id));
+            self.pattern.write(&mut self.bytes[start..], id);
+            (self.latest.id, self.latest.start, self.latest.end) = (id, start, end);
+        }
+        self.push(to, FrameFlags::default())
     }
 }

@@ -1,17 +1,19 @@
 //! Where drained frames go beside a batch: a caller's buffer, flat or packed.
 
 use crate::dispatch::batch::FrameFlags;
-use crate::engine::{Output, Sink};
+use crate::dispatch::pattern::{Pattern, STRIDE};
+use crate::engine::{Address, Output, Sink, Source};
 use crate::protocol::encode::Pieces;
+use crate::protocol::id::Id;
 
 #[inline]
 fn head<'a>(output: &Output<'a>) -> &'a [u8] {
-    output.head.map_or(output.framing.head(), str::as_bytes)
+    output.head.map_or(output.to.framing.head(), str::as_bytes)
 }
 
 #[inline]
 pub(crate) fn framed_len(output: &Output<'_>, pieces: &Pieces<'_>) -> usize {
-    head(output).len() + pieces.len() + output.framing.tail().len()
+    head(output).len() + pieces.len() + output.to.framing.tail().len()
 }
 
 #[inline]
@@ -26,7 +28,7 @@ pub(crate) fn write_frame(place: &mut [u8], output: &Output<'_>, pieces: &Pieces
     for piece in pieces.iter() {
         rest = put(rest, piece);
     }
-    put(rest, output.framing.tail());
+    put(rest, output.to.framing.tail());
 }
 
 #[inline]
@@ -58,19 +60,31 @@ impl<'a> Room<'a> {
         self.used += len;
         Some(place)
     }
+
+    /// The same with a stride of room behind them, or nothing, which does not mean that they
+    /// would not fit without.
+    #[inline(always)]
+    fn next_wide(&mut self, len: usize) -> Option<&mut [u8]> {
+        let place = self.buf.get_mut(self.used..self.used + len + STRIDE)?;
+        self.used += len;
+        Some(place)
+    }
 }
 
 /// Whole frames, one after the other.
-pub(crate) struct Flat<'a>(Room<'a>);
+pub(crate) struct Flat<'a> {
+    room: Room<'a>,
+    pattern: Pattern,
+}
 
 impl<'a> Flat<'a> {
     pub(crate) fn new(buf: &'a mut [u8]) -> Self {
-        Self(Room::new(buf))
+        Self { room: Room::new(buf), pattern: Pattern::default() }
     }
 
     /// How many bytes were written, and what the first frame that did not fit needs.
     pub(crate) fn finish(self) -> (usize, Option<usize>) {
-        (self.0.used, self.0.needed)
+        (self.room.used, self.room.needed)
     }
 }
 
@@ -78,13 +92,26 @@ impl Sink for Flat<'_> {
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
         let pieces = output.text.pieces();
         let len = framed_len(output, &pieces);
-        write_frame(self.0.next(len)?, output, &pieces);
+        let place = self.room.next(len)?;
+        write_frame(place, output, &pieces);
+        self.pattern.learn(output, &pieces, place);
+        Some(len)
+    }
+
+    #[inline(always)]
+    fn take_alike(&mut self, to: Address, source: Source, id: Option<&Id>) -> Option<usize> {
+        let id = self.pattern.gap(to, source, id)?;
+        let len = self.pattern.len(id);
+        self.pattern.write(self.room.next_wide(len)?, id);
         Some(len)
     }
 }
 
 /// Records of a header and a frame each, as [`Engine::drain`](crate::Engine::drain) says.
-pub(crate) struct Packed<'a>(Room<'a>);
+pub(crate) struct Packed<'a> {
+    room: Room<'a>,
+    pattern: Pattern,
+}
 
 /// The size of a record's header.
 const HEADER_BYTES: usize = 24;
@@ -93,13 +120,22 @@ const ALIGN_BYTES: usize = 8;
 
 impl<'a> Packed<'a> {
     pub(crate) fn new(buf: &'a mut [u8]) -> Self {
-        Self(Room::new(buf))
+        Self { room: Room::new(buf), pattern: Pattern::default() }
     }
 
     /// As [`Flat::finish`].
     pub(crate) fn finish(self) -> (usize, Option<usize>) {
-        (self.0.used, self.0.needed)
+        (self.room.used, self.room.needed)
     }
+}
+
+/// Writes the header of a record, and yields what is behind it.
+#[inline(always)]
+fn put_header(place: &mut [u8], to: Address, flags: FrameFlags, len: u32) -> &mut [u8] {
+    let rest = put(place, &to.session.0.to_ne_bytes());
+    let rest = put(rest, &to.stream.0.to_ne_bytes());
+    let rest = put(rest, &flags.0.to_ne_bytes());
+    put(rest, &len.to_ne_bytes())
 }
 
 impl Sink for Packed<'_> {
@@ -107,14 +143,24 @@ impl Sink for Packed<'_> {
         let pieces = output.text.pieces();
         let len = framed_len(output, &pieces);
         let len32 = u32::try_from(len).ok()?;
-        let place = self.0.next(HEADER_BYTES + len.next_multiple_of(ALIGN_BYTES))?;
-        let rest = put(place, &output.session.0.to_ne_bytes());
-        let rest = put(rest, &output.stream.0.to_ne_bytes());
-        let rest = put(rest, &flags(output).0.to_ne_bytes());
-        let rest = put(rest, &len32.to_ne_bytes());
+        let place = self.room.next(HEADER_BYTES + len.next_multiple_of(ALIGN_BYTES))?;
+        let rest = put_header(place, output.to, flags(output), len32);
         let (frame, padding) = rest.split_at_mut(len);
         write_frame(frame, output, &pieces);
         padding.fill(0);
+        self.pattern.learn(output, &pieces, frame);
+        Some(len)
+    }
+
+    #[inline(always)]
+    fn take_alike(&mut self, to: Address, source: Source, id: Option<&Id>) -> Option<usize> {
+        let id = self.pattern.gap(to, source, id)?;
+        let len = self.pattern.len(id);
+        let len32 = u32::try_from(len).ok()?;
+        let place = self.room.next_wide(HEADER_BYTES + len.next_multiple_of(ALIGN_BYTES))?;
+        let rest = put_header(place, to, FrameFlags::default(), len32);
+        self.pattern.write(rest, id);
+        rest[len..][..ALIGN_BYTES].fill(0);
         Some(len)
     }
 }

@@ -14,9 +14,10 @@
 use std::collections::HashMap;
 
 use crate::engine::Core;
+use crate::engine::crowd::Reached;
 use crate::engine::incoming::Incoming;
 use crate::engine::pool::NONE;
-use crate::engine::raise::{Audience, Reached};
+use crate::engine::raise::Audience;
 use crate::engine::session::Rules;
 use crate::engine::slot::{MUTED, PASSING, WITHDRAWN};
 use crate::error::{Error, ErrorKind};
@@ -299,7 +300,7 @@ impl Core {
                 let slot = self.add_link(sub, kind as u32, 0);
                 let is_granted = self.access_to(ix, kind, "") == Access::Allow;
                 self.settle_access(ix, kind as u32, is_granted);
-                if self.topics[kind as u32].raised != raised[kind as usize] {
+                if self.out.crowd(kind as u32).raised != raised[kind as usize] {
                     self.raise_link(slot, None, &mut Reached::default());
                 }
             }
@@ -377,14 +378,14 @@ impl Core {
             let sub = self.out.slots[slot].link().sub;
             if is_withdrawn {
                 self.retract(slot);
-                self.out.slots[slot].flags |= WITHDRAWN | MUTED;
+                self.out.flag(slot, WITHDRAWN | MUTED, 0);
                 self.retract_uncovered(sub);
             } else {
-                self.out.slots[slot].flags &= !(WITHDRAWN | MUTED);
+                self.out.flag(slot, 0, WITHDRAWN | MUTED);
                 let kind = self.topics[key.1].kind;
                 let is_own = self.subs[sub].id.is_none();
                 if is_own && !self.sessions[self.subs[sub].session].admits(kind.method()) {
-                    self.out.slots[slot].flags |= MUTED;
+                    self.out.flag(slot, MUTED, 0);
                 }
             }
         }
@@ -436,8 +437,8 @@ impl Core {
                 wanted.map(|topic| (Holder::Principal(of), topic)).collect()
             }
             (None, Some(topic)) => {
-                let links = self.topics[topic].links.iter();
-                let subs = links.map(|&slot| self.out.slots[slot].link().sub);
+                let links = self.out.crowd(topic).slots();
+                let subs = links.map(|slot| self.out.slots[slot].link().sub);
                 subs.map(|sub| (self.holder(self.subs[sub].session), topic)).collect()
             }
             (None, None) => self.access.held.keys().copied().collect(),

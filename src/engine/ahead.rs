@@ -2,10 +2,11 @@
 //! to send, lie scattered in memory, and each would be waited for in turn. Looked at together they
 //! all arrive in about the time of one. Nothing here changes anything.
 
-use crate::engine::Core;
+use crate::engine::crowd::Place;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::NONE;
 use crate::engine::slot::Body;
+use crate::engine::subscription::Subscriptions;
 
 /// How many slots are looked at together.
 pub(crate) const AHEAD: usize = 16;
@@ -13,13 +14,17 @@ pub(crate) const AHEAD: usize = 16;
 /// With so many slots they do not stay in a processor's cache; tests have fewer.
 const MANY: usize = if cfg!(test) { 4 } else { 1 << 14 };
 
+/// A crowd of so many does not fill the memory between its streams.
+const FEW: usize = 64;
+
 impl Outboxes {
-    /// Looks at slots before they are needed, where they may not be at hand: memory answers what
-    /// is asked together in the time of one answer.
+    /// Looks at the streams of some places of a crowd before they are needed, where they may not be
+    /// at hand: memory answers what is asked together in the time of one answer.
     #[inline]
-    pub(crate) fn fetch(&self, slots: &[u32]) {
-        if self.is_scattered() {
-            let seen = slots.iter().fold(0, |seen, &slot| seen ^ self.slots[slot].stream);
+    pub(super) fn fetch(&self, places: &[Place], of_crowd: usize) {
+        // A small crowd is a few streams out of all there are.
+        if self.slots.len() > MANY && (self.is_mixed || of_crowd <= FEW) {
+            let seen = places.iter().fold(0, |seen, place| seen ^ self.streams[place.stream].flags);
             std::hint::black_box(seen);
         }
     }
@@ -30,12 +35,9 @@ impl Outboxes {
     }
 
     /// The first slots of those streams that a pull would be served from next, looked at together
-    /// where they may not be at hand; yields the subscriptions of those that are links.
+    /// yields the subscriptions of those that are links.
     fn fetch_ready(&self) -> ([u32; AHEAD], usize) {
         let (mut found, mut count) = ([NONE; AHEAD], 0);
-        if !self.is_scattered() {
-            return (found, count);
-        }
         let mut at = self.ready[0].head;
         while at != NONE && count < AHEAD {
             let stream = &self.streams[at];
@@ -56,11 +58,12 @@ impl Outboxes {
     }
 }
 
-impl Core {
-    /// Looks at what the next streams have to send before it is needed.
-    pub(crate) fn fetch_ready(&self) {
-        let (subs, count) = self.out.fetch_ready();
-        let held = subs[..count].iter().filter(|&&sub| sub != NONE);
-        std::hint::black_box(held.fold(0, |seen, &sub| seen ^ self.subs[sub].session));
+/// Looks at what the next streams have to send before it is needed.
+#[inline]
+pub(super) fn fetch_ready(out: &Outboxes, subs: &Subscriptions) {
+    if out.is_scattered() {
+        let (of, count) = out.fetch_ready();
+        let held = of[..count].iter().filter(|&&sub| sub != NONE);
+        std::hint::black_box(held.fold(0, |seen, &sub| seen ^ subs[sub].session));
     }
 }

@@ -49,7 +49,7 @@ impl Core {
                 for slot in self.out.lane(ix, lane) {
                     let record = &self.out.slots[slot];
                     assert!(found.insert(slot), "a slot is in one lane");
-                    assert!(record.is(QUEUED));
+                    assert!(self.out.is_queued(slot));
                     assert_eq!(record.is(CONTROL), lane == Lane::Control);
                     assert_eq!((record.stream, record.prev), (ix, before));
                     if record.is(DROPPABLE) && first_droppable == NONE {
@@ -67,18 +67,21 @@ impl Core {
         }
         assert_eq!(self.out.queued, found.len() as u64);
         for (ix, slot) in self.out.slots.iter() {
-            assert_eq!(slot.is(QUEUED), found.contains(&ix));
-            if !slot.is(QUEUED) {
+            let is_queued = self.out.is_queued(ix);
+            assert_eq!(is_queued, found.contains(&ix));
+            if !is_queued {
+                assert_eq!((slot.next, slot.prev), (NONE, NONE));
                 let idle = PASSING | CONTEXT | IN_HAND | AGAIN | CONTROL | DROPPABLE;
                 assert!(matches!(slot.body, Body::Link(_)), "events are queued");
                 assert_eq!(slot.flags & idle, 0);
             }
             assert!(!slot.is(AGAIN) || slot.is(IN_HAND));
             assert!(!slot.is(IN_HAND) || self.out.streams[slot.stream].is(BUSY));
-            assert!(!slot.is(MUTED) || !slot.is(QUEUED), "what is muted is not raised");
+            assert!(!slot.is(MUTED) || !is_queued, "what is muted is not raised");
             if let Body::Link(link) = &slot.body {
                 let is_task = self.topics[link.topic].kind == NoticeKind::Task;
-                let has_body = is_task && slot.is(QUEUED);
+                assert!(!slot.is(QUEUED), "the place of a link says it");
+                let has_body = is_task && is_queued;
                 assert_eq!(slot.is(DROPPABLE), has_body);
                 assert!(!is_task || slot.is(CONTEXT) == has_body);
             }
@@ -108,7 +111,7 @@ impl Core {
             if let Some(other) = other {
                 assert_eq!(self.out.carriers[&other], ix);
                 assert!(stream.is(CARRIES) != self.out.streams[other].is(CARRIES));
-                assert_eq!(self.out.streams[other].session, stream.session);
+                assert_eq!(self.out.streams[other].session(), stream.session());
                 assert!(!stream.is(CARRIES) || !stream.is(DETACHED | FINISHED));
                 assert!(!stream.is(CARRIED) || stream.is(DETACHED));
             }
@@ -131,7 +134,7 @@ impl Core {
             let (mut frames, mut bytes, mut reply_bytes, mut in_hand) = (0, 0, 0, 0);
             for &stream_ix in &own {
                 let stream = &self.out.streams[stream_ix];
-                assert_eq!(stream.session, ix);
+                assert_eq!(stream.session(), ix);
                 assert_eq!(stream.is(PUSHED), self.out.streams[session.home].is(PUSHED));
                 assert_eq!(stream.is(PAUSED), self.out.streams[session.home].is(PAUSED));
                 assert_eq!(stream.is(BUSY), is_busy);
@@ -196,7 +199,7 @@ impl Core {
                 let sub = &self.subs[ix];
                 held += 1;
                 assert_eq!(sub.session, session_ix);
-                assert_eq!(self.out.streams[sub.stream].session, session_ix);
+                assert_eq!(self.out.streams[sub.stream].session(), session_ix);
                 if let Some(id) = &sub.id {
                     listens += 1;
                     assert_eq!(self.subs.find_listen(session_ix, id), Some(ix));
@@ -210,7 +213,6 @@ impl Core {
                     let link = record.link();
                     let topic = &self.topics[link.topic];
                     assert_eq!((link.sub, link.sub_prev), (ix, before));
-                    assert_eq!(topic.links[link.topic_pos as usize], slot);
                     assert_eq!(self.find_link(ix, link.topic), Some(slot));
                     assert_eq!(record.stream, sub.stream);
                     let is_own = sub.id.is_none();
@@ -314,19 +316,25 @@ impl Core {
     fn check_topics(&self) {
         let (mut named, mut templates) = (0, 0);
         for (ix, topic) in self.topics.topics.iter() {
-            let passing = topic.links.iter().filter(|&&slot| self.out.slots[slot].is(PASSING));
+            let crowd = self.out.crowd(ix);
+            let passing = crowd.slots().filter(|&slot| self.out.slots[slot].is(PASSING));
             assert_eq!(topic.passing as usize, passing.count());
-            for (at, &slot) in topic.links.iter().enumerate() {
-                let link = self.out.slots[slot].link();
+            for (at, place) in crowd.places.iter().enumerate() {
+                let record = &self.out.slots[place.slot];
+                let link = record.link();
                 assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
+                assert_eq!(place.stream, record.stream);
+                let mut as_flagged = *place;
+                as_flagged.follow(record.flags);
+                assert_eq!(*place, as_flagged);
             }
             assert!(!topic.is_template || self.topics.templates.find(topic.name()) == Some(ix));
             if topic.is_template {
                 templates += 1;
-                assert!(!topic.links.is_empty() && topic.passing == 0);
+                assert!(!crowd.is_empty() && topic.passing == 0);
             } else if topic.kind.is_named() {
                 named += 1;
-                assert!(!topic.links.is_empty(), "a topic lives while it has links");
+                assert!(!crowd.is_empty(), "a topic lives while it has links");
             }
         }
         assert_eq!(named, self.topics.names.len());
@@ -427,7 +435,7 @@ impl Core {
         assert_eq!((in_flight, with_token), (self.requests.ids.len(), self.requests.tokens.len()));
         for (slot, record) in self.out.slots.iter() {
             let Some(entry) = record.event() else { continue };
-            let session = &self.sessions[self.out.streams[record.stream].session];
+            let session = &self.sessions[self.out.streams[record.stream].session()];
             match entry.owner {
                 Owner::Session => {}
                 Owner::Request(_) => assert!(chained.contains(&slot)),

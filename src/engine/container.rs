@@ -9,8 +9,9 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::raise::{Audience, Reached};
-use crate::engine::slot::{MUTED, PASSING, QUEUED, WITHDRAWN};
+use crate::engine::crowd::Reached;
+use crate::engine::raise::Audience;
+use crate::engine::slot::{MUTED, PASSING, WITHDRAWN};
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::uri;
 
@@ -72,7 +73,7 @@ impl Core {
     /// something that it still holds covers it: then it goes on as the notice of a sub-resource.
     pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
         let record = &self.out.slots[slot];
-        let (sub, topic, is_queued) = (record.link().sub, record.link().topic, record.is(QUEUED));
+        let (sub, topic, is_queued) = (record.link().sub, record.link().topic, self.out.is_queued(slot));
         let (stream, cover) = (record.stream, is_queued.then(|| self.cover_of(sub, topic)));
         let Some(cover) = cover.flatten() else { return self.remove_link(slot) };
         let is_template = self.topics[self.out.slots[cover].link().topic].is_template;
@@ -83,7 +84,7 @@ impl Core {
             self.remove_link(slot);
         } else {
             self.forget_held(sub, topic);
-            self.out.slots[slot].flags |= PASSING;
+            self.out.flag(slot, PASSING, 0);
             self.topics[topic].passing += 1;
             let bytes = self.topics[topic].link_bytes();
             let session = &mut self.sessions[ix];

@@ -3,22 +3,29 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::{BUSY, FINISHED, NUMBERED, RESUMED};
+use crate::engine::plain::Halt;
 use crate::engine::pool::NONE;
 use crate::engine::resume::NumberedHand;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Lane, PASSING};
 use crate::framing::Framing;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
+use crate::protocol::id::Id;
 use crate::protocol::kind::NoticeKind;
+
+/// Where a frame goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address {
+    pub(crate) session: SessionId,
+    pub(crate) stream: StreamId,
+    pub(crate) framing: Framing,
+}
 
 /// One frame that a sink may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output<'a> {
-    pub(crate) session: SessionId,
-    pub(crate) stream: StreamId,
-    pub(crate) framing: Framing,
+    pub(crate) to: Address,
     /// Nothing will follow on this stream.
     pub(crate) is_last: bool,
     /// What stands before the text, if it is not what the framing has there.
@@ -40,6 +47,19 @@ pub(crate) enum Source {
 pub(crate) trait Sink {
     /// The bytes that the frame took, framing included; `None` if it was declined.
     fn take(&mut self, output: &Output<'_>) -> Option<usize>;
+
+    /// The same, for a notice of that source and subscription id with no head of its own and
+    /// others to follow it, if the sink knows from the one before what it reads like. `None`
+    /// also if it does not: then [`take`](Self::take) says what it is.
+    #[inline]
+    fn take_alike(
+        &mut self,
+        _to: Address,
+        _source: Source,
+        _subscription: Option<&Id>,
+    ) -> Option<usize> {
+        None
+    }
 }
 
 /// A frame that a callback is looking at: it leaves the outbox when the callback has taken it.
@@ -55,7 +75,7 @@ pub(crate) struct Hand {
 
 impl Hand {
     pub(crate) fn new(slot: u32, output: &Output<'_>) -> Self {
-        let &Output { session, stream, is_last, .. } = output;
+        let &Output { to: Address { session, stream, .. }, is_last, .. } = output;
         Self { slot, stream, session, numbered: None, is_last }
     }
 
@@ -77,28 +97,23 @@ impl Hand {
 }
 
 /// How many frames of one stream are taken before the others get their turn.
-const TURN: usize = 64;
+pub(super) const TURN: usize = 64;
 
 impl Core {
     /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
     /// Yields how many.
     pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
-        let (mut taken, mut served) = (0, 0);
-        while taken < max
-            && let Some(stream) = self.out.first_ready(false)
-        {
-            if served % AHEAD == 0 {
-                self.fetch_ready();
-            }
-            served += 1;
-            let turn = TURN.min(max - taken);
+        let mut taken = 0;
+        loop {
+            let (count, halt) = self.drain_notices(max - taken, sink);
+            taken += count;
+            let Halt::Other(stream, turn) = halt else { return taken };
             let (count, declined) = self.drain_stream(stream, turn, sink);
             taken += count;
             if declined {
-                break;
+                return taken;
             }
         }
-        taken
     }
 
     /// The same for one session.
@@ -166,7 +181,7 @@ impl Core {
             if found.len() == max {
                 break;
             }
-            let handle = self.out.streams[stream].session_handle;
+            let handle = self.out.streams[stream].session_handle();
             if seen.insert(handle) {
                 found.push(SessionId(handle));
             }
@@ -192,9 +207,9 @@ impl Core {
             hand
         };
         if hand.slot != NONE {
-            self.out.slots[hand.slot].flags |= IN_HAND;
+            self.out.flag(hand.slot, IN_HAND, 0);
         }
-        let session = self.out.streams[stream].session;
+        let session = self.out.streams[stream].session();
         self.out.set_flags(self.sessions[session].home, 0, RESUMED);
         for stream in self.streams_of(session) {
             self.out.set_flags(stream, BUSY, 0);
@@ -247,14 +262,13 @@ impl Core {
     fn settle_hand(&mut self, session: u32, slot: u32, is_accepted: bool) {
         // A session has one frame in hand, so this is it, or it was withdrawn.
         let is_there = self.out.slots.get(slot).is_some_and(|record| {
-            record.is(IN_HAND) && self.out.streams[record.stream].session == session
+            record.is(IN_HAND) && self.out.streams[record.stream].session() == session
         });
         if !is_there {
             return;
         }
-        let record = &mut self.out.slots[slot];
-        let is_again = record.is(AGAIN);
-        record.flags &= !(IN_HAND | AGAIN);
+        let is_again = self.out.slots[slot].is(AGAIN);
+        self.out.flag(slot, 0, IN_HAND | AGAIN);
         if !is_accepted {
             if is_again {
                 // It has merged after all.
@@ -267,7 +281,7 @@ impl Core {
             return self.pop(slot);
         }
         // Where a response or an end waits behind it already, it stays before that.
-        if record.lane() == Lane::Main && !self.sessions[session].is_ending() {
+        if self.out.slots[slot].lane() == Lane::Main && !self.sessions[session].is_ending() {
             self.out.requeue(slot, Lane::Main);
             self.chain_to_end(slot);
         }
@@ -286,9 +300,11 @@ impl Core {
     fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let (record, handle) = self.out.streams.with_handle(stream);
         Output {
-            session: SessionId(record.session_handle),
-            stream: StreamId(handle),
-            framing: record.framing,
+            to: Address {
+                session: SessionId(record.session_handle()),
+                stream: StreamId(handle),
+                framing: record.framing,
+            },
             is_last: record.is(FINISHED) && record.queued == 1,
             head: None,
             text: self.text(slot),
@@ -333,23 +349,12 @@ impl Core {
     pub(crate) fn count_delivered(&mut self, stream: u32, len: usize) {
         self.counters.delivered += 1;
         self.counters.delivered_bytes += len as u64;
-        self.out.streams[stream].note_delivered();
+        self.out.note_delivered(stream);
     }
 
     /// A frame has been taken from the front of a stream: it is counted, and its slot leaves.
     #[inline]
     fn finish_frame(&mut self, stream: u32, slot: u32, len: usize) {
-        let Self { out, topics, counters, .. } = self;
-        let record = &out.slots[slot];
-        if let Body::Link(link) = &record.body
-            && record.stream == stream
-            && !record.is(PASSING | CONTEXT)
-        {
-            counters.delivered += 1;
-            counters.delivered_bytes += len as u64;
-            let merged = topics[link.topic].raised.wrapping_sub(link.raised_at);
-            return out.pop_notice(stream, slot, merged);
-        }
         self.count_delivered(stream, len);
         self.pop(slot);
     }
@@ -358,10 +363,12 @@ impl Core {
     #[inline]
     pub(crate) fn pop(&mut self, slot: u32) {
         let record = &self.out.slots[slot];
-        let Body::Link(link) = &record.body else { return self.discard(slot) };
-        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
+        if record.event().is_some() {
+            return self.discard(slot);
+        }
+        let merged = self.out.merged_into(slot);
         let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
-        self.out.streams[stream].merged += u64::from(merged);
+        self.out.count(stream, 0, merged);
         if is_plain {
             self.out.unlink(slot);
         } else {
@@ -371,7 +378,7 @@ impl Core {
 
     /// The last frame of a stream is out: the stream goes, and an ending session with its last.
     pub(crate) fn close_drained(&mut self, stream: u32) {
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         if self.sessions[ix].is_ending() {
             self.bury_if_drained(ix);
         } else if self.out.streams[stream].is(NUMBERED) {

@@ -16,7 +16,7 @@
 //! without a watched stream nothing is due.
 
 use crate::engine::Core;
-use crate::engine::drain::Output;
+use crate::engine::drain::{Address, Output};
 use crate::engine::outbox::{BUSY, DETACHED, FINISHED, LIVELY, PAUSED, SILENT, WATCHED};
 use crate::engine::session::Rules;
 use crate::framing::Framing;
@@ -72,7 +72,7 @@ impl Core {
     fn is_to_watch(&self, stream: u32) -> bool {
         let record = &self.out.streams[stream];
         let hears_unasked =
-            matches!(self.sessions[record.session].rules, Rules::Open | Rules::Legacy { .. })
+            matches!(self.sessions[record.session()].rules, Rules::Open | Rules::Legacy { .. })
                 && matches!(record.kind, StreamKind::Duplex | StreamKind::Standalone);
         !record.is(DETACHED | FINISHED) && (record.open_requests != 0 || hears_unasked)
     }
@@ -122,10 +122,12 @@ impl Core {
     pub(crate) fn comment(&self, stream: u32) -> Output<'_> {
         let record = &self.out.streams[stream];
         Output {
-            session: SessionId(record.session_handle),
-            stream: StreamId(self.out.streams.handle(stream)),
-            // As it is: what frames a message makes no comment.
-            framing: Framing::Json,
+            to: Address {
+                session: SessionId(record.session_handle()),
+                stream: StreamId(self.out.streams.handle(stream)),
+                // As it is: what frames a message makes no comment.
+                framing: Framing::Json,
+            },
             is_last: false,
             head: None,
             text: Text::Whole(Framing::COMMENT),

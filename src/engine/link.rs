@@ -1,6 +1,6 @@
 //! Links: the pairs of a subscription and a topic, which are the slots of change notices.
 //!
-//! Invariant: a link is in its topic's `links`, in its subscription's chain, and in the table of
+//! Invariant: a link is in its topic's crowd, in its subscription's chain, and in the table of
 //! pairs, from [`Core::add_link`] to [`Core::remove_link`].
 
 use std::hash::BuildHasher;
@@ -8,9 +8,10 @@ use std::hash::BuildHasher;
 use crate::engine::Core;
 use crate::engine::pool::NONE;
 use crate::engine::slot::{
-    AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, Owner, PASSING, QUEUED, Slot,
+    AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, Owner, PASSING,
 };
 use crate::engine::subscription::{Subscriptions, pair_of};
+use crate::protocol::kind::NoticeKind;
 
 impl Core {
     pub(crate) fn find_link(&self, sub: u32, topic: u32) -> Option<u32> {
@@ -33,7 +34,7 @@ impl Core {
     /// through only if there is an order to be found.
     pub(crate) fn queued_links(&self, sub: u32) -> Vec<u32> {
         let mut queued = self.links_of(sub);
-        queued.retain(|&slot| self.out.slots[slot].is(QUEUED));
+        queued.retain(|&slot| self.out.is_queued(slot));
         if queued.len() > 1 {
             queued = self.out.lane(self.subs[sub].stream, Lane::Main);
             queued.retain(
@@ -44,26 +45,10 @@ impl Core {
     }
 
     pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u16) -> u32 {
-        let topic_record = &mut self.topics[topic];
         let first = self.subs.subs[sub].links;
-        let link = Link {
-            topic,
-            topic_pos: topic_record.links.len() as u32,
-            sub,
-            sub_next: first,
-            sub_prev: NONE,
-            raised_at: 0,
-        };
+        let link = Link { topic, topic_pos: NONE, sub, sub_next: first, sub_prev: NONE };
         let stream = self.subs.subs[sub].stream;
-        let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Link(link)));
-        let links = &mut topic_record.links;
-        if links.len() == links.capacity() {
-            // By an eighth, as the records do: every session has a place in each list.
-            links.reserve_exact((links.len() / 8).max(4));
-        }
-        let is_in_order = links.last().is_none_or(|&last| self.out.slots[last].stream <= stream);
-        links.push(slot);
-        topic_record.disorder += u32::from(!is_in_order);
+        let slot = self.out.join(stream, flags, link);
         if flags & PASSING == 0 {
             self.note_held(sub, topic);
             self.sessions[self.subs.subs[sub].session].filter_bytes +=
@@ -81,6 +66,20 @@ impl Core {
         let slots = &self.out.slots;
         pairs.insert_unique(hash, slot, |&other| hasher.hash_one(pair_of(&slots[other])));
         slot
+    }
+
+    /// Forgets a topic if nobody holds it any more.
+    pub(crate) fn release_topic(&mut self, topic: u32) {
+        if self.out.crowd(topic).is_empty() {
+            self.topics.release(topic);
+        }
+    }
+
+    /// Topics that somebody holds.
+    pub(crate) fn topics_held(&self) -> usize {
+        let lists = NoticeKind::LISTS.into_iter();
+        let held = lists.filter(|&kind| !self.out.crowd(kind as u32).is_empty());
+        self.topics.named() + held.count()
     }
 
     /// Takes a link out of its topic and subscription, and out of the outbox.
@@ -102,17 +101,12 @@ impl Core {
             self.forget_held(sub, topic);
             self.sessions[self.subs[sub].session].filter_bytes -= self.topics[topic].link_bytes();
         }
-        let topic_record = &mut self.topics[topic];
-        topic_record.links.swap_remove(topic_pos as usize);
-        topic_record.disorder += 1;
+        self.out.part(topic, topic_pos);
         if is_passing {
-            topic_record.passing -= 1;
+            self.topics[topic].passing -= 1;
             self.sessions[self.subs.subs[sub].session].uncount_frame();
         }
-        if let Some(&moved) = topic_record.links.get(topic_pos as usize) {
-            self.out.slots[moved].link_mut().topic_pos = topic_pos;
-        }
-        self.topics.release(topic);
+        self.release_topic(topic);
         if sub_prev == NONE {
             self.subs.subs[sub].links = sub_next;
         } else {
@@ -125,7 +119,7 @@ impl Core {
 
     /// Drops what is queued of a link; the link stays.
     pub(crate) fn retract(&mut self, slot: u32) {
-        if self.out.slots[slot].is(QUEUED) {
+        if self.out.is_queued(slot) {
             self.out.unlink(slot);
         }
         self.drop_context(slot);
@@ -133,14 +127,14 @@ impl Core {
 
     /// Forgets what a link carries. That of a task is queued no more, so it is not counted either.
     pub(crate) fn drop_context(&mut self, slot: u32) {
-        let record = &mut self.out.slots[slot];
+        let record = &self.out.slots[slot];
         if record.is(CONTEXT) {
             let (is_counted, stream) = (record.is(DROPPABLE), record.stream);
-            record.flags &= !(CONTEXT | DROPPABLE);
+            self.out.flag(slot, 0, CONTEXT | DROPPABLE);
             if let Some(context) = self.contexts.remove(&slot) {
                 if is_counted {
                     let len = self.events.body(context).len() as u32;
-                    let session = &mut self.sessions[self.out.streams[stream].session];
+                    let session = &mut self.sessions[self.out.streams[stream].session()];
                     session.uncount_frame();
                     session.bytes -= len;
                 }
@@ -154,13 +148,12 @@ impl Core {
     pub(crate) fn materialise(&mut self, slot: u32) {
         let text = self.text(slot).to_text();
         let record = &self.out.slots[slot];
-        let (stream, link) = (record.stream, record.link());
-        let is_counted = record.is(DROPPABLE);
-        let merged = self.topics[link.topic].raised.wrapping_sub(link.raised_at);
-        self.out.streams[stream].merged += u64::from(merged);
+        let (stream, is_counted) = (record.stream, record.is(DROPPABLE));
+        let merged = self.out.merged_into(slot);
+        self.out.count(stream, 0, merged);
         self.drop_context(slot);
         self.detach_link(slot);
-        let session = &mut self.sessions[self.out.streams[stream].session];
+        let session = &mut self.sessions[self.out.streams[stream].session()];
         if is_counted {
             self.out.slots[slot].flags |= DROPPABLE;
             session.frames += 1;

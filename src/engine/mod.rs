@@ -13,6 +13,7 @@ mod ahead;
 #[cfg(test)]
 mod check;
 mod container;
+mod crowd;
 mod debounce;
 mod drain;
 mod elicitation;
@@ -26,6 +27,7 @@ mod listen;
 mod news;
 mod notify;
 mod outbox;
+mod plain;
 mod pool;
 mod principal;
 mod progress;
@@ -51,7 +53,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) use access::Question;
 pub use access::{AccessRequest, Revoked};
-pub(crate) use drain::{Hand, Output, Sink, Source};
+pub(crate) use drain::{Address, Hand, Output, Sink, Source};
 pub(crate) use incoming::Incoming;
 pub(crate) use news::News;
 pub use news::{Lag, LogRecord, SessionEnd, StreamEnd};
@@ -209,7 +211,7 @@ impl Core {
             streams: self.out.streams.len() as u64,
             subscriptions: self.subs.held(),
             links: self.subs.links() as u64,
-            topics: self.topics.held() as u64,
+            topics: self.topics_held() as u64,
             requests: self.requests.len() as u64,
             queued_frames: self.out.queued,
             queued_bytes: self.events.bytes,

@@ -4,7 +4,8 @@
 //! allocate and never search.
 //!
 //! Invariants:
-//! * a slot is in exactly one lane while `QUEUED` is set, and in none otherwise;
+//! * a slot is in exactly one lane while it is queued, and in none otherwise; then nothing is next
+//!   to it;
 //! * a stream is in a ready list if and only if it may be drained and a lane that may be drained
 //!   is not empty ([`Outboxes::refresh`] restores this after every change); which of the two
 //!   lists depends on whether a callback or a pull delivers it;
@@ -13,7 +14,8 @@
 
 use std::collections::HashMap;
 
-use crate::engine::pool::{HandleKind, NONE, Pool, Slab};
+use crate::engine::crowd::{Crowd, Place};
+use crate::engine::pool::{HandleKind, NONE, Pool, Slab, index_of, slab_bytes};
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
@@ -31,21 +33,22 @@ impl Queue {
     const EMPTY: Self = Self { head: NONE, tail: NONE };
 }
 
-/// One ordered way out of a session.
+/// One ordered way out of a session. It fills a line of a processor's cache, with the generation
+/// that its table adds, so that a delivery need not ask for two.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) session: u32,
-    /// The session's handle, so that draining need not look at the session.
-    pub(crate) session_handle: u64,
+    /// The session's handle, so that draining need not look at the session: low half first.
+    session: [u32; 2],
     pub(crate) session_next: u32,
     pub(super) control: Queue,
     pub(super) main: Queue,
     pub(super) first_droppable: u32,
     pub(super) ready_next: u32,
     pub(super) ready_prev: u32,
-    /// Frames drained, and notices that had merged into them.
-    pub(crate) delivered: u64,
-    pub(crate) merged: u64,
+    /// Frames drained, and notices that had merged into them: what is beyond [`SPILL`] is kept
+    /// elsewhere.
+    delivered: u32,
+    merged: u32,
     /// How many slots are queued.
     pub(crate) queued: u32,
     /// Requests and listens received by this stream that have not ended yet.
@@ -54,6 +57,11 @@ pub(crate) struct Stream {
     pub(crate) kind: StreamKind,
     pub(crate) framing: Framing,
 }
+
+const _: () = assert!(slab_bytes::<Stream>() == 64);
+
+/// Counts of a stream do not go beyond this; tests get there.
+const SPILL: u32 = if cfg!(test) { 50 } else { u32::MAX >> 1 };
 
 /// Nobody writes it out at present: what is queued waits.
 pub(crate) const DETACHED: u16 = 1;
@@ -64,7 +72,7 @@ pub(crate) const PAUSED: u16 = 1 << 2;
 /// A frame callback is at work on its session.
 pub(crate) const BUSY: u16 = 1 << 3;
 /// In the ready list.
-pub(super) const READY: u16 = 1 << 4;
+pub(crate) const READY: u16 = 1 << 4;
 /// What is queued is all there will ever be.
 pub(crate) const FINISHED: u16 = 1 << 5;
 /// Opened by the host by name, not with its session.
@@ -88,17 +96,28 @@ pub(crate) const CARRIES: u16 = 1 << 14;
 /// Another stream of its session sends what it has queued.
 pub(crate) const CARRIED: u16 = 1 << 15;
 
+/// Whatever keeps a notice from leaving a stream in the plain way, by a pull.
+pub(crate) const UNUSUAL: u16 = DETACHED
+    | HELD
+    | PAUSED
+    | BUSY
+    | FINISHED
+    | PUSHED
+    | NUMBERED
+    | COLD
+    | SILENT
+    | CARRIES
+    | CARRIED;
+
 impl Stream {
     pub(crate) fn new(
-        session: u32,
         session_handle: u64,
         kind: StreamKind,
         framing: Framing,
         flags: u16,
     ) -> Self {
         Self {
-            session,
-            session_handle,
+            session: [session_handle as u32, (session_handle >> 32) as u32],
             session_next: NONE,
             control: Queue::EMPTY,
             main: Queue::EMPTY,
@@ -120,11 +139,24 @@ impl Stream {
         self.flags & flag != 0
     }
 
-    /// A frame was sent on it.
     #[inline]
-    pub(crate) fn note_delivered(&mut self) {
-        self.delivered += 1;
-        self.flags = self.flags & !SILENT | LIVELY;
+    pub(crate) fn session_handle(&self) -> u64 {
+        u64::from(self.session[0]) | u64::from(self.session[1]) << 32
+    }
+
+    /// The index of its session.
+    #[inline]
+    pub(crate) fn session(&self) -> u32 {
+        index_of(self.session_handle())
+    }
+
+    /// Counts; yields whether it is time to [`spill`]. No two that are added are beyond the range
+    /// of the counts.
+    #[inline]
+    fn count(&mut self, delivered: u32, merged: u32) -> bool {
+        self.delivered += delivered;
+        self.merged += merged;
+        self.delivered > SPILL || self.merged > SPILL
     }
 
     /// The slot that would be drained next.
@@ -145,29 +177,22 @@ impl Stream {
     }
 }
 
-/// What became of the notice of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Raised {
-    Queued,
-    /// It was queued already.
-    Merged,
-    /// Nobody is to hear of it.
-    Muted,
-    /// It was queued already, and carries a context or is in hand, which is the caller's matter.
-    Special,
-}
-
 /// Every stream's outbox.
 #[derive(Debug)]
 pub(crate) struct Outboxes {
     pub(crate) slots: Pool<Slot>,
     pub(crate) streams: Slab<Stream>,
+    /// By topic.
+    pub(super) crowds: Vec<Crowd>,
     /// Streams that can be drained: by pull, and by callback.
     pub(super) ready: [Queue; 2],
     /// Slots queued on all streams.
     pub(crate) queued: u64,
     /// Sessions came and went so much that their slots are no longer in the order of their streams.
     pub(crate) is_mixed: bool,
+    /// Frames drained and notices merged, of streams that have counted to [`SPILL`]: what they
+    /// have counted before.
+    spilled: HashMap<u32, (u64, u64)>,
     /// How many streams are `WATCHED`.
     pub(super) watched: u32,
     /// Of each stream that is `CARRIED` the one that carries it, and the other way round.
@@ -179,9 +204,11 @@ impl Outboxes {
         Self {
             slots: Pool::new(),
             streams: Slab::new(HandleKind::Stream, engine),
+            crowds: Vec::new(),
             ready: [Queue::EMPTY; 2],
             queued: 0,
             is_mixed: false,
+            spilled: HashMap::new(),
             watched: 0,
             carriers: HashMap::new(),
         }
@@ -190,18 +217,21 @@ impl Outboxes {
     /// Puts a slot at the end of a lane of its stream.
     #[inline]
     pub(crate) fn push(&mut self, slot_ix: u32, lane: Lane) {
+        debug_assert!(!self.is_queued(slot_ix));
         let slot = &mut self.slots[slot_ix];
-        debug_assert!(!slot.is(QUEUED));
-        slot.flags |= QUEUED;
         if lane == Lane::Control {
             slot.flags |= CONTROL;
-        } else {
-            slot.flags &= !CONTROL;
         }
-        let is_droppable = slot.is(DROPPABLE);
+        match &slot.body {
+            Body::Event(_) => slot.flags |= QUEUED,
+            Body::Link(link) => {
+                let crowd = &mut self.crowds[link.topic as usize];
+                crowd.places[link.topic_pos as usize].set_queued(crowd.raised);
+            }
+        }
         let stream_ix = slot.stream;
         let stream = &mut self.streams[stream_ix];
-        if is_droppable && lane == Lane::Main && stream.first_droppable == NONE {
+        if slot.is(DROPPABLE) && lane == Lane::Main && stream.first_droppable == NONE {
             stream.first_droppable = slot_ix;
         }
         stream.queued += 1;
@@ -210,43 +240,33 @@ impl Outboxes {
         let before = std::mem::replace(&mut queue.tail, slot_ix);
         if before == NONE {
             queue.head = slot_ix;
-        }
-        slot.next = NONE;
-        slot.prev = before;
-        if before != NONE {
-            self.slots[before].next = slot_ix;
-        } else {
             self.refresh_filled(stream_ix);
+        } else {
+            slot.prev = before;
+            self.slots[before].next = slot_ix;
         }
     }
 
-    /// Queues the notice of a link, unless it is queued already or not to be raised:
-    /// [`push`](Self::push) for the walk over a topic's links, which looks at each once.
-    #[inline]
-    pub(crate) fn raise(&mut self, slot_ix: u32, raised: u32) -> Raised {
-        let slot = &mut self.slots[slot_ix];
-        match slot.flags & (QUEUED | MUTED | CONTEXT | IN_HAND) {
-            0 => {}
-            QUEUED => return Raised::Merged,
-            flags if flags & MUTED != 0 => return Raised::Muted,
-            _ => return Raised::Special,
-        }
-        slot.link_mut().raised_at = raised;
-        slot.flags |= QUEUED;
-        let stream_ix = slot.stream;
+    /// As [`push`](Self::push), for a link to everyone's notice. Where nothing waits before it,
+    /// its slot need not be looked at. It is still to be counted in `queued`.
+    #[inline(always)]
+    pub(super) fn append(&mut self, slot_ix: u32, stream_ix: u32) {
         let stream = &mut self.streams[stream_ix];
         stream.queued += 1;
-        self.queued += 1;
         let before = std::mem::replace(&mut stream.main.tail, slot_ix);
-        slot.next = NONE;
-        slot.prev = before;
-        if before != NONE {
-            self.slots[before].next = slot_ix;
-        } else {
+        if before == NONE {
             stream.main.head = slot_ix;
             self.refresh_filled(stream_ix);
+        } else {
+            self.slots[slot_ix].prev = before;
+            self.slots[before].next = slot_ix;
         }
-        Raised::Queued
+    }
+
+    /// Whether a slot is in a lane.
+    #[inline]
+    pub(crate) fn is_queued(&self, slot: u32) -> bool {
+        self.place(slot).map_or_else(|| self.slots[slot].is(QUEUED), Place::is_queued)
     }
 
     /// As [`refresh`](Self::refresh), for a stream of which a lane was empty and is not any more.
@@ -260,41 +280,80 @@ impl Outboxes {
         }
     }
 
-    /// Takes a notice that has just been delivered from the front of its lane; `merged` others had
-    /// merged with it. As [`unlink`](Self::unlink), for what is at hand already.
-    #[inline]
-    pub(crate) fn pop_notice(&mut self, stream_ix: u32, slot_ix: u32, merged: u32) {
-        let slot = &mut self.slots[slot_ix];
-        debug_assert!(slot.is(QUEUED) && !slot.is(DROPPABLE) && slot.prev == NONE);
-        let (next, lane) = (slot.next, slot.lane());
-        slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
-        if next != NONE {
-            self.slots[next].prev = NONE;
-        }
-        self.queued -= 1;
+    /// Takes a plain notice that has just been delivered from the front of the main lane of a
+    /// stream that is first among those ready for a pull. Yields whether there is more. As
+    /// [`unlink`](Self::unlink), for what is at hand already; it is still to be taken from
+    /// `queued`.
+    #[inline(always)]
+    pub(crate) fn pop_notice(&mut self, stream_ix: u32) -> bool {
         let stream = &mut self.streams[stream_ix];
-        stream.note_delivered();
-        stream.merged += u64::from(merged);
+        debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
+        let slot_ix = stream.main.head;
+        let slot = &self.slots[slot_ix];
+        debug_assert!(slot.flags == 0 && slot.prev == NONE);
+        let (next, link) = (slot.next, slot.link());
+        let crowd = &mut self.crowds[link.topic as usize];
+        let place = &mut crowd.places[link.topic_pos as usize];
+        let merged = crowd.raised - place.raised_at();
+        place.set_idle();
         stream.queued -= 1;
-        let queue = stream.queue(lane);
-        queue.head = next;
-        if next == NONE {
-            queue.tail = NONE;
-            if stream.is(CARRIES | CARRIED) || stream.queued != 0 {
-                self.refresh(stream_ix);
-            } else if stream.is(READY) {
-                self.leave_ready(stream_ix);
-            }
+        stream.main.head = next;
+        stream.flags |= LIVELY;
+        if stream.count(1, merged) {
+            spill(&mut self.spilled, stream_ix, stream);
         }
+        if next != NONE {
+            self.slots[slot_ix].next = NONE;
+            self.slots[next].prev = NONE;
+            return true;
+        }
+        stream.main.tail = NONE;
+        stream.flags &= !READY;
+        let ready_next = stream.ready_next;
+        self.ready[0].head = ready_next;
+        if ready_next == NONE {
+            self.ready[0].tail = NONE;
+        } else {
+            self.streams[ready_next].ready_prev = NONE;
+        }
+        false
+    }
+
+    /// A frame was sent on a stream.
+    pub(crate) fn note_delivered(&mut self, stream_ix: u32) {
+        let stream = &mut self.streams[stream_ix];
+        stream.flags = stream.flags & !SILENT | LIVELY;
+        self.count(stream_ix, 1, 0);
+    }
+
+    /// Counts frames drained from a stream, and notices that had merged into them.
+    pub(crate) fn count(&mut self, stream_ix: u32, delivered: u32, merged: u32) {
+        let stream = &mut self.streams[stream_ix];
+        if stream.count(delivered, merged) {
+            spill(&mut self.spilled, stream_ix, stream);
+        }
+    }
+
+    /// Frames drained from a stream, and notices that had merged into them.
+    pub(crate) fn counts(&self, stream_ix: u32) -> (u64, u64) {
+        let stream = &self.streams[stream_ix];
+        let (delivered, merged) = self.spilled.get(&stream_ix).copied().unwrap_or_default();
+        (delivered + u64::from(stream.delivered), merged + u64::from(stream.merged))
     }
 
     /// Takes a slot out of its lane.
     #[inline]
     pub(crate) fn unlink(&mut self, slot_ix: u32) {
+        debug_assert!(self.is_queued(slot_ix));
         let slot = &mut self.slots[slot_ix];
-        debug_assert!(slot.is(QUEUED));
         let (next, prev, lane, stream_ix) = (slot.next, slot.prev, slot.lane(), slot.stream);
         slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
+        (slot.next, slot.prev) = (NONE, NONE);
+        if let Body::Link(link) = &slot.body {
+            let place = &mut self.crowds[link.topic as usize].places[link.topic_pos as usize];
+            place.set_idle();
+            place.follow(slot.flags);
+        }
         if next != NONE {
             self.slots[next].prev = prev;
         }
@@ -328,9 +387,13 @@ impl Outboxes {
     /// Takes a slot to the end of a lane. What a callback has in hand it goes on having in hand.
     pub(crate) fn requeue(&mut self, slot_ix: u32, lane: Lane) {
         let in_hand = self.slots[slot_ix].flags & (IN_HAND | AGAIN);
+        let place = self.place(slot_ix);
         self.unlink(slot_ix);
         self.push(slot_ix, lane);
-        self.slots[slot_ix].flags |= in_hand;
+        self.flag(slot_ix, in_hand, 0);
+        if let Some(place) = place {
+            self.set_raised_as(slot_ix, place);
+        }
     }
 
     /// Those slots in the order in which they have to go out: what was raised again while in hand
@@ -343,9 +406,8 @@ impl Outboxes {
     /// Turns a queued link into an event entry where it stands.
     pub(crate) fn replace_link(&mut self, slot_ix: u32, entry: EventEntry) {
         let slot = &mut self.slots[slot_ix];
-        debug_assert!(slot.is(QUEUED));
         slot.body = Body::Event(entry);
-        slot.flags &= !(PASSING | CONTEXT | MUTED | WITHDRAWN);
+        slot.flags = slot.flags & !(PASSING | CONTEXT | MUTED | WITHDRAWN) | QUEUED;
     }
 
     /// The oldest event of a stream that its overflow policy may drop; if there is none, and such
@@ -524,6 +586,15 @@ impl Outboxes {
     pub(crate) fn remove_stream(&mut self, ix: u32) {
         debug_assert_eq!(self.streams[ix].queued, 0);
         self.set_flags(ix, DETACHED, 0);
+        self.spilled.remove(&ix);
         self.streams.remove(ix);
     }
+}
+
+/// Keeps the counts of a stream elsewhere, so that they can begin anew.
+#[cold]
+fn spill(spilled: &mut HashMap<u32, (u64, u64)>, stream_ix: u32, stream: &mut Stream) {
+    let kept = spilled.entry(stream_ix).or_default();
+    kept.0 += u64::from(std::mem::take(&mut stream.delivered));
+    kept.1 += u64::from(std::mem::take(&mut stream.merged));
 }

@@ -5,6 +5,8 @@
 //!   resolves to the record it was made for, or to nothing. A slot whose generations are used up
 //!   is never used again.
 
+use std::ops::Range;
+
 /// No index.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -38,11 +40,8 @@ impl<T> Pool<T> {
             }
             return ix;
         }
-        if self.entries.len() == self.entries.capacity() {
-            // By an eighth rather than by doubling: what is held stays near what is used.
-            self.entries.reserve_exact((self.entries.len() / 8).max(16));
-        }
-        let ix = u32::try_from(self.entries.len()).expect("fewer than 2^32 records fit in memory");
+        self.grow(1);
+        let ix = index(self.entries.len());
         self.entries.push(Entry::Live(record));
         ix
     }
@@ -51,6 +50,42 @@ impl<T> Pool<T> {
         let record = self.take(ix, self.free);
         self.free = ix;
         record
+    }
+
+    /// Whether there is a place that was used before.
+    pub(crate) fn has_free(&self) -> bool {
+        self.free != NONE
+    }
+
+    /// Sets so many new places in a row aside, for records that are to lie together.
+    pub(crate) fn set_aside(&mut self, count: u32) -> Range<u32> {
+        let start = self.entries.len();
+        self.grow(count as usize);
+        self.entries.extend((0..count).map(|_| Entry::Free(NONE)));
+        index(start)..index(self.entries.len())
+    }
+
+    /// Puts a record into a place that was set aside.
+    pub(crate) fn insert_at(&mut self, ix: u32, record: T) {
+        let entry = &mut self.entries[ix as usize];
+        debug_assert!(matches!(entry, Entry::Free(NONE)));
+        *entry = Entry::Live(record);
+        self.len += 1;
+    }
+
+    /// Places that were set aside are for anyone now.
+    pub(crate) fn give_back(&mut self, places: Range<u32>) {
+        for ix in places {
+            self.entries[ix as usize] = Entry::Free(std::mem::replace(&mut self.free, ix));
+        }
+    }
+
+    /// Makes room for so many more: by an eighth rather than by doubling, so that what is held
+    /// stays near what is used.
+    fn grow(&mut self, count: usize) {
+        if self.entries.len() + count > self.entries.capacity() {
+            self.entries.reserve_exact((self.entries.len() / 8).max(16).max(count));
+        }
     }
 
     /// Takes a record out and leaves its place unused for good.
@@ -108,6 +143,15 @@ impl<T> std::ops::IndexMut<u32> for Pool<T> {
     }
 }
 
+fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("fewer than 2^32 records fit in memory")
+}
+
+/// How many bytes a record takes up in a [`Slab`].
+pub(crate) const fn slab_bytes<T>() -> usize {
+    size_of::<Entry<Generation<T>>>()
+}
+
 /// What kind of record a handle names, so that one kind is never taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
@@ -120,6 +164,12 @@ pub(crate) enum HandleKind {
 const GENERATION_BITS: u32 = 20;
 const ENGINE_BITS: u32 = 10;
 const MAX_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
+
+/// The index that a handle names.
+#[inline]
+pub(crate) fn index_of(handle: u64) -> u32 {
+    (handle as u32).wrapping_sub(1)
+}
 
 /// Records by handle: index + 1, kind, engine and generation packed into 64 bits, so that a stale
 /// handle, one of another kind and one of another engine are all told apart from a live one.
@@ -196,7 +246,7 @@ impl<T> Slab<T> {
 
     /// The index that a handle names, if its record lives.
     pub(crate) fn resolve(&self, handle: u64) -> Option<u32> {
-        let ix = u32::try_from((handle & u64::from(u32::MAX)).checked_sub(1)?).ok()?;
+        let ix = index_of(handle);
         self.pool.get(ix)?;
         (self.handle(ix) == handle).then_some(ix)
     }

@@ -14,7 +14,7 @@ use crate::params::{EndReason, Overflow, SessionId};
 impl Core {
     /// Queues an event that the caller holds, if the bounds allow; its entry holds it too then.
     pub(crate) fn offer(&mut self, stream: u32, event: u32, owner: Owner) -> Option<u32> {
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         let len = self.events.body(event).len();
         if !self.make_room(ix, stream, len) {
             return None;
@@ -143,7 +143,7 @@ impl Core {
         owner: Owner,
         lane: Lane,
     ) -> u32 {
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         // What was unread before decides: one large response is no sign of lagging.
         if self.sessions[ix].reply_bytes > self.config.max_reply_bytes
             && !self.sessions[ix].is_ending()
@@ -169,7 +169,7 @@ impl Core {
         let record = &self.out.slots[slot];
         let held = record.event().map_or(0, |entry| self.events.body(entry.event).len());
         let growth = self.events.body(event).len().saturating_sub(held);
-        self.sessions[self.out.streams[record.stream].session].fits_beside(growth)
+        self.sessions[self.out.streams[record.stream].session()].fits_beside(growth)
     }
 
     /// Puts another event, which the caller holds and hands over, in the place of a queued one.
@@ -180,7 +180,7 @@ impl Core {
         let Body::Event(entry) = &mut record.body else { return };
         let old = std::mem::replace(&mut entry.event, event);
         let (old_len, len) = (self.events.body(old).len(), self.events.body(event).len());
-        let session = &mut self.sessions[self.out.streams[stream].session];
+        let session = &mut self.sessions[self.out.streams[stream].session()];
         let bytes = if is_droppable { &mut session.bytes } else { &mut session.reply_bytes };
         *bytes = *bytes - old_len as u32 + len as u32;
         self.events.release(old);
@@ -200,7 +200,7 @@ impl Core {
                 }
                 self.chain_remove(slot);
                 let len = self.events.body(entry.event).len() as u32;
-                let session = &mut self.sessions[self.out.streams[stream].session];
+                let session = &mut self.sessions[self.out.streams[stream].session()];
                 if is_droppable {
                     session.uncount_frame();
                     session.bytes -= len;

@@ -3,20 +3,16 @@
 use std::collections::HashSet;
 
 use crate::engine::Core;
-use crate::engine::ahead::AHEAD;
+use crate::engine::crowd::Reached;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::limits::Excess;
-use crate::engine::outbox::Raised;
-use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING, QUEUED};
+use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING};
 use crate::error::{Error, Result};
 use crate::params::{Raise, SessionId, Target};
 use crate::protocol::Level;
 use crate::protocol::id::Id;
 use crate::protocol::kind::NoticeKind;
 use crate::protocol::meta;
-
-/// A topic with so few changes is not worth sorting; in tests nearly all are.
-const FEW: usize = if cfg!(test) { 2 } else { 64 };
 
 /// A target whose handles have been looked up.
 #[derive(Clone, Copy, Debug)]
@@ -35,13 +31,6 @@ pub(crate) fn check_request_id(target: Target<'_>) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// How many links a raising reached, and how many of them were queued already.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Reached {
-    pub(crate) matched: usize,
-    pub(crate) merged: usize,
 }
 
 impl Core {
@@ -114,7 +103,7 @@ impl Core {
         if let Some(context) = context {
             self.events.release(context);
         }
-        self.topics.release(topic);
+        self.release_topic(topic);
         self.counters.matched += reached.matched as u64;
         self.counters.merged += reached.merged as u64;
         reached.matched
@@ -156,63 +145,21 @@ impl Core {
         has_room
     }
 
-    /// Puts the links of a topic in the order of their streams, if it is worth it.
-    fn sort_links(&mut self, topic: u32) {
-        let topic = &mut self.topics[topic];
-        // Sorting costs about as much as so many links cost again, each time they are raised.
-        if (topic.disorder as usize) < FEW + topic.links.len() / 8 {
-            return;
-        }
-        topic.disorder = 0;
-        self.out.is_mixed = true;
-        let slots = &mut self.out.slots;
-        topic.links.sort_unstable_by_key(|&slot| (slots[slot].stream, slot));
-        for (pos, &slot) in (0..).zip(&topic.links) {
-            slots[slot].link_mut().topic_pos = pos;
-        }
-    }
-
     /// The common case, in one pass over the topic's links.
     fn raise_to_all(&mut self, topic: u32) -> Reached {
-        self.sort_links(topic);
-        let Self { topics, out, contexts, events, .. } = self;
-        let topic = &mut topics[topic];
-        topic.raised = topic.raised.wrapping_add(1);
-        let mut reached = Reached::default();
-        for ahead in topic.links.chunks(AHEAD) {
-            out.fetch(ahead);
-            for &slot_ix in ahead {
-                match out.raise(slot_ix, topic.raised) {
-                    Raised::Queued => reached.matched += 1,
-                    Raised::Merged => {
-                        reached.matched += 1;
-                        reached.merged += 1;
-                    }
-                    Raised::Muted => {}
-                    Raised::Special => {
-                        reached.matched += 1;
-                        let slot = &mut out.slots[slot_ix];
-                        if slot.is(IN_HAND) && !slot.is(AGAIN) {
-                            // What is in hand stands for those before; this one has a frame of its
-                            // own, unless that one is refused.
-                            slot.flags |= AGAIN;
-                            let link = slot.link_mut();
-                            let before = topic.raised.wrapping_sub(link.raised_at).wrapping_sub(1);
-                            link.raised_at = topic.raised;
-                            out.streams[slot.stream].merged += u64::from(before);
-                        } else {
-                            reached.merged += 1;
-                        }
-                        // The latest raising has no context, so neither has the merged notice.
-                        if slot.is(CONTEXT) {
-                            slot.flags &= !CONTEXT;
-                            if let Some(context) = contexts.remove(&slot_ix) {
-                                events.release(context);
-                            }
-                        }
-                    }
-                }
+        self.out.sort(topic);
+        self.out.count_raised(topic);
+        let (mut at, mut reached) = (0, Reached::default());
+        while let Some(slot) = self.out.raise_from(topic, &mut at, &mut reached) {
+            reached.matched += 1;
+            let record = &self.out.slots[slot];
+            if record.is(IN_HAND) && !record.is(AGAIN) {
+                self.out.raise_again(slot, true);
+            } else {
+                reached.merged += 1;
             }
+            // The latest raising has no context, so neither has the merged notice.
+            self.drop_context(slot);
         }
         reached
     }
@@ -275,9 +222,9 @@ impl Core {
             subs.filter_map(|sub| self.find_link(sub, topic))
         };
         match audience {
-            Audience::All => self.topics[topic].links.clone(),
+            Audience::All => self.out.crowd(topic).slots().collect(),
             Audience::Except(not) => {
-                let links = self.topics[topic].links.iter().copied();
+                let links = self.out.crowd(topic).slots();
                 links.filter(|&slot| self.session_of_link(slot) != not).collect()
             }
             Audience::Session(ix) => of_session(ix).collect(),
@@ -288,36 +235,30 @@ impl Core {
     }
 
     fn session_of_link(&self, slot: u32) -> u32 {
-        self.out.streams[self.out.slots[slot].stream].session
+        self.out.streams[self.out.slots[slot].stream].session()
     }
 
     pub(crate) fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
-        let record = &mut self.out.slots[slot];
+        let record = &self.out.slots[slot];
         if record.is(MUTED) {
             return;
         }
         reached.matched += 1;
         if record.is(IN_HAND) && !record.is(AGAIN) {
-            record.flags |= AGAIN;
-            let raised = self.topics[record.link().topic].raised;
-            let before =
-                raised.wrapping_sub(std::mem::replace(&mut record.link_mut().raised_at, raised));
-            self.out.streams[record.stream].merged += u64::from(before);
-        } else if record.is(QUEUED) {
+            self.out.raise_again(slot, false);
+        } else if self.out.is_queued(slot) {
             reached.merged += 1;
             // The topic's count does not tell who was reached here, so it is told at once.
             let session = self.session_of_link(slot);
             self.sessions[session].rare_mut().merged += 1;
         } else {
-            let raised = self.topics[record.link().topic].raised;
-            record.link_mut().raised_at = raised;
             self.out.push(slot, Lane::Main);
         }
         self.drop_context(slot);
         if let Some(context) = context {
             self.events.hold(context);
             self.contexts.insert(slot, context);
-            self.out.slots[slot].flags |= CONTEXT;
+            self.out.flag(slot, CONTEXT, 0);
         }
     }
 

@@ -7,7 +7,7 @@
 //! while nobody is connected has none yet, and is reordered and merged as ever.
 
 use crate::engine::Core;
-use crate::engine::drain::{Hand, Output, Sink};
+use crate::engine::drain::{Address, Hand, Output, Sink};
 use crate::engine::outbox::{BUSY, COLD, DETACHED, FINISHED, NAMED, NUMBERED};
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
@@ -62,7 +62,7 @@ impl Core {
     pub(crate) fn number_stream(&mut self, stream: u32) {
         self.forget_kept(stream);
         let record = &self.out.streams[stream];
-        let session = &self.sessions[record.session];
+        let session = &self.sessions[record.session()];
         let is_kind = matches!(record.kind, StreamKind::Request | StreamKind::Standalone);
         let Some(revision) = session.revision().filter(|revision| revision.has_event_ids()) else {
             return;
@@ -199,9 +199,11 @@ impl Core {
             Next::Slot(slot) => (self.text(slot), is_finished && record.queued == 1),
         };
         Output {
-            session: SessionId(record.session_handle),
-            stream: StreamId(self.out.streams.handle(stream)),
-            framing: record.framing,
+            to: Address {
+                session: SessionId(record.session_handle()),
+                stream: StreamId(self.out.streams.handle(stream)),
+                framing: record.framing,
+            },
             is_last,
             head: Some(head),
             text,
@@ -263,7 +265,7 @@ impl Core {
     /// The connection of a numbered stream is gone, the stream is not (R35). Its handle is stale
     /// from now on, so that whoever notices late cannot close the next connection in its place.
     pub(crate) fn detach(&mut self, stream: u32) {
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         if self.sessions[ix].is_ending() {
             // Nobody can come back for the rest.
             self.empty_stream(stream);
@@ -298,13 +300,13 @@ impl Core {
             // What a callback has in hand went to the old connection, if anywhere.
             let slots = if is_busy { self.out.lane(stream, lane) } else { Vec::new() };
             for slot in slots {
-                self.out.slots[slot].flags &= !(IN_HAND | AGAIN);
+                self.out.flag(slot, 0, IN_HAND | AGAIN);
             }
         }
         let kept = self.replays.of_mut(stream);
         kept.hang_up_ms = None;
         kept.catch_up();
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         let named = if self.sessions[ix].home == stream { NAMED } else { 0 };
         self.out.set_flags(stream, DETACHED, named);
         self.refresh_cold(stream);
@@ -337,7 +339,7 @@ impl Core {
 
     /// A stream of a legacy session goes for good; its requests go on without one.
     pub(crate) fn give_up_stream(&mut self, stream: u32) {
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         let requests = self.requests.of_session(self.sessions[ix].requests);
         let orphans: Vec<u32> =
             requests.filter(|&request| self.requests[request].stream == stream).collect();
@@ -426,7 +428,7 @@ impl Core {
         let stream = self.replays.find(id.stream).ok_or_else(|| {
             cannot(ErrorKind::Gone, &format!("the stream of {id} is not kept, or never was"))
         })?;
-        if self.out.streams[stream].session != ix {
+        if self.out.streams[stream].session() != ix {
             let why = format!("{id} is of another session");
             return Err(cannot(ErrorKind::InvalidArgument, &why));
         }
@@ -470,8 +472,8 @@ impl Core {
     pub(crate) fn hang_up(&mut self, handle: StreamId, retry_ms: u32) -> Result<()> {
         let stream = self.stream_ix(handle)?;
         let record = &self.out.streams[stream];
-        let _takes_part = self.session(SessionId(record.session_handle))?;
-        let Rules::Legacy { revision, .. } = self.sessions[record.session].rules else {
+        let _takes_part = self.session(SessionId(record.session_handle()))?;
+        let Rules::Legacy { revision, .. } = self.sessions[record.session()].rules else {
             return Err(no_polling());
         };
         if !record.is(NUMBERED) || !revision.has_polling() {

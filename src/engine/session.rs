@@ -235,7 +235,7 @@ impl Core {
         });
         let pushed = if self.pushes_all { PUSHED } else { 0 };
         let handle = self.sessions.handle(ix);
-        let home = Stream::new(ix, handle, StreamKind::Duplex, params.framing, pushed);
+        let home = Stream::new(handle, StreamKind::Duplex, params.framing, pushed);
         let home = self.out.streams.insert(home);
         let session = &mut self.sessions[ix];
         session.home = home;
@@ -324,7 +324,7 @@ impl Core {
     pub(crate) fn new_stream(&self, ix: u32, kind: StreamKind, flags: u16) -> Stream {
         let home = &self.out.streams[self.sessions[ix].home];
         let shared = home.flags & (PAUSED | PUSHED | BUSY);
-        Stream::new(ix, home.session_handle, kind, home.framing, flags | shared)
+        Stream::new(home.session_handle(), kind, home.framing, flags | shared)
     }
 
     /// From now on a session, or every one, is delivered by callback.
@@ -364,13 +364,13 @@ impl Core {
         let session = &self.sessions[ix];
         let streams = self.streams_of(ix);
         let rare = session.rare();
+        let counts = streams.iter().map(|&stream| self.out.counts(stream));
+        let counts = counts.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         Ok(SessionStats {
             queued_frames: streams.iter().map(|&s| u64::from(self.out.streams[s].queued)).sum(),
             queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
-            delivered: rare.map_or(0, |rare| rare.delivered)
-                + streams.iter().map(|&s| self.out.streams[s].delivered).sum::<u64>(),
-            merged: rare.map_or(0, |rare| rare.merged)
-                + streams.iter().map(|&s| self.out.streams[s].merged).sum::<u64>(),
+            delivered: rare.map_or(0, |rare| rare.delivered) + counts.0,
+            merged: rare.map_or(0, |rare| rare.merged) + counts.1,
             dropped: rare.map_or(0, |rare| rare.dropped),
             subscriptions: u64::from(session.held),
             requests: u64::from(session.in_flight),

@@ -32,14 +32,11 @@ pub(crate) enum Body {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) topic: u32,
-    /// Where it stands among its topic's links.
+    /// Where it stands in its topic's crowd.
     pub(crate) topic_pos: u32,
     pub(crate) sub: u32,
     pub(crate) sub_next: u32,
     pub(crate) sub_prev: u32,
-    /// The topic's count of raisings to everyone when this one was queued: what has come since
-    /// has merged.
-    pub(crate) raised_at: u32,
 }
 
 /// One event queued for one stream.
@@ -61,7 +58,7 @@ pub(crate) enum Owner {
     OpenProgress,
 }
 
-/// In a lane.
+/// An event in a lane; whether a link is in one stands at its place in its topic's crowd.
 pub(crate) const QUEUED: u16 = 1;
 /// The lane is [`Lane::Control`].
 pub(crate) const CONTROL: u16 = 1 << 1;

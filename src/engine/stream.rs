@@ -62,7 +62,7 @@ impl Core {
     /// waits to be resumed.
     pub(crate) fn close_stream(&mut self, handle: StreamId) -> Result<()> {
         let stream = self.stream_ix(handle)?;
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         match self.out.streams[stream].kind {
             StreamKind::Duplex => self.disconnect(ix),
             _ if self.out.streams[stream].is(NUMBERED) => self.detach(stream),
@@ -112,7 +112,7 @@ impl Core {
     pub(crate) fn stream_of(&self, ix: u32, named: Option<StreamId>) -> Result<u32> {
         let Some(named) = named else { return self.choose_stream(ix) };
         let stream = self.stream_ix(named)?;
-        if self.out.streams[stream].session != ix {
+        if self.out.streams[stream].session() != ix {
             return Err(Error::invalid("the stream is another session's"));
         }
         Ok(stream)
@@ -161,12 +161,12 @@ impl Core {
     pub(crate) fn drop_stream(&mut self, stream: u32) {
         self.empty_stream(stream);
         self.forget_kept(stream);
-        let ix = self.out.streams[stream].session;
-        let record = &self.out.streams[stream];
+        let ix = self.out.streams[stream].session();
+        let counts = self.out.counts(stream);
         let rare = self.sessions[ix].rare_mut();
-        rare.delivered += record.delivered;
-        rare.merged += record.merged;
-        let next = record.session_next;
+        rare.delivered += counts.0;
+        rare.merged += counts.1;
+        let next = self.out.streams[stream].session_next;
         let mut at = self.sessions[ix].streams;
         if at == stream {
             self.sessions[ix].streams = next;
@@ -215,7 +215,7 @@ impl Core {
         self.out.streams[stream].open_requests += 1;
         self.out.set_flags(stream, 0, FINISHED);
         self.watch(stream);
-        self.settle_carrier(self.out.streams[stream].session);
+        self.settle_carrier(self.out.streams[stream].session());
     }
 
     /// Marks that the last response of a request's own stream is queued (R78).
@@ -224,7 +224,7 @@ impl Core {
         let is_own = matches!(record.kind, StreamKind::Request | StreamKind::Listen);
         if is_own && record.open_requests == 0 {
             self.out.set_flags(stream, FINISHED, 0);
-            self.settle_carrier(self.out.streams[stream].session);
+            self.settle_carrier(self.out.streams[stream].session());
             if self.out.streams[stream].is(NUMBERED) {
                 self.note_finished(stream);
             }
@@ -254,13 +254,13 @@ impl Core {
         record.is(FINISHED)
             && record.queued == 0
             && !record.is(COLD | BUSY | DETACHED)
-            && !self.sessions[record.session].is_ending()
+            && !self.sessions[record.session()].is_ending()
     }
 
     /// Closes a stream of which no frame has said that it was the last, and tells the host.
     pub(crate) fn end_unsaid(&mut self, stream: u32) {
-        let session = SessionId(self.out.streams[stream].session_handle);
-        let user_data = self.sessions[self.out.streams[stream].session].user_data;
+        let session = SessionId(self.out.streams[stream].session_handle());
+        let user_data = self.sessions[self.out.streams[stream].session()].user_data;
         let handle = StreamId(self.out.streams.handle(stream));
         self.close_drained(stream);
         self.news.push(News::StreamEnd(StreamEnd { session, stream: handle, user_data }));

@@ -144,7 +144,7 @@ impl Core {
         self.sessions[ix].own_sub = sub;
         if self.is_asked() && self.sessions[ix].rules != Rules::Open {
             let session = SessionId(self.sessions.handle(ix));
-            let raised = NoticeKind::LISTS.map(|kind| self.topics[kind as u32].raised);
+            let raised = NoticeKind::LISTS.map(|kind| self.out.crowd(kind as u32).raised);
             self.news.push(News::Lists(session, raised));
         } else {
             for kind in self.lists_heard(ix) {
@@ -177,13 +177,13 @@ impl Core {
             let is_wanted = self.sessions[ix].types().is_none_or(|types| types.admit_notice(kind));
             if is_wanted {
                 if !self.out.slots[slot].is(WITHDRAWN) {
-                    self.out.slots[slot].flags &= !MUTED;
+                    self.out.flag(slot, 0, MUTED);
                 }
             } else if self.out.slots[slot].is(PASSING) {
                 self.remove_link(slot);
             } else {
                 self.retract(slot);
-                self.out.slots[slot].flags |= MUTED;
+                self.out.flag(slot, MUTED, 0);
             }
         }
         self.follow_ears(ix);
@@ -285,12 +285,12 @@ impl Core {
         let bytes = self.topics[topic].link_bytes();
         let limits = self.check_subscription_limits(ix);
         if let Err(excess) = limits.and_then(|()| self.check_filter_bytes(ix, bytes.into())) {
-            self.topics.release(topic);
+            self.release_topic(topic);
             return Err(excess);
         }
         if let Some(slot) = held {
             // What was passing stays.
-            self.out.slots[slot].flags &= !PASSING;
+            self.out.flag(slot, 0, PASSING);
             self.topics[topic].passing -= 1;
             self.sessions[ix].uncount_frame();
             self.note_held(sub, topic);
@@ -338,8 +338,8 @@ impl Core {
             return self.would_reach(NoticeKind::Resource, uri, Audience::All);
         }
         let topic = self.topics.find(NoticeKind::Resource, uri);
-        let links = topic.map_or(&[][..], |topic| &self.topics[topic].links).iter();
-        let named = links.filter(|&&slot| !self.out.slots[slot].is(PASSING | MUTED)).count();
+        let links = topic.into_iter().flat_map(|topic| self.out.crowd(topic).slots());
+        let named = links.filter(|&slot| !self.out.slots[slot].is(PASSING | MUTED)).count();
         named + self.subs.ears.len()
     }
 

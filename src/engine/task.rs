@@ -21,7 +21,7 @@ use crate::engine::Core;
 use crate::engine::limits::Excess;
 use crate::engine::notify::{to_hearers, to_open};
 use crate::engine::session::Session;
-use crate::engine::slot::{AGAIN, CONTEXT, DROPPABLE, IN_HAND, Lane, MUTED, QUEUED};
+use crate::engine::slot::{AGAIN, CONTEXT, DROPPABLE, IN_HAND, Lane, MUTED};
 use crate::engine::timer::RequestRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Overflow, Raise, SessionId};
@@ -207,9 +207,9 @@ impl Core {
             return false;
         }
         let stream = self.out.slots[slot].stream;
-        let ix = self.out.streams[stream].session;
+        let ix = self.out.streams[stream].session();
         let len = self.events.body(body).len();
-        if self.out.slots[slot].is(QUEUED) {
+        if self.out.is_queued(slot) {
             if self.replace_task(slot, body) {
                 return true;
             }
@@ -231,7 +231,7 @@ impl Core {
         }
         self.events.hold(body);
         self.contexts.insert(slot, body);
-        self.out.slots[slot].flags |= CONTEXT | DROPPABLE;
+        self.out.flag(slot, CONTEXT | DROPPABLE, 0);
         let session = &mut self.sessions[ix];
         session.frames += 1;
         session.bytes += len as u32;
@@ -241,7 +241,7 @@ impl Core {
 
     /// Whether the body of a queued update could give way to that one.
     fn replace_task(&mut self, slot: u32, body: u32) -> bool {
-        let ix = self.out.streams[self.out.slots[slot].stream].session;
+        let ix = self.out.streams[self.out.slots[slot].stream].session();
         let old = self.contexts[&slot];
         let (old_len, len) = (self.events.body(old).len(), self.events.body(body).len());
         if len > old_len

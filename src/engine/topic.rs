@@ -1,11 +1,7 @@
-//! Topics: the things that can change, interned, each with the links of those who want to know.
+//! Topics: the things that can change, interned. Who wants to know of each is in its crowd.
 //!
 //! Invariants: the three lists have a topic each, always, at the index of their kind; every other
-//! topic exists while it has a link. A link stands at `topic_pos` of its topic's `links`.
-//!
-//! Links are walked in the order of `links`, and where that is the order of their streams the walk
-//! goes through memory from front to back. So a topic that has seen much coming and going is put
-//! in that order before it is raised.
+//! topic exists while it has a link.
 
 use std::hash::BuildHasher;
 
@@ -25,15 +21,10 @@ pub(crate) struct Topic {
     /// What its notices end with. The URI is a part of it, as it stands in a JSON string. That of
     /// a task is its id alone, which stands likewise.
     pub(crate) tail: Box<str>,
-    pub(crate) links: Vec<u32>,
     /// It stands for the URIs that it matches, and is never raised itself.
     pub(crate) is_template: bool,
     /// How many of the links are passing ones.
     pub(crate) passing: u32,
-    /// How many came or went since the links were last in the order of their streams.
-    pub(crate) disorder: u32,
-    /// Raisings to everyone, counted round: links remember it to know how often they merged.
-    pub(crate) raised: u32,
 }
 
 #[derive(Debug)]
@@ -106,10 +97,10 @@ impl Topics {
         ix
     }
 
-    /// Forgets a topic if nobody holds it any more.
-    pub(crate) fn release(&mut self, ix: u32) {
+    /// Forgets a topic that nobody holds any more. The lists stay.
+    pub(super) fn release(&mut self, ix: u32) {
         let topic = &self.topics[ix];
-        if !topic.kind.is_named() || !topic.links.is_empty() {
+        if !topic.kind.is_named() {
             return;
         }
         if topic.is_template {
@@ -124,12 +115,9 @@ impl Topics {
         self.topics.remove(ix);
     }
 
-    /// Topics that somebody holds.
-    pub(crate) fn held(&self) -> usize {
-        let lists = NoticeKind::LISTS.iter();
-        self.names.len()
-            + self.templates.len()
-            + lists.filter(|&&kind| !self[kind as u32].links.is_empty()).count()
+    /// Topics with a name.
+    pub(crate) fn named(&self) -> usize {
+        self.names.len() + self.templates.len()
     }
 }
 
@@ -165,10 +153,7 @@ impl Topic {
         Self {
             kind,
             tail,
-            links: Vec::new(),
             passing: 0,
-            disorder: 0,
-            raised: 0,
             is_template: false,
         }
     }

@@ -20,6 +20,32 @@ enum Text {
 }
 
 const SHORT: usize = 14;
+
+/// The JSON text of an id that is short, by value: two are equal if their texts are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ShortId {
+    /// The text from the front, zeros behind it.
+    text: u128,
+    len: u8,
+}
+
+impl ShortId {
+    /// No text: where there is no id.
+    pub(crate) const EMPTY: Self = Self { text: 0, len: 0 };
+    /// How many bytes [`padded`](Self::padded) has.
+    pub(crate) const PADDED: usize = size_of::<u128>();
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// The text and zeros behind it.
+    #[inline]
+    pub(crate) fn padded(self) -> [u8; Self::PADDED] {
+        self.text.to_ne_bytes()
+    }
+}
 const _: () = assert!(size_of::<Option<Id>>() == 16);
 
 impl Id {
@@ -54,6 +80,19 @@ impl Id {
     /// The JSON text.
     pub(crate) fn as_json(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).expect("it was made of a text")
+    }
+
+    /// The JSON text by value, if it is short.
+    #[inline]
+    pub(crate) fn short(&self) -> Option<ShortId> {
+        match &self.0 {
+            Text::Short { len, bytes } => {
+                let mut padded = [0; ShortId::PADDED];
+                padded[..SHORT].copy_from_slice(bytes);
+                Some(ShortId { text: u128::from_ne_bytes(padded), len: *len })
+            }
+            Text::Long(_) => None,
+        }
     }
 
     /// The bytes of the JSON text.

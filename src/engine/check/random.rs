@@ -85,7 +85,7 @@ impl Sink for Frames {
             None => output.text.to_text(),
         };
         let len = text.len();
-        self.taken.push(Taken { session: output.session, stream: output.stream, text });
+        self.taken.push(Taken { session: output.to.session, stream: output.to.stream, text });
         Some(len)
     }
 }
