@@ -102,8 +102,9 @@ fn together(
         scope.spawn(|| {
             state.store(READY, Ordering::Release);
             until(GO);
+            // Also if it fails: nobody is to wait for what does not come.
+            let _done = SetAtEnd(&state, DONE);
             there();
-            state.store(DONE, Ordering::Release);
         });
         until(READY);
         time_once(units, || {
@@ -112,4 +113,13 @@ fn together(
             until(DONE);
         })
     })
+}
+
+/// Sets a number when it goes.
+struct SetAtEnd<'a>(&'a AtomicUsize, usize);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(self.1, Ordering::Release);
+    }
 }
