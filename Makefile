@@ -15,16 +15,22 @@ VENVS := $(TARGET)/venv
 # The benchmarks that are not bars: groups of criterion, each with its peers, and a short table.
 GROUPS := callbacks churn encode fanout first_light merge miss
 
+# The program that has valgrind count and reads what it counted: of the release that the lock has of
+# its library, since they talk to each other. It needs neither speed nor debug information.
+GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' Cargo.lock)
+RUNNER   := $(TARGET)/gungraun-runner-$(GUNGRAUN)/bin/gungraun-runner
+COUNTS   := $(TARGET)/counts.json
+
 # Where Rust sources are.
 RUST  := src cli benches tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test rules loom lint unsafe-check bench header clean
+.PHONY: help test rust-test sdk-test rules loom counts counts-renew lint unsafe-check bench header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test loom sdk-test ## run every test: Rust, the C, C++ and Python programs, the SDK's clients
+test: rust-test loom sdk-test counts ## run every test: Rust, the C, C++ and Python programs, the SDK's clients
 	@scripts/missing-tools
 
 rust-test: ## run the Rust tests, which also build and run the examples
@@ -57,6 +63,25 @@ rules: ## prove the rules of the protocol, and write docs/CONFORMANCE.md
 loom: ## try the places where threads meet in every interleaving of up to three preemptions
 	LOOM_MAX_PREEMPTIONS=3 RUSTFLAGS="--cfg fanfare_loom" $(CARGO) test --locked --package fanfare --no-default-features \
 		--lib --release --target-dir $(TARGET)/loom models
+
+counts: ## hold what valgrind counts of instructions against benches/counts/baseline
+	@if ! scripts/missing-tools --only valgrind; then test "$$CI" != true; exit; fi; \
+	$(MAKE) --silent $(RUNNER) && \
+	GUNGRAUN_RUNNER=$(RUNNER) $(CARGO) bench --locked --package fanfare-counts --bench measure -- \
+		--output-format=json >$(COUNTS) && \
+	$(CARGO) run --locked --quiet --package fanfare-counts -- $(COUNTS)
+
+counts-renew: ## count, and write benches/counts/baseline anew
+	@scripts/missing-tools --only valgrind
+	@FANFARE_BLESS=1 $(MAKE) --no-print-directory counts
+	@git --no-pager diff --stat -- benches/counts
+
+$(RUNNER):
+	@echo 'building gungraun-runner $(GUNGRAUN)'
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 $(CARGO) install --quiet --debug --locked \
+		--root $(TARGET)/gungraun-runner-$(GUNGRAUN) --target-dir $(TARGET)/gungraun-runner-build \
+		--version =$(GUNGRAUN) gungraun-runner
+	rm -rf $(TARGET)/gungraun-runner-build
 
 lint: unsafe-check ## check format, lints, documentation, and the build without default features
 	$(CARGO) fmt --all --check

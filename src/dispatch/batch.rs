@@ -1,6 +1,6 @@
 //! Frames that were taken out together, and the one buffer that holds their bytes.
 
-use crate::dispatch::pattern::{Pattern, STRIDE};
+use crate::dispatch::pattern::{Pattern, ROOM};
 use crate::dispatch::sinks;
 use crate::engine::{Address, Output, Sink, Source};
 use crate::framing::Framing;
@@ -117,12 +117,12 @@ impl Batch {
 }
 
 impl Batch {
-    /// The place for so many bytes more, with a stride of room behind it.
+    /// The place for so many bytes more, with some room behind it.
     #[inline(always)]
     fn room(&mut self, len: usize) -> (usize, usize) {
         let (start, end) = (self.used, self.used + len);
-        if end + STRIDE > self.bytes.len() {
-            self.grow(end + STRIDE);
+        if end + ROOM > self.bytes.len() {
+            self.grow(end + ROOM);
         }
         self.used = end;
         (start, end)

@@ -447,10 +447,9 @@ impl Engine {
     /// The second and the third step, for a caller that has taken the lock itself.
     pub(crate) fn release(&self, mut core: MutexGuard<'_, Core>) {
         let news = if core.has_news() { core.take_news() } else { Vec::new() };
-        let is_nearer =
-            self.ready.note(core.is_ready(), core.is_push_ready(), core.next_deadline_ms());
+        let owed = self.ready.note(core.is_ready(), core.is_push_ready(), core.next_deadline_ms());
         drop(core);
-        if self.ready.settle(is_nearer)
+        if self.ready.settle(owed)
             && let Some(wake) = &self.hooks.wake
         {
             wake();

@@ -7,9 +7,9 @@ mod callbacks;
 mod engine;
 mod hooks;
 mod level;
-mod pattern;
 #[cfg(all(test, fanfare_loom))]
 mod models;
+mod pattern;
 mod pull;
 mod raise;
 mod ready;

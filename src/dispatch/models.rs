@@ -31,9 +31,9 @@ impl Queue {
     fn set(&self, change: impl FnOnce(&mut u32)) {
         let mut len = self.len.lock().unwrap();
         change(&mut len);
-        self.ready.note(*len != 0, *len != 0, None);
+        let owed = self.ready.note(*len != 0, *len != 0, None);
         drop(len);
-        self.ready.settle(false);
+        self.ready.settle(owed);
     }
 }
 

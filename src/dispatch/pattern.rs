@@ -15,20 +15,12 @@ pub(crate) struct Pattern {
     /// What the text was made of, and how it is framed; none if others cannot be like it.
     of: Option<(Source, Framing)>,
     has_id: bool,
-    before: Padded,
-    behind: Padded,
+    before: Vec<u8>,
+    behind: Vec<u8>,
 }
 
-/// Bytes that are copied often, with so many more behind them that they can be copied in whole
-/// strides: less work than to tell how many they are, each time.
-#[derive(Debug, Default)]
-struct Padded {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-/// How many bytes a stride has. A place for a frame needs as many behind it.
-pub(crate) const STRIDE: usize = 64;
+/// How many bytes of room a frame needs behind it: an id is written with what pads it.
+pub(crate) const ROOM: usize = ShortId::PADDED;
 
 impl Pattern {
     /// Learns a frame that was written in full.
@@ -45,12 +37,14 @@ impl Pattern {
                 let first = pieces.iter().next().map_or(0, <[u8]>::len);
                 (output.to.framing.head().len() + first, id.len())
             }
-            // Copied in strides it would be cut short.
+            // It would be cut short.
             Some(None) => return,
         };
         self.has_id = len != 0;
-        self.before.set(&frame[..at]);
-        self.behind.set(&frame[at + len..]);
+        self.before.clear();
+        self.before.extend_from_slice(&frame[..at]);
+        self.behind.clear();
+        self.behind.extend_from_slice(&frame[at + len..]);
         self.of = Some((source, output.to.framing));
     }
 
@@ -70,34 +64,16 @@ impl Pattern {
 
     #[inline(always)]
     pub(crate) fn len(&self, id: ShortId) -> usize {
-        self.before.len + id.len() + self.behind.len
+        self.before.len() + id.len() + self.behind.len()
     }
 
-    /// Writes a frame to the front of a place, which has a stride of room behind it.
+    /// Writes a frame to the front of a place, which has [`ROOM`] behind it.
     #[inline(always)]
     pub(crate) fn write(&self, place: &mut [u8], id: ShortId) {
-        // Each of the three writes a little too much, which the next one covers.
-        let at = self.before.len;
-        self.before.copy_to(place);
-        place[at..][..ShortId::PADDED].copy_from_slice(&id.padded());
-        self.behind.copy_to(&mut place[at + id.len()..]);
-    }
-}
-
-impl Padded {
-    fn set(&mut self, bytes: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(bytes);
-        self.bytes.resize(bytes.len().next_multiple_of(STRIDE), 0);
-        self.len = bytes.len();
-    }
-
-    /// Copies the bytes to the front of a place, and less than a stride of others behind them.
-    #[inline(always)]
-    fn copy_to(&self, place: &mut [u8]) {
-        let strides = self.bytes.chunks_exact(STRIDE).zip(place.chunks_exact_mut(STRIDE));
-        for (from, to) in strides {
-            to.copy_from_slice(from);
-        }
+        let at = self.before.len();
+        place[..at].copy_from_slice(&self.before);
+        // Two words whatever its length, which what is behind it covers.
+        place[at..][..ROOM].copy_from_slice(&id.padded());
+        place[at + id.len()..][..self.behind.len()].copy_from_slice(&self.behind);
     }
 }

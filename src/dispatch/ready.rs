@@ -2,7 +2,8 @@
 //!
 //! The truth is known under the engine's lock and noted here before it is released
 //! ([`Ready::note`]). What is shown to the outside is brought in line afterwards, with no lock of
-//! the engine held ([`Ready::settle`]).
+//! the engine held ([`Ready::settle`]), by who has changed the truth: a call that changes nothing
+//! owes nothing, and pays for no fence.
 //!
 //! Invariant: once every call has settled, what is shown is the truth. A caller writes the truth
 //! and then reads what is shown; whoever changes what is shown writes it and then reads the truth
@@ -10,7 +11,7 @@
 //! two that race at least one sees the other. `dispatch/models.rs` tries it in every interleaving.
 
 use std::fmt;
-use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -29,6 +30,17 @@ impl Shown {
         Self { truth: AtomicBool::new(false), shown: AtomicBool::new(false) }
     }
 
+    /// Writes the truth; yields whether that is news. Only under the engine's lock, so nobody else
+    /// writes meanwhile.
+    #[inline]
+    fn write(&self, truth: bool) -> bool {
+        let is_news = self.truth.load(Relaxed) != truth;
+        if is_news {
+            self.truth.store(truth, Release);
+        }
+        is_news
+    }
+
     /// Whether the truth is shown. Asked after each write to one of the two.
     fn is_settled(&self) -> bool {
         fence(SeqCst);
@@ -42,6 +54,15 @@ impl Shown {
         self.shown.store(truth, Release);
         (before != truth).then_some(truth)
     }
+}
+
+/// What is still to be shown to the outside.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(crate) struct Owed {
+    is_owed: bool,
+    /// A deadline has come nearer, which those who wait must learn.
+    is_nearer: bool,
 }
 
 type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -65,6 +86,8 @@ pub(crate) struct Ready {
     any: Shown,
     /// Output for a frame callback.
     pushed: Shown,
+    /// The truth was written and nobody has undertaken yet to show it. Only under the engine's lock.
+    is_owed: AtomicBool,
     deadline_ms: AtomicU64,
     outside: Mutex<Outside>,
     changed: Condvar,
@@ -75,30 +98,46 @@ impl Ready {
         Self {
             any: Shown::new(),
             pushed: Shown::new(),
+            is_owed: AtomicBool::new(false),
             deadline_ms: AtomicU64::new(NEVER),
             outside: Mutex::new(Outside::default()),
             changed: Condvar::new(),
         }
     }
 
-    /// Notes the truth. Called with the engine's lock held; yields whether a deadline has come
-    /// nearer, which those who wait must learn.
-    pub(crate) fn note(&self, any: bool, pushed: bool, deadline_ms: Option<u64>) -> bool {
-        self.any.truth.store(any, Release);
-        self.pushed.truth.store(pushed, Release);
+    /// Notes the truth. Called with the engine's lock held; yields what the caller owes to
+    /// [`settle`](Self::settle) then.
+    #[inline]
+    pub(crate) fn note(&self, any: bool, pushed: bool, deadline_ms: Option<u64>) -> Owed {
+        let is_changed = self.any.write(any) | self.pushed.write(pushed);
+        let is_owed = is_changed || self.is_owed.load(Relaxed);
+        if is_owed {
+            self.is_owed.store(false, Relaxed);
+        }
         let deadline_ms = deadline_ms.unwrap_or(NEVER);
-        deadline_ms < self.deadline_ms.swap(deadline_ms, SeqCst)
+        let before_ms = self.deadline_ms.load(Relaxed);
+        if deadline_ms != before_ms {
+            self.deadline_ms.store(deadline_ms, SeqCst);
+        }
+        Owed { is_owed, is_nearer: deadline_ms < before_ms }
     }
 
     /// Notes the truth about output for callbacks only: its frames come and go one by one, and
-    /// only dispatchers care for each.
+    /// only dispatchers care for each. It is owed by whoever notes all of it next.
     pub(crate) fn note_pushed(&self, pushed: bool) {
-        self.pushed.truth.store(pushed, Release);
+        if self.pushed.write(pushed) {
+            self.is_owed.store(true, Relaxed);
+        }
     }
 
     /// Brings what is shown in line with the truth. Yields whether the engine, idle before, has
     /// output now. Called with no lock held.
-    pub(crate) fn settle(&self, is_nearer: bool) -> bool {
+    #[inline]
+    pub(crate) fn settle(&self, owed: Owed) -> bool {
+        (owed.is_owed || owed.is_nearer) && self.show(owed.is_nearer)
+    }
+
+    fn show(&self, is_nearer: bool) -> bool {
         let mut has_output = false;
         let mut must_wake = is_nearer;
         while !(self.any.is_settled() && self.pushed.is_settled()) {

@@ -1,7 +1,7 @@
 //! Where drained frames go beside a batch: a caller's buffer, flat or packed.
 
 use crate::dispatch::batch::FrameFlags;
-use crate::dispatch::pattern::{Pattern, STRIDE};
+use crate::dispatch::pattern::{Pattern, ROOM};
 use crate::engine::{Address, Output, Sink, Source};
 use crate::protocol::encode::Pieces;
 use crate::protocol::id::Id;
@@ -61,11 +61,11 @@ impl<'a> Room<'a> {
         Some(place)
     }
 
-    /// The same with a stride of room behind them, or nothing, which does not mean that they
+    /// The same with some room behind them, or nothing, which does not mean that they
     /// would not fit without.
     #[inline(always)]
     fn next_wide(&mut self, len: usize) -> Option<&mut [u8]> {
-        let place = self.buf.get_mut(self.used..self.used + len + STRIDE)?;
+        let place = self.buf.get_mut(self.used..self.used + len + ROOM)?;
         self.used += len;
         Some(place)
     }

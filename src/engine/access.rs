@@ -383,7 +383,7 @@ impl Core {
             } else {
                 self.out.flag(slot, 0, WITHDRAWN | MUTED);
                 let kind = self.topics[key.1].kind;
-                let is_own = self.subs[sub].id.is_none();
+                let is_own = self.subs.id(sub).is_none();
                 if is_own && !self.sessions[self.subs[sub].session].admits(kind.method()) {
                     self.out.flag(slot, MUTED, 0);
                 }
@@ -492,7 +492,7 @@ impl Core {
     /// G23. What open and legacy sessions subscribed to has no end on the wire: it stays withdrawn.
     fn end_listens_held(&mut self, key: (Holder, u32)) -> usize {
         let subs = self.links_held(key).into_iter().map(|slot| self.out.slots[slot].link().sub);
-        let listens: Vec<u32> = subs.filter(|&sub| self.subs[sub].id.is_some()).collect();
+        let listens: Vec<u32> = subs.filter(|&sub| self.subs.id(sub).is_some()).collect();
         for &sub in &listens {
             self.end_subscription_ix(sub, EndReason::Revoked);
         }

@@ -143,7 +143,7 @@ impl Core {
                 let listens = self.subs.of_session(session).into_iter();
                 let open = requests.filter(|&r| self.requests[r].stream == stream_ix).count()
                     + listens
-                        .filter(|&s| self.subs[s].stream == stream_ix && self.subs[s].id.is_some())
+                        .filter(|&s| self.subs[s].stream == stream_ix && self.subs.id(s).is_some())
                         .count();
                 assert_eq!(stream.open_requests as usize, open);
                 let lanes = [Lane::Control, Lane::Main];
@@ -200,7 +200,7 @@ impl Core {
                 held += 1;
                 assert_eq!(sub.session, session_ix);
                 assert_eq!(self.out.streams[sub.stream].session(), session_ix);
-                if let Some(id) = &sub.id {
+                if let Some(id) = self.subs.id(ix) {
                     listens += 1;
                     assert_eq!(self.subs.find_listen(session_ix, id), Some(ix));
                     assert_eq!(sub.ears_pos, NONE);
@@ -215,7 +215,7 @@ impl Core {
                     assert_eq!((link.sub, link.sub_prev), (ix, before));
                     assert_eq!(self.find_link(ix, link.topic), Some(slot));
                     assert_eq!(record.stream, sub.stream);
-                    let is_own = sub.id.is_none();
+                    let is_own = self.subs.id(ix).is_none();
                     own_uris += u32::from(
                         is_own && topic.kind == NoticeKind::Resource && !record.is(PASSING),
                     );
@@ -231,7 +231,7 @@ impl Core {
                 }
                 assert_eq!(sub.uris, own_uris);
                 uris += u64::from(own_uris);
-                let is_ear = sub.id.is_none()
+                let is_ear = self.subs.id(ix).is_none()
                     && session.rules == Rules::Open
                     && own_uris == 0
                     && session.types().is_none_or(|t| t.admit_notice(NoticeKind::Resource));
@@ -259,12 +259,12 @@ impl Core {
             assert_eq!(session.in_flight as usize, in_flight.count());
             let subs = self.subs.of_session(session).into_iter();
             let held: u32 = subs
-                .map(|sub| if self.subs[sub].id.is_some() { 1 } else { self.subs[sub].uris })
+                .map(|sub| if self.subs.id(sub).is_some() { 1 } else { self.subs[sub].uris })
                 .sum();
             assert_eq!(session.held, held);
             let mut filter_bytes = 0;
             for sub in self.subs.of_session(session) {
-                filter_bytes += self.subs[sub].id.as_ref().map_or(0, |id| id.as_json().len());
+                filter_bytes += self.subs.id(sub).map_or(0, |id| id.as_json().len());
                 let links = self.links_of(sub).into_iter();
                 let named = links.filter(|&slot| !self.out.slots[slot].is(PASSING));
                 let topics = named.map(|slot| &self.topics[self.out.slots[slot].link().topic]);
@@ -440,7 +440,7 @@ impl Core {
                 Owner::Session => {}
                 Owner::Request(_) => assert!(chained.contains(&slot)),
                 Owner::Subscription(sub) => {
-                    assert!(self.subs[sub].id.is_some() && self.subs[sub].stream == record.stream);
+                    assert!(self.subs.id(sub).is_some() && self.subs[sub].stream == record.stream);
                 }
                 Owner::OpenProgress => {
                     // Not necessarily the one to be replaced: a later one may have been queued, and

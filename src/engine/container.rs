@@ -73,7 +73,8 @@ impl Core {
     /// something that it still holds covers it: then it goes on as the notice of a sub-resource.
     pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
         let record = &self.out.slots[slot];
-        let (sub, topic, is_queued) = (record.link().sub, record.link().topic, self.out.is_queued(slot));
+        let (sub, topic, is_queued) =
+            (record.link().sub, record.link().topic, self.out.is_queued(slot));
         let (stream, cover) = (record.stream, is_queued.then(|| self.cover_of(sub, topic)));
         let Some(cover) = cover.flatten() else { return self.remove_link(slot) };
         let is_template = self.topics[self.out.slots[cover].link().topic].is_template;

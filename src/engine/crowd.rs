@@ -113,6 +113,16 @@ impl Crowd {
         self.places.is_empty()
     }
 
+    /// The link at a place was delivered: it is queued no more. Yields how many raisings had merged
+    /// into it.
+    #[inline(always)]
+    pub(super) fn let_go(&mut self, pos: u32) -> u32 {
+        let place = &mut self.places[pos as usize];
+        let merged = self.raised - place.raised_at();
+        place.set_idle();
+        merged
+    }
+
     /// How many raisings have merged into one that was queued at a place.
     #[inline]
     pub(crate) fn merged_at(&self, place: Place) -> u32 {
@@ -263,11 +273,12 @@ impl Outboxes {
         let mut places = std::mem::take(&mut crowd.places);
         let mut special = None;
         let (mut queued, mut merged) = (0, 0);
-        'walk: while *at < places.len() {
-            let end = places.len().min(*at + AHEAD);
-            self.fetch(&places[*at..end], places.len());
-            for place in &mut places[*at..end] {
-                *at += 1;
+        let mut pos = *at;
+        'walk: while pos < places.len() {
+            let ahead = places.len().min(pos + AHEAD);
+            self.fetch(&places[pos..ahead], places.len());
+            for place in &mut places[pos..ahead] {
+                pos += 1;
                 match place.state & Place::FLAGS {
                     0 => {
                         queued += 1;
@@ -283,6 +294,7 @@ impl Outboxes {
                 }
             }
         }
+        *at = pos;
         self.queued += queued as u64;
         reached.matched += queued + merged;
         reached.merged += merged;

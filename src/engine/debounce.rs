@@ -112,7 +112,9 @@ impl Core {
         for Waiting { target, context } in waiting {
             // A session that has gone meanwhile needs to hear nothing.
             if let Ok(audience) = self.audience(target.lend()) {
-                self.raise_now(key.kind, &key.uri, audience, context);
+                // Raising one may have let it go.
+                let topic = self.topics.intern(key.kind, &key.uri);
+                self.raise_now(topic, &key.uri, audience, context);
             }
         }
     }

@@ -330,7 +330,7 @@ impl Core {
             Body::Link(link) => link,
         };
         let topic = &self.topics[link.topic];
-        let subscription = self.subs[link.sub].id.as_ref();
+        let subscription = self.subs.id(link.sub);
         let context = if record.is(CONTEXT) {
             self.contexts.get(&slot).map(|&context| self.events.body(context))
         } else {

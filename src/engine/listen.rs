@@ -34,7 +34,7 @@ impl Core {
         self.check_subscription_limits(ix)?;
         let topics = honoured.topics.iter().map(|(kind, name)| (*kind, &**name));
         self.check_filter_bytes(ix, id.as_json().len() as u64 + links_bytes(topics))?;
-        let sub = self.subs.subs.insert(Subscription {
+        let record = Subscription {
             session: ix,
             stream,
             links: NONE,
@@ -43,8 +43,8 @@ impl Core {
             session_prev: NONE,
             ears_pos: NONE,
             ack: NONE,
-            id: Some(id.clone()),
-        });
+        };
+        let sub = self.subs.insert(record, Some(id.clone()));
         let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);
         if newer_than != NONE {
             self.subs.subs[newer_than].session_prev = sub;
@@ -53,11 +53,10 @@ impl Core {
         self.sessions[ix].filter_bytes += id.as_json().len() as u32;
         self.expect_answer(stream);
         let hash = self.subs.hash((ix, id.as_bytes()));
-        let Subscriptions { subs, listens, hasher, .. } = &mut self.subs;
+        let Subscriptions { subs, ids, listens, hasher, .. } = &mut self.subs;
         listens.insert_unique(hash, sub, |&other| {
-            let record = &subs[other];
-            let id = record.id.as_ref().expect("a listen has an id");
-            hasher.hash_one((record.session, id.as_bytes()))
+            let id = ids[other as usize].as_ref().expect("a listen has an id");
+            hasher.hash_one((subs[other].session, id.as_bytes()))
         });
         let ack = encode::acknowledged(&id, &honoured.to_json());
         let ack = self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
@@ -138,7 +137,7 @@ impl Core {
     /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
     /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
     pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
-        let (stream, id) = (self.subs[sub].stream, self.subs[sub].id.clone());
+        let (stream, id) = (self.subs[sub].stream, self.subs.id(sub).cloned());
         let ix = self.subs[sub].session;
         if reason.keeps_queue() {
             // Its waiting notices move behind its acknowledgment, in their order.

@@ -110,12 +110,7 @@ pub(crate) const UNUSUAL: u16 = DETACHED
     | CARRIED;
 
 impl Stream {
-    pub(crate) fn new(
-        session_handle: u64,
-        kind: StreamKind,
-        framing: Framing,
-        flags: u16,
-    ) -> Self {
+    pub(crate) fn new(session_handle: u64, kind: StreamKind, framing: Framing, flags: u16) -> Self {
         Self {
             session: [session_handle as u32, (session_handle >> 32) as u32],
             session_next: NONE,
@@ -150,7 +145,23 @@ impl Stream {
         index_of(self.session_handle())
     }
 
-    /// Counts; yields whether it is time to [`spill`]. No two that are added are beyond the range
+    /// A plain notice that was first in the main lane, and into which so many others had merged,
+    /// was delivered by a pull; `next` is first now. If that is none the stream is not ready any
+    /// more, though in the list until that is cut. Yields whether its counts must spill.
+    #[inline(always)]
+    pub(super) fn pop_notice(&mut self, next: u32, merged: u32) -> bool {
+        debug_assert!(!self.is(UNUSUAL) && self.is(READY));
+        self.queued -= 1;
+        self.main.head = next;
+        self.flags |= LIVELY;
+        if next == NONE {
+            self.main.tail = NONE;
+            self.flags &= !READY;
+        }
+        self.count(1, merged)
+    }
+
+    /// Counts; yields whether it is time to [`spill`](Outboxes::spill). No two that are added are beyond the range
     /// of the counts.
     #[inline]
     fn count(&mut self, delivered: u32, merged: u32) -> bool {
@@ -280,45 +291,6 @@ impl Outboxes {
         }
     }
 
-    /// Takes a plain notice that has just been delivered from the front of the main lane of a
-    /// stream that is first among those ready for a pull. Yields whether there is more. As
-    /// [`unlink`](Self::unlink), for what is at hand already; it is still to be taken from
-    /// `queued`.
-    #[inline(always)]
-    pub(crate) fn pop_notice(&mut self, stream_ix: u32) -> bool {
-        let stream = &mut self.streams[stream_ix];
-        debug_assert!(!stream.is(UNUSUAL) && self.ready[0].head == stream_ix);
-        let slot_ix = stream.main.head;
-        let slot = &self.slots[slot_ix];
-        debug_assert!(slot.flags == 0 && slot.prev == NONE);
-        let (next, link) = (slot.next, slot.link());
-        let crowd = &mut self.crowds[link.topic as usize];
-        let place = &mut crowd.places[link.topic_pos as usize];
-        let merged = crowd.raised - place.raised_at();
-        place.set_idle();
-        stream.queued -= 1;
-        stream.main.head = next;
-        stream.flags |= LIVELY;
-        if stream.count(1, merged) {
-            spill(&mut self.spilled, stream_ix, stream);
-        }
-        if next != NONE {
-            self.slots[slot_ix].next = NONE;
-            self.slots[next].prev = NONE;
-            return true;
-        }
-        stream.main.tail = NONE;
-        stream.flags &= !READY;
-        let ready_next = stream.ready_next;
-        self.ready[0].head = ready_next;
-        if ready_next == NONE {
-            self.ready[0].tail = NONE;
-        } else {
-            self.streams[ready_next].ready_prev = NONE;
-        }
-        false
-    }
-
     /// A frame was sent on a stream.
     pub(crate) fn note_delivered(&mut self, stream_ix: u32) {
         let stream = &mut self.streams[stream_ix];
@@ -330,8 +302,17 @@ impl Outboxes {
     pub(crate) fn count(&mut self, stream_ix: u32, delivered: u32, merged: u32) {
         let stream = &mut self.streams[stream_ix];
         if stream.count(delivered, merged) {
-            spill(&mut self.spilled, stream_ix, stream);
+            self.spill(stream_ix);
         }
+    }
+
+    /// Keeps the counts of a stream elsewhere, so that they can begin anew.
+    #[cold]
+    pub(super) fn spill(&mut self, stream_ix: u32) {
+        let stream = &mut self.streams[stream_ix];
+        let kept = self.spilled.entry(stream_ix).or_default();
+        kept.0 += u64::from(std::mem::take(&mut stream.delivered));
+        kept.1 += u64::from(std::mem::take(&mut stream.merged));
     }
 
     /// Frames drained from a stream, and notices that had merged into them.
@@ -547,6 +528,18 @@ impl Outboxes {
         }
     }
 
+    /// The list of streams ready for a pull begins with that one: those before are not ready any
+    /// more.
+    #[inline]
+    pub(super) fn cut_ready(&mut self, first: u32) {
+        self.ready[0].head = first;
+        if first == NONE {
+            self.ready[0].tail = NONE;
+        } else {
+            self.streams[first].ready_prev = NONE;
+        }
+    }
+
     /// Sends a stream to the end of its ready list, so that the others get their turn.
     pub(crate) fn rotate(&mut self, ix: u32) {
         if self.streams[ix].is(READY) {
@@ -589,12 +582,4 @@ impl Outboxes {
         self.spilled.remove(&ix);
         self.streams.remove(ix);
     }
-}
-
-/// Keeps the counts of a stream elsewhere, so that they can begin anew.
-#[cold]
-fn spill(spilled: &mut HashMap<u32, (u64, u64)>, stream_ix: u32, stream: &mut Stream) {
-    let kept = spilled.entry(stream_ix).or_default();
-    kept.0 += u64::from(std::mem::take(&mut stream.delivered));
-    kept.1 += u64::from(std::mem::take(&mut stream.merged));
 }

@@ -1,12 +1,12 @@
 //! The common case of the way out: notices with nothing special about them, from streams with
 //! nothing special about them, each in one visit of its records.
 
+use crate::engine::Core;
 use crate::engine::ahead::{self, AHEAD};
 use crate::engine::drain::{Address, Output, Sink, Source, TURN};
-use crate::engine::outbox::UNUSUAL;
+use crate::engine::outbox::{Outboxes, UNUSUAL};
 use crate::engine::pool::NONE;
 use crate::engine::slot::Body;
-use crate::engine::Core;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
 
@@ -27,36 +27,34 @@ impl Core {
     pub(super) fn drain_notices(&mut self, max: usize, sink: &mut impl Sink) -> (usize, Halt) {
         let Self { out, topics, subs, .. } = self;
         let (mut taken, mut bytes, mut served) = (0, 0, 0_usize);
-        let halt = 'streams: loop {
-            let Some(stream_ix) = out.first_ready(false).filter(|_| taken < max) else {
+        // The list of ready streams is walked first, and cut where the walk has come to.
+        let mut at = out.ready[0].head;
+        let halt = loop {
+            if at == NONE || taken == max {
                 break Halt::Done;
-            };
+            }
             if served.is_multiple_of(AHEAD) {
-                ahead::fetch_ready(out, subs);
+                ahead::fetch_ready(at, out, subs);
             }
             served += 1;
+            let before = taken;
             let turn = TURN.min(max - taken);
-            let mut count = 0;
-            loop {
-                let (stream, handle) = out.streams.with_handle(stream_ix);
+            let end = loop {
+                let Outboxes { streams, slots, crowds, .. } = &mut *out;
+                let (stream, handle) = streams.with_handle_mut(at);
                 let slot_ix = stream.main.head;
                 if stream.is(UNUSUAL) || stream.control.head != NONE || slot_ix == NONE {
-                    break 'streams Halt::Other(stream_ix, turn - count);
+                    break End::Other;
                 }
-                let slot = &out.slots[slot_ix];
-                let Body::Link(link) = &slot.body else {
-                    break 'streams Halt::Other(stream_ix, turn - count);
-                };
-                if slot.flags != 0 {
-                    break 'streams Halt::Other(stream_ix, turn - count);
-                }
+                let slot = &mut slots[slot_ix];
+                let (Body::Link(link), 0) = (&slot.body, slot.flags) else { break End::Other };
                 let to = Address {
                     session: SessionId(stream.session_handle()),
                     stream: StreamId(handle),
                     framing: stream.framing,
                 };
                 let source = Source::Topic(link.topic);
-                let subscription = subs[link.sub].id.as_ref();
+                let subscription = subs.id(link.sub);
                 let len = sink.take_alike(to, source, subscription).or_else(|| {
                     let topic = &topics[link.topic];
                     let (kind, tail) = (topic.kind, &*topic.tail);
@@ -68,22 +66,49 @@ impl Core {
                         source: Some(source),
                     })
                 });
-                let Some(len) = len else { break 'streams Halt::Declined };
+                let Some(len) = len else { break End::Declined };
                 taken += 1;
                 bytes += len as u64;
-                count += 1;
-                if !out.pop_notice(stream_ix) {
-                    break;
+                let merged = crowds[link.topic as usize].let_go(link.topic_pos);
+                let must_spill = stream.pop_notice(slot.next, merged);
+                let (next, ready_next) = (slot.next, stream.ready_next);
+                if must_spill {
+                    out.spill(at);
                 }
-                if count == turn {
-                    out.rotate(stream_ix);
-                    break;
+                if next == NONE {
+                    break End::Empty(ready_next);
                 }
+                out.slots[slot_ix].next = NONE;
+                out.slots[next].prev = NONE;
+                if taken - before == turn {
+                    break End::Turn;
+                }
+            };
+            match end {
+                End::Empty(next) => at = next,
+                End::Turn => {
+                    out.cut_ready(at);
+                    out.rotate(at);
+                    at = out.ready[0].head;
+                }
+                End::Declined => break Halt::Declined,
+                End::Other => break Halt::Other(at, turn - (taken - before)),
             }
         };
+        out.cut_ready(at);
+        out.queued -= taken as u64;
         self.counters.delivered += taken as u64;
         self.counters.delivered_bytes += bytes;
-        self.out.queued -= taken as u64;
         (taken, halt)
     }
+}
+
+/// What the visit of a stream ended with.
+enum End {
+    /// It has nothing left; this one is ready after it.
+    Empty(u32),
+    /// Others are to have their turn.
+    Turn,
+    Other,
+    Declined,
 }

@@ -239,6 +239,15 @@ impl<T> Slab<T> {
         (record, self.handle_of(ix, *generation))
     }
 
+    /// The same, to be changed.
+    #[inline]
+    pub(crate) fn with_handle_mut(&mut self, ix: u32) -> (&mut T, u64) {
+        let mark = self.mark;
+        let Generation { record, generation } = &mut self.pool[ix];
+        let handle = (u64::from(ix) + 1) | mark | u64::from(*generation) << (34 + ENGINE_BITS);
+        (record, handle)
+    }
+
     #[inline]
     fn handle_of(&self, ix: u32, generation: u32) -> u64 {
         (u64::from(ix) + 1) | self.mark | u64::from(generation) << (34 + ENGINE_BITS)

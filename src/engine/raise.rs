@@ -64,9 +64,10 @@ impl Core {
             None => None,
         };
         self.counters.raised += 1;
-        let is_heard = !self.subs.ears.is_empty()
-            || self.topics.find(kind, uri).is_some()
-            || !self.containers_held(uri).is_empty();
+        let topic = self.topics.find(kind, uri);
+        let is_heard = topic.is_some()
+            || !self.subs.ears.is_empty()
+            || self.has_containers() && !self.containers_held(uri).is_empty();
         if !is_heard {
             return Ok(0);
         }
@@ -75,18 +76,20 @@ impl Core {
             self.counters.matched += reached as u64;
             return Ok(reached);
         }
-        Ok(self.raise_now(kind, uri, audience, context))
+        let topic = topic.unwrap_or_else(|| self.topics.intern(kind, uri));
+        Ok(self.raise_now(topic, uri, audience, context))
     }
 
-    /// Raises a notice that need not wait, with the members of its context.
+    /// Raises a notice that need not wait, with the members of its context, of a topic with that
+    /// URI if it has one.
     pub(crate) fn raise_now(
         &mut self,
-        kind: NoticeKind,
+        topic: u32,
         uri: &str,
         audience: Audience<'_>,
         context: Option<Box<str>>,
     ) -> usize {
-        let topic = self.topics.intern(kind, uri);
+        let kind = self.topics[topic].kind;
         let context = context
             .filter(|members| !members.is_empty() && self.has_room_for_context(members.len()))
             .map(|members| self.events.insert(members.into()));
@@ -97,8 +100,10 @@ impl Core {
         if kind == NoticeKind::Resource {
             self.raise_to_ears(topic, audience, context, &mut reached);
             // Only now: making room above may have let a topic go.
-            let containers = self.containers_held(uri);
-            self.raise_to_containers(topic, &containers, audience, context, &mut reached);
+            if self.has_containers() {
+                let containers = self.containers_held(uri);
+                self.raise_to_containers(topic, &containers, audience, context, &mut reached);
+            }
         }
         if let Some(context) = context {
             self.events.release(context);

@@ -493,8 +493,8 @@ impl Core {
     fn drop_subscriptions(&mut self, ix: u32) -> Vec<(u32, Id)> {
         let subs = self.subs.of_session(&self.sessions[ix]);
         let listens = subs.iter().filter_map(|&sub| {
-            let sub = &self.subs[sub];
-            sub.id.clone().map(|id| (sub.stream, id))
+            let id = self.subs.id(sub)?;
+            Some((self.subs[sub].stream, id.clone()))
         });
         let listens = listens.collect();
         // The newest first, as they are chained: so none has to be looked for.

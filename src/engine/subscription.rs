@@ -37,13 +37,14 @@ pub(crate) struct Subscription {
     pub(super) ears_pos: u32,
     /// Its acknowledgment, while that is queued.
     pub(super) ack: u32,
-    /// The id of the listen.
-    pub(crate) id: Option<Id>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     pub(super) subs: Slab<Subscription>,
+    /// The ids of those that are listens: apart, because each of their notices is tagged with it
+    /// and needs nothing else of them.
+    pub(super) ids: Vec<Option<Id>>,
     /// Links by (subscription, topic).
     pub(super) pairs: HashTable<u32>,
     /// Listens by (session, id).
@@ -59,12 +60,38 @@ impl Subscriptions {
     pub(crate) fn new(engine: u32) -> Self {
         Self {
             subs: Slab::new(HandleKind::Subscription, engine),
+            ids: Vec::new(),
             pairs: HashTable::new(),
             listens: HashTable::new(),
             ears: Vec::new(),
             hasher: RandomState::default(),
             uris: 0,
         }
+    }
+
+    /// A new subscription: a listen, if it has an id.
+    pub(super) fn insert(&mut self, record: Subscription, id: Option<Id>) -> u32 {
+        let ix = self.subs.insert(record);
+        if ix as usize >= self.ids.len() {
+            if self.ids.len() == self.ids.capacity() {
+                // By an eighth, as the records do.
+                self.ids.reserve_exact((self.ids.len() / 8).max(16));
+            }
+            self.ids.resize_with(ix as usize + 1, || None);
+        }
+        self.ids[ix as usize] = id;
+        ix
+    }
+
+    pub(super) fn remove(&mut self, ix: u32) -> Subscription {
+        self.ids[ix as usize] = None;
+        self.subs.remove(ix)
+    }
+
+    /// The id of a listen.
+    #[inline]
+    pub(crate) fn id(&self, ix: u32) -> Option<&Id> {
+        self.ids[ix as usize].as_ref()
     }
 
     /// Listens, and URIs subscribed one by one.
@@ -97,8 +124,7 @@ impl Subscriptions {
 
     pub(crate) fn find_listen(&self, session: u32, id: &Id) -> Option<u32> {
         let hash = self.hash((session, id.as_bytes()));
-        let is_it =
-            |&ix: &u32| self.subs[ix].session == session && self.subs[ix].id.as_ref() == Some(id);
+        let is_it = |&ix: &u32| self.subs[ix].session == session && self.id(ix) == Some(id);
         self.listens.find(hash, is_it).copied()
     }
 
@@ -130,7 +156,7 @@ impl Core {
     /// What an open or legacy session holds from the start: the lists that it may hear of.
     pub(crate) fn open_own_subscription(&mut self, ix: u32) {
         let stream = self.sessions[ix].home;
-        let sub = self.subs.subs.insert(Subscription {
+        let record = Subscription {
             session: ix,
             stream,
             links: NONE,
@@ -139,8 +165,8 @@ impl Core {
             session_prev: NONE,
             ears_pos: NONE,
             ack: NONE,
-            id: None,
-        });
+        };
+        let sub = self.subs.insert(record, None);
         self.sessions[ix].own_sub = sub;
         if self.is_asked() && self.sessions[ix].rules != Rules::Open {
             let session = SessionId(self.sessions.handle(ix));
@@ -350,12 +376,12 @@ impl Core {
             self.remove_link(slot);
         }
         let (ix, stream) = (self.subs[sub].session, self.subs[sub].stream);
-        let Some(id) = self.subs[sub].id.clone() else {
+        let Some(id) = self.subs.id(sub).cloned() else {
             self.sessions[ix].own_sub = NONE;
             let uris = self.subs[sub].uris;
             self.subs.uris -= u64::from(uris);
             self.uncount_held(ix, uris);
-            self.subs.subs.remove(sub);
+            self.subs.remove(sub);
             return;
         };
         let ack = self.subs[sub].ack;
@@ -369,7 +395,7 @@ impl Core {
         self.uncount_held(ix, 1);
         self.sessions[ix].filter_bytes -= id.as_json().len() as u32;
         self.out.streams[stream].open_requests -= 1;
-        let Subscription { session_next, session_prev, .. } = self.subs.subs.remove(sub);
+        let Subscription { session_next, session_prev, .. } = self.subs.remove(sub);
         if session_prev == NONE {
             self.sessions[ix].listens = session_next;
         } else {

@@ -150,12 +150,7 @@ impl Topic {
     }
 
     fn new(kind: NoticeKind, tail: Box<str>) -> Self {
-        Self {
-            kind,
-            tail,
-            passing: 0,
-            is_template: false,
-        }
+        Self { kind, tail, passing: 0, is_template: false }
     }
 }
 

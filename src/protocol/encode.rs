@@ -200,8 +200,9 @@ pub(crate) fn string(text: &str) -> String {
 
 /// A JSON string without its quotes, borrowed where nothing needs an escape.
 pub(crate) fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
-    let is_plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
-    if is_plain {
+    // All of it in any case: a look that may end early goes byte by byte.
+    let is_plain = |b: u8| (b >= 0x20) & (b != b'"') & (b != b'\\');
+    if text.bytes().fold(true, |all, b| all & is_plain(b)) {
         return text.into();
     }
     let quoted = string(text);
