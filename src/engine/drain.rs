@@ -105,7 +105,7 @@ impl Core {
     pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
         let mut taken = 0;
         loop {
-            let (count, halt) = self.drain_notices(max - taken, sink);
+            let (count, halt) = self.drain_plain(max - taken, sink);
             taken += count;
             let Halt::Other(stream, turn) = halt else { return taken };
             let (count, declined) = self.drain_stream(stream, turn, sink);

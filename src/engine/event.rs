@@ -31,11 +31,13 @@ impl Events {
         self.events.insert(Event { body: body.into(), entries: 1 })
     }
 
+    #[inline]
     pub(crate) fn hold(&mut self, ix: u32) {
         self.bytes += ENTRY_BYTES;
         self.events[ix].entries += 1;
     }
 
+    #[inline]
     pub(crate) fn release(&mut self, ix: u32) {
         self.bytes -= ENTRY_BYTES;
         let event = &mut self.events[ix];
@@ -46,6 +48,7 @@ impl Events {
         }
     }
 
+    #[inline]
     pub(crate) fn body(&self, ix: u32) -> &str {
         &self.events[ix].body
     }

@@ -202,6 +202,7 @@ impl Core {
     }
 
     /// Queues an event that the caller holds for one session.
+    #[inline]
     pub(crate) fn queue_held(&mut self, event: u32, ix: u32, target: Target<'_>) -> bool {
         let (stream, owner) = self.place(ix, target);
         stream != NONE && self.offer(stream, event, owner).is_some()
@@ -233,6 +234,7 @@ impl Core {
 
     /// The stream that an event goes out on: that of the request it belongs to, or the one for
     /// what belongs to none (R28, R29).
+    #[inline]
     fn place(&self, ix: u32, target: Target<'_>) -> (u32, Owner) {
         if let Target::Request(_, id) = target {
             let request = Id::parse(id).and_then(|id| self.requests.find(ix, &id));

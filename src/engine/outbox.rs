@@ -145,11 +145,11 @@ impl Stream {
         index_of(self.session_handle())
     }
 
-    /// A plain notice that was first in the main lane, and into which so many others had merged,
-    /// was delivered by a pull; `next` is first now. If that is none the stream is not ready any
+    /// What was first in the main lane, and into which so many others had merged, was delivered by
+    /// a pull; `next` is first now. If that is none the stream is not ready any
     /// more, though in the list until that is cut. Yields whether its counts must spill.
     #[inline(always)]
-    pub(super) fn pop_notice(&mut self, next: u32, merged: u32) -> bool {
+    pub(super) fn pop_plain(&mut self, next: u32, merged: u32) -> bool {
         debug_assert!(!self.is(UNUSUAL) && self.is(READY));
         self.queued -= 1;
         self.main.head = next;
@@ -354,11 +354,7 @@ impl Outboxes {
         }
         let is_empty = queue.head == NONE;
         if was_first_droppable {
-            let mut at = next;
-            while at != NONE && !self.slots[at].is(DROPPABLE) {
-                at = self.slots[at].next;
-            }
-            self.streams[stream_ix].first_droppable = at;
+            self.streams[stream_ix].first_droppable = next_droppable(&self.slots, next);
         }
         if is_empty {
             self.refresh(stream_ix);
@@ -582,4 +578,12 @@ impl Outboxes {
         self.spilled.remove(&ix);
         self.streams.remove(ix);
     }
+}
+
+/// The first droppable slot of a lane from that one on.
+pub(super) fn next_droppable(slots: &Pool<Slot>, mut at: u32) -> u32 {
+    while at != NONE && !slots[at].is(DROPPABLE) {
+        at = slots[at].next;
+    }
+    at
 }

@@ -1,16 +1,16 @@
-//! The common case of the way out: notices with nothing special about them, from streams with
-//! nothing special about them, each in one visit of its records.
+//! The common case of the way out: notices and events with nothing special about them, from streams
+//! with nothing special about them, each in one visit of its records.
 
 use crate::engine::Core;
 use crate::engine::ahead::{self, AHEAD};
 use crate::engine::drain::{Address, Output, Sink, Source, TURN};
-use crate::engine::outbox::{Outboxes, UNUSUAL};
+use crate::engine::outbox::{Outboxes, UNUSUAL, next_droppable};
 use crate::engine::pool::NONE;
-use crate::engine::slot::Body;
+use crate::engine::slot::{Body, DROPPABLE, EventEntry, Owner, QUEUED};
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
 
-/// Why a run of plain notices ended.
+/// Why a run of plain frames ended.
 pub(super) enum Halt {
     /// So many were wanted, or there are no more.
     Done,
@@ -21,11 +21,11 @@ pub(super) enum Halt {
 }
 
 impl Core {
-    /// Takes up to `max` plain notices from the streams that are ready for a pull, in turns.
+    /// Takes up to `max` plain frames from the streams that are ready for a pull, in turns.
     /// Yields how many, and why no more.
     #[inline]
-    pub(super) fn drain_notices(&mut self, max: usize, sink: &mut impl Sink) -> (usize, Halt) {
-        let Self { out, topics, subs, .. } = self;
+    pub(super) fn drain_plain(&mut self, max: usize, sink: &mut impl Sink) -> (usize, Halt) {
+        let Self { out, topics, subs, sessions, events, .. } = self;
         let (mut taken, mut bytes, mut served) = (0, 0, 0_usize);
         // The list of ready streams is walked first, and cut where the walk has come to.
         let mut at = out.ready[0].head;
@@ -47,38 +47,58 @@ impl Core {
                     break End::Other;
                 }
                 let slot = &mut slots[slot_ix];
-                let (Body::Link(link), 0) = (&slot.body, slot.flags) else { break End::Other };
+                let next = slot.next;
                 let to = Address {
                     session: SessionId(stream.session_handle()),
                     stream: StreamId(handle),
                     framing: stream.framing,
                 };
-                let source = Source::Topic(link.topic);
-                let subscription = subs.id(link.sub);
-                let len = sink.take_alike(to, source, subscription).or_else(|| {
-                    let topic = &topics[link.topic];
-                    let (kind, tail) = (topic.kind, &*topic.tail);
-                    sink.take(&Output {
-                        to,
-                        is_last: false,
-                        head: None,
-                        text: Text::Notice { kind, tail, subscription, context: None },
-                        source: Some(source),
-                    })
-                });
-                let Some(len) = len else { break End::Declined };
+                let (len, merged) = match (&slot.body, slot.flags) {
+                    (Body::Link(link), 0) => {
+                        let source = Source::Topic(link.topic);
+                        let subscription = subs.id(link.sub);
+                        let len = sink.take_alike(to, source, subscription).or_else(|| {
+                            let topic = &topics[link.topic];
+                            let (kind, tail) = (topic.kind, &*topic.tail);
+                            let text = Text::Notice { kind, tail, subscription, context: None };
+                            let source = Some(source);
+                            sink.take(&Output { to, is_last: false, head: None, text, source })
+                        });
+                        let Some(len) = len else { break End::Declined };
+                        let merged = crowds[link.topic as usize].let_go(link.topic_pos);
+                        if next != NONE {
+                            slot.next = NONE;
+                        }
+                        (len, merged)
+                    }
+                    (&Body::Event(EventEntry { event, owner: Owner::Session, .. }), flags)
+                        if flags & !(QUEUED | DROPPABLE) == 0 =>
+                    {
+                        let body = events.body(event);
+                        let (text, source) = (Text::Whole(body), Some(Source::Event(event)));
+                        let output = Output { to, is_last: false, head: None, text, source };
+                        let Some(len) = sink.take(&output) else { break End::Declined };
+                        let is_droppable = flags & DROPPABLE != 0;
+                        sessions[stream.session()].uncount_event(is_droppable, body.len());
+                        events.release(event);
+                        slots.remove(slot_ix);
+                        if stream.first_droppable == slot_ix {
+                            stream.first_droppable = next_droppable(slots, next);
+                        }
+                        (len, 0)
+                    }
+                    _ => break End::Other,
+                };
                 taken += 1;
                 bytes += len as u64;
-                let merged = crowds[link.topic as usize].let_go(link.topic_pos);
-                let must_spill = stream.pop_notice(slot.next, merged);
-                let (next, ready_next) = (slot.next, stream.ready_next);
+                let must_spill = stream.pop_plain(next, merged);
+                let ready_next = stream.ready_next;
                 if must_spill {
                     out.spill(at);
                 }
                 if next == NONE {
                     break End::Empty(ready_next);
                 }
-                out.slots[slot_ix].next = NONE;
                 out.slots[next].prev = NONE;
                 if taken - before == turn {
                     break End::Turn;

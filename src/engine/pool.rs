@@ -30,6 +30,7 @@ impl<T> Pool<T> {
         Self { entries: Vec::new(), free: NONE, len: 0 }
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, record: T) -> u32 {
         self.len += 1;
         if self.free != NONE {
@@ -46,6 +47,7 @@ impl<T> Pool<T> {
         ix
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, ix: u32) -> T {
         let record = self.take(ix, self.free);
         self.free = ix;
@@ -93,6 +95,7 @@ impl<T> Pool<T> {
         self.take(ix, NONE)
     }
 
+    #[inline]
     fn take(&mut self, ix: u32, next_free: u32) -> T {
         self.len -= 1;
         match std::mem::replace(&mut self.entries[ix as usize], Entry::Free(next_free)) {

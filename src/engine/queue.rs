@@ -13,6 +13,7 @@ use crate::params::{EndReason, Overflow, SessionId};
 
 impl Core {
     /// Queues an event that the caller holds, if the bounds allow; its entry holds it too then.
+    #[inline]
     pub(crate) fn offer(&mut self, stream: u32, event: u32, owner: Owner) -> Option<u32> {
         let ix = self.out.streams[stream].session();
         let len = self.events.body(event).len();
@@ -27,7 +28,13 @@ impl Core {
     }
 
     /// Applies the overflow policy until an event of that size fits, or says that it may not.
+    #[inline]
     pub(crate) fn make_room(&mut self, ix: u32, stream: u32, len: usize) -> bool {
+        let has_room = !self.is_engine_nearly_full() && !self.sessions[ix].is_full(len);
+        has_room || self.make_room_by_policy(ix, stream, len)
+    }
+
+    fn make_room_by_policy(&mut self, ix: u32, stream: u32, len: usize) -> bool {
         loop {
             let is_engine_full = self.is_engine_full_for(ix);
             // What was sent already makes room for what was not.
@@ -68,14 +75,21 @@ impl Core {
     /// Whether the engine's total leaves no room for a session. A quarter of the total is kept for
     /// sessions that hold little: those who do not read fill the rest, and stand in nobody's way.
     pub(crate) fn is_engine_full_for(&self, ix: u32) -> bool {
-        let (held, limit) = (self.events.bytes + ENTRY_BYTES, self.config.engine_max_queued_bytes);
-        let reserve = limit / 4;
-        if held <= limit - reserve {
+        if !self.is_engine_nearly_full() {
             return false;
         }
+        let (held, limit) = (self.events.bytes + ENTRY_BYTES, self.config.engine_max_queued_bytes);
+        let reserve = limit / 4;
         let session = &self.sessions[ix];
         let of_session = u64::from(session.bytes) + u64::from(session.frames) * ENTRY_BYTES;
         held > limit || of_session > reserve / self.sessions.len() as u64
+    }
+
+    /// Whether the part of the engine's total that is anyone's is used up.
+    #[inline]
+    fn is_engine_nearly_full(&self) -> bool {
+        let limit = self.config.engine_max_queued_bytes;
+        self.events.bytes + ENTRY_BYTES > limit - limit / 4
     }
 
     pub(crate) fn count_dropped(&mut self, ix: u32) {
@@ -154,6 +168,7 @@ impl Core {
         self.push_event(stream, event, owner, lane, 0)
     }
 
+    #[inline]
     fn push_event(&mut self, stream: u32, event: u32, owner: Owner, lane: Lane, flags: u16) -> u32 {
         let entry = EventEntry { event, owner, owner_next: NONE };
         let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Event(entry)));
@@ -199,14 +214,9 @@ impl Core {
                     self.out.unlink(slot);
                 }
                 self.chain_remove(slot);
-                let len = self.events.body(entry.event).len() as u32;
+                let len = self.events.body(entry.event).len();
                 let session = &mut self.sessions[self.out.streams[stream].session()];
-                if is_droppable {
-                    session.uncount_frame();
-                    session.bytes -= len;
-                } else {
-                    session.reply_bytes -= len;
-                }
+                session.uncount_event(is_droppable, len);
                 match entry.owner {
                     Owner::OpenProgress => session.rare_mut().forget_open_progress(slot),
                     Owner::Subscription(sub) => self.subs.forget_ack(sub),

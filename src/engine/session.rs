@@ -167,11 +167,13 @@ impl Session {
     }
 
     /// Whether an event of that size would exceed its bounds.
+    #[inline]
     pub(crate) fn is_full(&self, bytes: usize) -> bool {
         self.frames >= self.max_frames || !self.fits_beside(bytes)
     }
 
     /// Whether so many bytes more fit beside what is queued.
+    #[inline]
     pub(crate) fn fits_beside(&self, bytes: usize) -> bool {
         u64::from(self.bytes) + bytes as u64 <= u64::from(self.max_bytes)
     }
@@ -181,7 +183,19 @@ impl Session {
         bytes as u64 <= u64::from(self.max_bytes)
     }
 
+    /// An event with a body of so many bytes is queued no more.
+    #[inline]
+    pub(crate) fn uncount_event(&mut self, is_droppable: bool, len: usize) {
+        if is_droppable {
+            self.uncount_frame();
+            self.bytes -= len as u32;
+        } else {
+            self.reply_bytes -= len as u32;
+        }
+    }
+
     /// An event, or a passing link, is queued no more.
+    #[inline]
     pub(crate) fn uncount_frame(&mut self) {
         self.frames -= 1;
         self.is_behind &= self.frames != 0;
