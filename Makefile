@@ -12,6 +12,9 @@ FANFARE := $(TARGET)/debug/fanfare
 SDKS  := 2.3.0 1.30.0
 VENVS := $(TARGET)/venv
 
+# The benchmarks that are not bars: groups of criterion, each with its peers, and a short table.
+GROUPS := callbacks churn encode fanout first_light merge miss
+
 # The program that has valgrind count and reads what it counted: of the release that the lock has of
 # its library, since they talk to each other. It needs neither speed nor debug information.
 GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' Cargo.lock)
@@ -94,8 +97,15 @@ unsafe-check: ## check that nothing but src/ffi lifts the ban on unsafe code wit
 		echo "$$file lifts the ban on unsafe code; that belongs in src/ffi" >&2; exit 1; \
 	done
 
-bench: ## run the benchmarks and print what they measure
-	$(CARGO) bench --locked --package fanfare --no-fail-fast
+bench: ## run the benchmarks, and end with the table of the bars; fails where one falls short
+	@status=0; python=; \
+	$(CARGO) bench --locked --package fanfare --no-fail-fast $(GROUPS:%=--bench %) || status=1; \
+	if scripts/missing-tools --only python3; then \
+		$(MAKE) --no-print-directory $(VENVS)/$(firstword $(SDKS))/ready || exit; \
+		python=$(VENVS)/$(firstword $(SDKS))/bin/python; \
+	fi; \
+	FANFARE_BENCH_PYTHON=$$python $(CARGO) bench --locked --package fanfare --bench bars || status=1; \
+	exit $$status
 
 header: ## bring include/fanfare.h up to date with src/ffi
 	$(CARGO) build --locked --package fanfare

@@ -1,18 +1,16 @@
 //! One change to many sessions: raised, and taken out by all.
 //!
 //! The peers do less: a broadcast channel filters nothing, tags nothing and hands out a shared
-//! body; a channel for each receiver is what most servers do by hand.
+//! body; a channel for each receiver is what most servers do by hand, and a loop that serialises
+//! for each client is what the others do.
 
 mod crowd;
-
-use std::hint::black_box;
-use std::sync::Arc;
+mod peers;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fanfare::Batch;
-use tokio::sync::{broadcast, mpsc};
 
-const BODY: &str = r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"file:///srv/data/shared.json"}}"#;
+use peers::{Broadcast, Channels, Sinks};
 
 fn fanout(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fanout");
@@ -28,29 +26,16 @@ fn fanout(criterion: &mut Criterion) {
             });
         });
         group.bench_with_input(BenchmarkId::new("tokio broadcast", count), &count, |b, &count| {
-            let (sender, first) = broadcast::channel::<Arc<str>>(16);
-            let mut receivers: Vec<_> = (1..count).map(|_| sender.subscribe()).collect();
-            receivers.push(first);
-            let body: Arc<str> = BODY.into();
-            b.iter(|| {
-                sender.send(Arc::clone(&body)).expect("somebody receives");
-                for receiver in &mut receivers {
-                    black_box(receiver.try_recv().expect("one message"));
-                }
-            });
+            let mut peer = Broadcast::new(count);
+            b.iter(|| peer.round());
         });
         group.bench_with_input(BenchmarkId::new("tokio mpsc each", count), &count, |b, &count| {
-            let (senders, mut receivers): (Vec<_>, Vec<_>) =
-                (0..count).map(|_| mpsc::channel::<Arc<str>>(16)).unzip();
-            let body: Arc<str> = BODY.into();
-            b.iter(|| {
-                for sender in &senders {
-                    sender.try_send(Arc::clone(&body)).expect("room for one");
-                }
-                for receiver in &mut receivers {
-                    black_box(receiver.try_recv().expect("one message"));
-                }
-            });
+            let mut peer = Channels::new(count);
+            b.iter(|| peer.round());
+        });
+        group.bench_with_input(BenchmarkId::new("serde_json each", count), &count, |b, &count| {
+            let mut peer = Sinks::new(count);
+            b.iter(|| peer.round());
         });
     }
     group.finish();

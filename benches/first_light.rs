@@ -8,15 +8,14 @@
 #[path = "bars/allocated.rs"]
 mod allocated;
 mod crowd;
+mod peers;
 
-use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use allocated::allocated;
 use fanfare::{Batch, Engine, Profile, Raise, Revision, SessionParams};
-use tokio::sync::broadcast;
+use peers::Broadcast;
 
 /// How much is measured.
 struct Size {
@@ -69,16 +68,8 @@ fn fan_out(size: &Size) -> Bar {
         assert_eq!(crowd::raise(&engine), count);
         assert_eq!(crowd::drain(&engine, &mut batch), count);
     };
-    let (sender, first) = broadcast::channel::<Arc<str>>(16);
-    let mut receivers: Vec<_> = (1..count).map(|_| sender.subscribe()).collect();
-    receivers.push(first);
-    let body: Arc<str> = crowd::SHARED.into();
-    let mut peer = || {
-        sender.send(Arc::clone(&body)).expect("somebody receives");
-        for receiver in &mut receivers {
-            black_box(receiver.try_recv().expect("one message"));
-        }
-    };
+    let mut broadcast = Broadcast::new(count);
+    let mut peer = || broadcast.round();
     let each = |ns: f64| ns / count as f64;
     let rounds = |_| (each(timed(size.repeats, &mut ours)), each(timed(size.repeats, &mut peer)));
     let rounds: Vec<_> = (0..size.rounds).map(rounds).collect();

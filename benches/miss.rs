@@ -21,6 +21,7 @@ fn miss(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("fanfare", topics), &topics, |b, &topics| {
             let mut config = Config::default();
             config.set("session.max_subscriptions", &topics.to_string()).expect("it takes that");
+            config.set("session.max_filter_bytes", "1000000000").expect("it takes that");
             let engine = Engine::new(config);
             let profile = Profile::Legacy { revision: Revision::LATEST_LEGACY, handshake: false };
             let session = engine.open(SessionParams::new(profile)).expect("it opens");

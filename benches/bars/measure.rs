@@ -15,19 +15,27 @@ impl Pair {
     }
 }
 
-/// Times both in turn, round by round, so that a machine that slows down slows both; per one of
-/// `units` that a call of each goes through. The median of the rounds' ratios, and of their parts.
+/// Times both in turn, per one of `units` that a call of each goes through.
 pub(crate) fn in_turn(
     rounds: usize,
     units: usize,
     ours: &mut dyn FnMut(),
     peer: &mut dyn FnMut(),
 ) -> Pair {
+    compare(rounds, &mut || time(units, ours), &mut || time(units, peer))
+}
+
+/// Has both measure themselves in turn, round by round, so that a machine that slows down slows
+/// both. The median of the rounds' ratios, and of their parts.
+pub(crate) fn compare(
+    rounds: usize,
+    ours: &mut dyn FnMut() -> f64,
+    peer: &mut dyn FnMut() -> f64,
+) -> Pair {
     // Once for nothing: caches, and memory that is asked for the first time.
     ours();
     peer();
-    let rounds: Vec<Pair> =
-        (0..rounds).map(|_| Pair { ours: time(units, ours), peer: time(units, peer) }).collect();
+    let rounds: Vec<Pair> = (0..rounds).map(|_| Pair { ours: ours(), peer: peer() }).collect();
     let ratio = median(rounds.iter().map(|round| round.ratio()));
     let peer = median(rounds.iter().map(|round| round.peer));
     Pair { ours: ratio * peer, peer }
@@ -45,6 +53,13 @@ pub(crate) fn time(units: usize, work: &mut dyn FnMut()) -> f64 {
             return taken / (calls * units) as f64;
         }
     }
+}
+
+/// The ns that one call takes for each of its units.
+pub(crate) fn time_once(units: usize, work: impl FnOnce()) -> f64 {
+    let begun = Instant::now();
+    work();
+    begun.elapsed().as_nanos() as f64 / units as f64
 }
 
 pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {

@@ -1,28 +1,70 @@
 //! The table that the bars end in.
 
-use crate::measure::median;
+use crate::measure::{Pair, median};
 
 /// How far a measurement may be above its bar before it falls short: machines have moods.
 const GRACE: f64 = 1.1;
 
-/// One measurement of one bar.
+/// One measurement of one bar. A bar is always an upper bound: what must be so many times as fast
+/// takes at most that part of the peer's time.
 pub(crate) struct Row {
-    pub(crate) scenario: &'static str,
-    pub(crate) n: usize,
+    scenario: &'static str,
+    n: usize,
     /// What ours took, in the unit of the row.
-    pub(crate) ours: f64,
-    pub(crate) peer_name: &'static str,
-    pub(crate) peer: f64,
-    pub(crate) unit: &'static str,
+    ours: f64,
+    peer_name: &'static str,
+    /// None where a bar needs no peer.
+    peer: Option<f64>,
+    unit: &'static str,
     /// What is held against the bar: a ratio, a difference, a size.
-    pub(crate) measured: f64,
-    pub(crate) bar: f64,
+    measured: f64,
+    bar: f64,
+}
+
+impl Row {
+    /// The first of the two is held against a bar that is a multiple of the second.
+    pub(crate) fn ratio(
+        (scenario, n): (&'static str, usize),
+        pair: Pair,
+        unit: &'static str,
+        peer_name: &'static str,
+        bar: f64,
+    ) -> Self {
+        let Pair { ours, peer } = pair;
+        Self { scenario, n, ours, peer_name, peer: Some(peer), unit, measured: pair.ratio(), bar }
+    }
+
+    /// What the first has above the second is held against the bar.
+    pub(crate) fn difference(
+        scenario: (&'static str, usize),
+        pair: Pair,
+        unit: &'static str,
+        peer_name: &'static str,
+        bar: f64,
+    ) -> Self {
+        let measured = pair.ours - pair.peer;
+        Self { measured, ..Self::ratio(scenario, pair, unit, peer_name, bar) }
+    }
+
+    /// What is measured is itself held against the bar.
+    pub(crate) fn amount(
+        (scenario, n): (&'static str, usize),
+        ours: f64,
+        unit: &'static str,
+        bar: f64,
+    ) -> Self {
+        Self { scenario, n, ours, peer_name: "", peer: None, unit, measured: ours, bar }
+    }
 }
 
 /// The runs of each row, in the order in which they first came.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Vec<Row>>,
+    /// What could not be measured, and why.
+    missing: Vec<String>,
+    /// What is shown above the table, by name: the latest of each.
+    curves: Vec<(&'static str, String)>,
 }
 
 impl Table {
@@ -36,18 +78,36 @@ impl Table {
         }
     }
 
+    /// Notes that something was not measured: said below the table, so that nobody takes a table
+    /// without it for a whole one.
+    pub(crate) fn lacks(&mut self, what: &str, why: &str) {
+        let line = format!("*** NOT MEASURED: {what}: {why} ***");
+        if !self.missing.contains(&line) {
+            self.missing.push(line);
+        }
+    }
+
+    /// Has a curve shown above the table, in place of an earlier one of that name.
+    pub(crate) fn show(&mut self, name: &'static str, curve: String) {
+        self.curves.retain(|(other, _)| *other != name);
+        self.curves.push((name, curve));
+    }
+
     /// Prints the median of each row's runs. Whether all bars hold; a small run in a debug build
     /// says nothing of them.
     pub(crate) fn print(&self, full: bool) -> bool {
+        for (name, curve) in &self.curves {
+            println!("{name}\n{curve}");
+        }
         println!(
-            "| {:<42} | {:>9} | {:>9} | {:<28} | {:>9} | {:<12} | {:>8} | {:>6} | {:<11} |",
+            "| {:<42} | {:>9} | {:>9} | {:<28} | {:>9} | {:<12} | {:>8} | {:>7} | {:<12} |",
             "scenario", "N", "ours", "peer", "peer's", "unit", "measured", "bar", "verdict"
         );
         println!("|{}|", ["---"; 9].join("|"));
         let mut all_hold = true;
         for runs in &self.rows {
             let of = |part: fn(&Row) -> f64| median(runs.iter().map(part));
-            let Row { scenario, n, peer_name, unit, bar, .. } = runs[0];
+            let Row { scenario, n, peer_name, peer, unit, bar, .. } = runs[0];
             let measured = of(|row| row.measured);
             let holds = measured <= bar * GRACE;
             all_hold &= holds;
@@ -57,12 +117,19 @@ impl Table {
                 false if holds => "holds nearly",
                 false => "falls short",
             };
+            let ours = number(of(|row| row.ours));
+            let peer = peer.map_or(String::new(), |_| number(of(|row| row.peer.unwrap_or(0.0))));
+            let (measured, bar) = (number(measured), number(bar));
             println!(
-                "| {scenario:<42} | {n:>9} | {:>9.2} | {peer_name:<28} | {:>9.2} | {unit:<12} | {measured:>8.2} | {bar:>6.2} | {verdict:<11} |",
-                of(|row| row.ours),
-                of(|row| row.peer)
+                "| {scenario:<42} | {n:>9} | {ours:>9} | {peer_name:<28} | {peer:>9} | {unit:<12} | {measured:>8} | {bar:>7} | {verdict:<12} |",
             );
         }
+        self.missing.iter().for_each(|line| println!("\n{line}"));
         all_hold
     }
+}
+
+/// With as many digits as say something.
+fn number(value: f64) -> String {
+    if value.abs() < 0.1 { format!("{value:.3}") } else { format!("{value:.2}") }
 }
