@@ -323,7 +323,7 @@ impl Core {
                 let record = &self.out.slots[place.slot];
                 let link = record.link();
                 assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
-                assert_eq!(place.stream, record.stream);
+                assert_eq!((place.stream, place.sub), (record.stream, link.sub));
                 let mut as_flagged = *place;
                 as_flagged.follow(record.flags);
                 assert_eq!(*place, as_flagged);
