@@ -2,6 +2,7 @@
 //! to send, lie scattered in memory, and each would be waited for in turn. Looked at together they
 //! all arrive in about the time of one. Nothing here changes anything.
 
+use crate::engine::Core;
 use crate::engine::crowd::Place;
 use crate::engine::outbox::Outboxes;
 use crate::engine::plain::Run;
@@ -76,4 +77,22 @@ pub(super) fn fetch_ready(first: u32, run: Run, out: &Outboxes, subs: &Subscript
         held.fold(false, |seen, &sub| seen ^ subs.id(sub).is_some())
     };
     std::hint::black_box(seen);
+}
+
+impl Core {
+    /// Looks at what taking those links away will touch, which no two of them have in common.
+    pub(super) fn fetch_links(&self, links: &[u32]) {
+        if links.len() < 2 || self.out.slots.len() < MANY {
+            return;
+        }
+        let seen = links.iter().fold(0, |seen, &slot| {
+            let link = self.out.slots[slot].link();
+            let places = &self.out.crowd(link.topic).places;
+            // The last one will move to where this one is.
+            let moved = places.last().map_or(0, |last| self.out.slots[last.slot].flags);
+            let is_paired = self.find_link(link.sub, link.topic).is_some();
+            seen ^ places[link.topic_pos as usize].slot ^ u32::from(moved) ^ u32::from(is_paired)
+        });
+        std::hint::black_box(seen);
+    }
 }
