@@ -9,7 +9,9 @@ mod population;
 use std::collections::{BTreeMap, HashSet};
 
 use common::*;
-use fanfare::{ErrorKind, Framing, Profile, Raise, Revision, SessionParams, VectoredBatch};
+use fanfare::{
+    Batch, ErrorKind, Framing, Profile, Raise, Revision, SessionParams, Target, VectoredBatch,
+};
 use population::{Dice, Seen, World};
 
 /// Ids whose JSON text is of every length around the longest that is kept by value, 14 bytes.
@@ -52,11 +54,10 @@ fn the_parts_are_what_comes_before_an_id_the_id_and_what_follows_it() {
     let mut batch = VectoredBatch::new();
     assert_eq!(world.engine.recv_vectored(None, usize::MAX, &mut batch), Ok(IDS.len()));
     assert_eq!((batch.len(), batch.is_empty()), (IDS.len(), false));
-    let mut at: BTreeMap<(u8, bool), [*const u8; 2]> = BTreeMap::new();
     for (frame, id) in batch.iter().zip(IDS) {
         let session = world.session(frame.session);
         let framing = Framing::ALL[session / 3 % 3];
-        let [before, middle, behind] = frame.parts;
+        let [_, middle, behind] = frame.parts;
         let (head, tail) = match framing {
             Framing::Json => ("", ""),
             Framing::Ndjson => ("", "\n"),
@@ -68,12 +69,32 @@ fn the_parts_are_what_comes_before_an_id_the_id_and_what_follows_it() {
         let is_short = id.len() <= 14;
         assert_eq!(middle, if is_short { id.as_bytes() } else { b"" }, "{id}");
         assert_eq!(behind.is_empty(), !is_short, "{id}");
-        // What they have in common stands there once, as long as no other kind comes between.
-        if session < 3 {
-            let places =
-                at.entry((framing as u8, is_short)).or_insert([before.as_ptr(), behind.as_ptr()]);
-            assert_eq!(*places, [before.as_ptr(), behind.as_ptr()], "{id}");
+    }
+}
+
+#[test]
+fn what_the_frames_of_a_notice_have_in_common_stands_there_once() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        let params = SessionParams::new(Profile::Modern).framing(Framing::Json);
+        let session = world.open(params).unwrap();
+        for id in ["1", "2", r#""three""#] {
+            let filter = r#"{"toolsListChanged":true}"#;
+            world.engine.listen(world.sessions[session], None, id, filter).unwrap();
         }
+    }
+    all(&world);
+    let mut batch = VectoredBatch::new();
+    // Of a session by itself, and of all.
+    for (session, count) in [(Some(world.sessions[0]), 3), (None, 9)] {
+        all(&world);
+        world.engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+        assert_eq!(world.engine.recv_vectored(session, usize::MAX, &mut batch), Ok(count));
+        let mut places = HashSet::new();
+        for frame in batch.iter() {
+            places.insert([frame.parts[0], frame.parts[2]].map(<[u8]>::as_ptr));
+        }
+        assert_eq!(places.len(), 1);
     }
 }
 
@@ -199,6 +220,31 @@ fn a_packed_buffer_ends_where_a_frame_ends() {
         world
     };
     packed_in_every_way(&all(&world()), world);
+}
+
+/// An id is written with what pads it: wherever a batch's buffer ends, there is room for that.
+#[test]
+fn a_batch_has_room_wherever_its_buffer_ends() {
+    let mut world = World::new();
+    let open = world.open(SessionParams::new(Profile::Open).framing(Framing::Json)).unwrap();
+    for id in ["1", "2", "3"] {
+        let params = SessionParams::new(Profile::Modern).framing(Framing::Json);
+        let session = world.open(params).unwrap();
+        let filter = r#"{"promptsListChanged":true}"#;
+        world.engine.listen(world.sessions[session], None, id, filter).unwrap();
+    }
+    all(&world);
+    for len in 0..500 {
+        let params = format!(r#"{{"x":"{}"}}"#, "x".repeat(len));
+        world.engine.notify("x", Some(&params), &to(world.sessions[open])).unwrap();
+        let except = Raise::to(Target::Except(world.sessions[open]));
+        assert_eq!(world.engine.notify_prompt_list_changed(&except), Ok(3));
+        let mut batch = Batch::new();
+        assert_eq!(world.engine.recv(None, usize::MAX, &mut batch), Ok(4));
+        let mut expected = vec![notification("x", &params)];
+        expected.extend(["1", "2", "3"].map(|id| tagged_list(id, "prompts")));
+        assert!(batch.iter().map(|frame| frame.data).eq(expected.iter().map(String::as_bytes)));
+    }
 }
 
 /// What a random sequence takes out: the same of every engine, each in its own way.

@@ -1,6 +1,7 @@
 //! An engine with sessions of all kinds, named by the order in which they came, so that engines
 //! can be compared; and random steps, which mean the same to each engine that took the same before.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use fanfare::{
@@ -39,6 +40,9 @@ pub(crate) struct World {
     streams: Vec<StreamId>,
     /// Those whose streams have event ids.
     numbered: Vec<SessionId>,
+    /// They are used again and again.
+    batch: RefCell<Batch>,
+    vectored: RefCell<VectoredBatch>,
 }
 
 /// A small generator of random numbers (splitmix64).
@@ -65,7 +69,14 @@ fn pick<T: Copy>(from: &[T], die: u32) -> T {
 impl World {
     pub(crate) fn new() -> Self {
         let engine = engine(&[("replay.max_frames", "8"), ("tasks.max_known", "4")]);
-        Self { engine, sessions: Vec::new(), streams: Vec::new(), numbered: Vec::new() }
+        Self {
+            engine,
+            sessions: Vec::new(),
+            streams: Vec::new(),
+            numbered: Vec::new(),
+            batch: RefCell::default(),
+            vectored: RefCell::default(),
+        }
     }
 
     /// The number of a session.
@@ -93,8 +104,8 @@ impl World {
     }
 
     pub(crate) fn recv(&self, session: Option<usize>, max: usize) -> Vec<Seen> {
-        let mut batch = Batch::new();
-        let taken = self.engine.recv(session.map(|s| self.sessions[s]), max, &mut batch);
+        let batch = &mut *self.batch.borrow_mut();
+        let taken = self.engine.recv(session.map(|s| self.sessions[s]), max, batch);
         let frames = batch.iter().map(|frame| Seen {
             session: self.session(frame.session),
             stream: self.stream(frame.stream),
@@ -105,8 +116,8 @@ impl World {
     }
 
     pub(crate) fn recv_vectored(&self, session: Option<usize>, max: usize) -> Vec<Seen> {
-        let mut batch = VectoredBatch::new();
-        let taken = self.engine.recv_vectored(session.map(|s| self.sessions[s]), max, &mut batch);
+        let batch = &mut *self.vectored.borrow_mut();
+        let taken = self.engine.recv_vectored(session.map(|s| self.sessions[s]), max, batch);
         let frames = batch.iter().map(|frame| Seen {
             session: self.session(frame.session),
             stream: self.stream(frame.stream),
