@@ -5,8 +5,8 @@ use crate::engine::Core;
 use crate::engine::ahead::{self, AHEAD};
 use crate::engine::crowd::{Crowd, Place};
 use crate::engine::drain::{Address, Output, Sink, Source, TURN};
-use crate::engine::outbox::{Outboxes, UNUSUAL, next_droppable};
-use crate::engine::pool::NONE;
+use crate::engine::outbox::{Outboxes, Stream, UNUSUAL, next_droppable};
+use crate::engine::pool::{NONE, Pool};
 use crate::engine::slot::{Body, DROPPABLE, EventEntry, Link, Owner, QUEUED, Slot};
 use crate::engine::topic::Topic;
 use crate::params::{SessionId, StreamId};
@@ -46,60 +46,42 @@ impl Core {
                 let Outboxes { streams, slots, crowds, .. } = &mut *out;
                 let (stream, handle) = streams.with_handle_mut(at);
                 let slot_ix = stream.main.head;
-                if stream.is(UNUSUAL) || stream.control.head != NONE || slot_ix == NONE {
+                let Some(first) = First::of(stream, at, run, slots, crowds) else {
                     break End::Other;
-                }
+                };
                 let to = Address {
                     session: SessionId(stream.session_handle()),
                     stream: StreamId(handle),
                     framing: stream.framing,
                 };
-                let in_run = run.place(crowds, at, slot_ix).filter(|_| stream.queued == 1);
-                let notice = match in_run {
-                    Some(place) => {
-                        Some(Notice { topic: run.topic, pos: run.pos, sub: place.sub, next: NONE })
-                    }
-                    None => match (&slots[slot_ix].body, slots[slot_ix].flags) {
-                        (&Body::Link(Link { topic, topic_pos, sub, .. }), 0) => {
-                            let next = slots[slot_ix].next;
-                            Some(Notice { topic, pos: topic_pos, sub, next })
+                let (len, merged, next) = match first {
+                    First::Notice { topic, pos, sub, next } => {
+                        let (source, subscription) = (Source::Topic(topic), subs.id(sub));
+                        let len = sink.take_alike(to, source, subscription).or_else(|| {
+                            let Topic { kind, ref tail, .. } = topics[topic];
+                            let text = Text::Notice { kind, tail, subscription, context: None };
+                            sink.take(&plain(to, text, source))
+                        });
+                        let Some(len) = len else { break End::Declined };
+                        if next != NONE {
+                            slots[slot_ix].next = NONE;
                         }
-                        (Body::Event(_), flags) if flags & !(QUEUED | DROPPABLE) == 0 => None,
-                        _ => break End::Other,
-                    },
-                };
-                let (len, merged, next) = if let Some(Notice { topic, pos, sub, next }) = notice {
-                    let (source, subscription) = (Source::Topic(topic), subs.id(sub));
-                    let len = sink.take_alike(to, source, subscription).or_else(|| {
-                        let Topic { kind, ref tail, .. } = topics[topic];
-                        let text = Text::Notice { kind, tail, subscription, context: None };
-                        let source = Some(source);
-                        sink.take(&Output { to, is_last: false, head: None, text, source })
-                    });
-                    let Some(len) = len else { break End::Declined };
-                    if next != NONE {
-                        slots[slot_ix].next = NONE;
+                        run = Run { topic, pos: pos + 1 };
+                        (len, crowds[topic as usize].let_go(pos), next)
                     }
-                    run = Run { topic, pos: pos + 1 };
-                    (len, crowds[topic as usize].let_go(pos), next)
-                } else {
-                    let Some(EventEntry { event, owner: Owner::Session, .. }) =
-                        slots[slot_ix].event()
-                    else {
-                        break End::Other;
-                    };
-                    let body = events.body(event);
-                    let (text, source) = (Text::Whole(body), Some(Source::Event(event)));
-                    let output = Output { to, is_last: false, head: None, text, source };
-                    let Some(len) = sink.take(&output) else { break End::Declined };
-                    let Slot { next, flags, .. } = slots.remove(slot_ix);
-                    let is_droppable = flags & DROPPABLE != 0;
-                    sessions[stream.session()].uncount_event(is_droppable, body.len());
-                    events.release(event);
-                    if stream.first_droppable == slot_ix {
-                        stream.first_droppable = next_droppable(slots, next);
+                    First::Event(event) => {
+                        let body = events.body(event);
+                        let output = plain(to, Text::Whole(body), Source::Event(event));
+                        let Some(len) = sink.take(&output) else { break End::Declined };
+                        let Slot { next, flags, .. } = slots.remove(slot_ix);
+                        let session = &mut sessions[stream.session()];
+                        session.uncount_event(flags & DROPPABLE != 0, body.len());
+                        events.release(event);
+                        if stream.first_droppable == slot_ix {
+                            stream.first_droppable = next_droppable(slots, next);
+                        }
+                        (len, 0, next)
                     }
-                    (len, 0, next)
                 };
                 taken += 1;
                 bytes += len as u64;
@@ -159,14 +141,55 @@ impl Run {
     }
 }
 
-/// A notice that is first on its stream.
-struct Notice {
-    topic: u32,
-    /// Its place in the crowd.
-    pos: u32,
-    sub: u32,
-    /// The slot behind it.
-    next: u32,
+/// What a stream would send next, where that is plain.
+enum First {
+    /// With its place in the crowd, and the slot behind it.
+    Notice {
+        topic: u32,
+        pos: u32,
+        sub: u32,
+        next: u32,
+    },
+    Event(u32),
+}
+
+impl First {
+    #[inline(always)]
+    fn of(
+        stream: &Stream,
+        stream_ix: u32,
+        run: Run,
+        slots: &Pool<Slot>,
+        crowds: &[Crowd],
+    ) -> Option<Self> {
+        let slot_ix = stream.main.head;
+        if stream.is(UNUSUAL) || stream.control.head != NONE || slot_ix == NONE {
+            return None;
+        }
+        if stream.queued == 1
+            && let Some(Place { sub, .. }) = run.place(crowds, stream_ix, slot_ix)
+        {
+            return Some(Self::Notice { topic: run.topic, pos: run.pos, sub, next: NONE });
+        }
+        let slot = &slots[slot_ix];
+        match slot.body {
+            Body::Link(Link { topic, topic_pos: pos, sub, .. }) if slot.flags == 0 => {
+                Some(Self::Notice { topic, pos, sub, next: slot.next })
+            }
+            Body::Event(EventEntry { event, owner: Owner::Session, .. })
+                if slot.flags & !(QUEUED | DROPPABLE) == 0 =>
+            {
+                Some(Self::Event(event))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A frame with nothing but its text.
+#[inline(always)]
+fn plain(to: Address, text: Text<'_>, source: Source) -> Output<'_> {
+    Output { to, is_last: false, head: None, text, source: Some(source) }
 }
 
 /// What the visit of a stream ended with.
