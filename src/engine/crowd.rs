@@ -109,7 +109,7 @@ impl Place {
 }
 
 impl Crowd {
-    const EMPTY: Self = Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0 };
+    pub(super) const EMPTY: Self = Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0 };
 
     /// The slots of its links.
     pub(crate) fn slots(&self) -> impl ExactSizeIterator<Item = u32> {
@@ -236,6 +236,7 @@ impl Outboxes {
 
     /// Counts a raising of a topic to everyone.
     pub(crate) fn count_raised(&mut self, topic: u32) {
+        // A topic that nobody holds yet has nobody to tell how often it was raised, but for a list.
         let Some(crowd) = self.crowds.get_mut(topic as usize) else { return };
         if crowd.raised < MOST_RAISED {
             crowd.raised += 1;

@@ -22,6 +22,7 @@ use crate::engine::slot::{
 };
 use crate::framing::Framing;
 use crate::params::StreamKind;
+use crate::protocol::kind::NoticeKind;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queue {
@@ -215,7 +216,8 @@ impl Outboxes {
         Self {
             slots: Pool::new(),
             streams: Slab::new(HandleKind::Stream, engine),
-            crowds: Vec::new(),
+            // The lists count what is raised of them while nobody holds them, too.
+            crowds: NoticeKind::LISTS.map(|_| Crowd::EMPTY).into(),
             ready: [Queue::EMPTY; 2],
             queued: 0,
             is_mixed: false,
