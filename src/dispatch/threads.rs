@@ -109,6 +109,14 @@ impl Drop for Dispatcher {
     }
 }
 
+impl Engine {
+    /// Whether a worker that found nothing to do would be woken by whatever comes.
+    fn may_sleep(&self) -> bool {
+        self.show(self.ready.owe());
+        self.ready.shows_nothing_pushed()
+    }
+}
+
 async fn work(shared: Arc<Shared>) {
     loop {
         let news = shared.news.notified();
@@ -128,7 +136,11 @@ async fn work(shared: Arc<Shared>) {
             Err(_) if shared.engine.core.is_poisoned() => return,
             Err(_) => continue,
         }
-        match shared.engine.tick() {
+        let left = shared.engine.tick();
+        if !shared.engine.may_sleep() {
+            continue;
+        }
+        match left {
             Some(left) => {
                 // At least a moment, so that a deadline that is due but not done cannot spin.
                 let left = left.max(Duration::from_millis(1));
