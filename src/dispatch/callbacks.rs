@@ -45,7 +45,7 @@ struct Registered {
 
 thread_local! {
     /// The engines whose callbacks this thread is inside of, by address.
-    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static INSIDE: RefCell<Vec<usize>> = RefCell::default();
 }
 
 impl Callbacks {

@@ -253,7 +253,7 @@ impl Ready {
         name
     }
 
-    #[cfg(any(feature = "dispatch", all(test, fanfare_loom)))]
+    #[cfg(feature = "dispatch")]
     pub(crate) fn remove_dispatcher(&self, name: u64) {
         let mut outside = self.lock();
         let all = outside.dispatchers.iter().flat_map(|all| all.iter().cloned());
