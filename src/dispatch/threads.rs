@@ -2,7 +2,8 @@
 //!
 //! Each worker registers for wake-ups *before* it looks for work, so that output which comes
 //! between the look and the sleep wakes it. A worker sleeps only after it has seen that no
-//! session with a callback has output, and any output after that is an edge that wakes all.
+//! session with a callback has output, and that this is shown: any output after that is an edge
+//! that wakes all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
