@@ -13,7 +13,7 @@ SDKS  := 2.3.0 1.30.0
 VENVS := $(TARGET)/venv
 
 # The benchmarks that are not bars: groups of criterion, each with its peers, and a short table.
-GROUPS := callbacks churn encode fanout first_light merge miss
+GROUPS := callbacks churn encode fanout merge miss
 
 # The program that has valgrind count and reads what it counted: of the release that the lock has of
 # its library, since they talk to each other. It needs neither speed nor debug information.

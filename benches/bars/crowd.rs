@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use fanfare::{Batch, Engine, Framing, Profile, Raise, SessionId, SessionParams};
+use fanfare::{Batch, Engine, Framing, Profile, Raise, SessionId, SessionParams, VectoredBatch};
 
 use crate::holding;
 use crate::measure::Random;
@@ -17,7 +17,7 @@ const BATCH: usize = 1024;
 pub(crate) struct Crowd {
     pub(crate) engine: Engine,
     sessions: Vec<SessionId>,
-    batch: Batch,
+    batch: VectoredBatch,
     made: usize,
     framing: Framing,
 }
@@ -28,7 +28,7 @@ impl Crowd {
         let mut crowd = Self {
             engine: holding::large(),
             sessions: Vec::new(),
-            batch: Batch::new(),
+            batch: VectoredBatch::new(),
             made: 0,
             framing,
         };
@@ -84,9 +84,17 @@ impl Crowd {
         self.engine.notify_resource_updated(SHARED, &Raise::ALL).expect("it is raised")
     }
 
-    /// Takes out all frames, and looks at each as a host must that writes it somewhere.
+    /// Takes out all frames, lent in parts, and looks at each as a host must that writes it
+    /// somewhere.
     pub(crate) fn drain(&mut self) -> usize {
-        drain(&self.engine, BATCH, &mut self.batch)
+        let (mut frames, batch) = (0, &mut self.batch);
+        while let taken @ 1.. = self.engine.recv_vectored(None, BATCH, batch).expect("it drains") {
+            frames += taken;
+            batch.iter().for_each(|frame| {
+                black_box(frame);
+            });
+        }
+        frames
     }
 
     /// Both, for all.

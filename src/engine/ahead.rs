@@ -2,8 +2,10 @@
 //! to send, lie scattered in memory, and each would be waited for in turn. Looked at together they
 //! all arrive in about the time of one. Nothing here changes anything.
 
+use crate::engine::Core;
 use crate::engine::crowd::Place;
 use crate::engine::outbox::Outboxes;
+use crate::engine::plain::Run;
 use crate::engine::pool::NONE;
 use crate::engine::slot::Body;
 use crate::engine::subscription::Subscriptions;
@@ -58,12 +60,39 @@ impl Outboxes {
     }
 }
 
-/// Looks at what the next streams have to send before it is needed.
+/// Looks at what the next streams have to send before it is needed: by the places of a run, if it
+/// goes on with the first of them.
 #[inline]
-pub(super) fn fetch_ready(first: u32, out: &Outboxes, subs: &Subscriptions) {
-    if out.is_scattered() {
+pub(super) fn fetch_ready(first: u32, run: Run, out: &Outboxes, subs: &Subscriptions) {
+    if !out.is_scattered() {
+        return;
+    }
+    let places = run.places(&out.crowds);
+    let seen = if places.first().is_some_and(|place| place.stream == first) {
+        let places = &places[..places.len().min(AHEAD)];
+        places.iter().fold(false, |seen, place| seen ^ subs.id(place.sub).is_some())
+    } else {
         let (of, count) = out.fetch_ready(first);
         let held = of[..count].iter().filter(|&&sub| sub != NONE);
-        std::hint::black_box(held.fold(false, |seen, &sub| seen ^ subs.id(sub).is_some()));
+        held.fold(false, |seen, &sub| seen ^ subs.id(sub).is_some())
+    };
+    std::hint::black_box(seen);
+}
+
+impl Core {
+    /// Looks at what taking those links away will touch, which no two of them have in common.
+    pub(super) fn fetch_links(&self, links: &[u32]) {
+        if links.len() < 2 || self.out.slots.len() < MANY {
+            return;
+        }
+        let seen = links.iter().fold(0, |seen, &slot| {
+            let link = self.out.slots[slot].link();
+            let places = &self.out.crowd(link.topic).places;
+            // The last one will move to where this one is.
+            let moved = places.last().map_or(0, |last| self.out.slots[last.slot].flags);
+            let is_paired = self.find_link(link.sub, link.topic).is_some();
+            seen ^ places[link.topic_pos as usize].slot ^ u32::from(moved) ^ u32::from(is_paired)
+        });
+        std::hint::black_box(seen);
     }
 }

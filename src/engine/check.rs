@@ -14,7 +14,7 @@ use crate::engine::outbox::{
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::engine::slot::{
-    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, QUEUED,
+    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, QUEUED, Slot,
     WITHDRAWN,
 };
 use crate::engine::timer::Due;
@@ -207,7 +207,9 @@ impl Core {
                 }
                 let mut own_uris = 0;
                 let mut before = NONE;
-                for slot in self.links_of(ix) {
+                let of_sub = self.links_of(ix);
+                assert_eq!(sub.link_count as usize, of_sub.len());
+                for slot in of_sub {
                     links += 1;
                     let record = &self.out.slots[slot];
                     let link = record.link();
@@ -243,7 +245,12 @@ impl Core {
             }
         }
         assert_eq!(held, self.subs.subs.len());
-        assert_eq!((links, listens), (self.subs.pairs.len(), self.subs.listens.len()));
+        assert_eq!((links, listens), (self.subs.links, self.subs.listens.len()));
+        let is_indexed = |(_, slot): &(u32, &Slot)| match &slot.body {
+            Body::Link(link) => self.subs[link.sub].is_indexed,
+            Body::Event(_) => false,
+        };
+        assert_eq!(self.out.slots.iter().filter(is_indexed).count(), self.subs.pairs.len());
         assert_eq!((ears, uris), (self.subs.ears.len(), self.subs.uris));
         let slots = self.out.slots.iter().filter(|(_, slot)| matches!(slot.body, Body::Link(_)));
         assert_eq!(links, slots.count());
@@ -323,7 +330,7 @@ impl Core {
                 let record = &self.out.slots[place.slot];
                 let link = record.link();
                 assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
-                assert_eq!(place.stream, record.stream);
+                assert_eq!((place.stream, place.sub), (record.stream, link.sub));
                 let mut as_flagged = *place;
                 as_flagged.follow(record.flags);
                 assert_eq!(*place, as_flagged);

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::Outboxes;
-use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Link, MUTED, Slot};
+use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Link, MUTED, PASSING, Slot};
 
 /// A crowd with so few changes is not worth sorting; in tests nearly all are.
 const FEW: usize = if cfg!(test) { 2 } else { 64 };
@@ -41,6 +41,7 @@ pub(crate) struct Crowd {
 pub(crate) struct Place {
     pub(crate) slot: u32,
     pub(crate) stream: u32,
+    pub(crate) sub: u32,
     /// The three bits below, and above them the count of raisings when the link was queued: what
     /// has come since has merged.
     state: u32,
@@ -58,7 +59,7 @@ impl Place {
     const QUEUED: u32 = 1;
     /// Not to be raised.
     const MUTED: u32 = 1 << 1;
-    /// It carries a context, or is in hand.
+    /// It carries a context, is in hand, or passing.
     const SPECIAL: u32 = 1 << 2;
     const BITS: u32 = 3;
     const FLAGS: u32 = (1 << Self::BITS) - 1;
@@ -66,6 +67,12 @@ impl Place {
     #[inline]
     pub(crate) fn is_queued(self) -> bool {
         self.state & Self::QUEUED != 0
+    }
+
+    /// Queued, and nothing else about it.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        self.state & Self::FLAGS == Self::QUEUED
     }
 
     /// The count of raisings when it was queued.
@@ -95,7 +102,7 @@ impl Place {
         if flags & MUTED != 0 {
             self.state |= Self::MUTED;
         }
-        if flags & (CONTEXT | IN_HAND) != 0 {
+        if flags & (CONTEXT | IN_HAND | PASSING) != 0 {
             self.state |= Self::SPECIAL;
         }
     }
@@ -157,6 +164,7 @@ impl Outboxes {
             *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));
         }
         link.topic_pos = places.len() as u32;
+        let sub = link.sub;
         let record = Slot::new(stream, flags, Body::Link(link));
         let slot = match aside.next() {
             Some(slot) => {
@@ -167,7 +175,7 @@ impl Outboxes {
         };
         let is_in_order = places.last().is_none_or(|last| last.stream <= stream);
         *disorder += u32::from(!is_in_order);
-        let mut place = Place { slot, stream, state: 0 };
+        let mut place = Place { slot, stream, sub, state: 0 };
         place.follow(flags);
         places.push(place);
         slot

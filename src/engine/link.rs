@@ -1,7 +1,7 @@
 //! Links: the pairs of a subscription and a topic, which are the slots of change notices.
 //!
-//! Invariant: a link is in its topic's crowd, in its subscription's chain, and in the table of
-//! pairs, from [`Core::add_link`] to [`Core::remove_link`].
+//! Invariant: a link is in its topic's crowd, in its subscription's chain, and if that has been a
+//! long one in the table of pairs, from [`Core::add_link`] to [`Core::remove_link`].
 
 use std::hash::BuildHasher;
 
@@ -13,21 +13,33 @@ use crate::engine::slot::{
 use crate::engine::subscription::{Subscriptions, pair_of};
 use crate::protocol::kind::NoticeKind;
 
+/// So many links of a subscription are looked through; in a table they would take up memory, and be
+/// no nearer at hand.
+const FEW: u32 = if cfg!(test) { 2 } else { 4 };
+
 impl Core {
     pub(crate) fn find_link(&self, sub: u32, topic: u32) -> Option<u32> {
+        if !self.subs[sub].is_indexed {
+            return self.links_in(sub).find(|&slot| self.out.slots[slot].link().topic == topic);
+        }
         let hash = self.subs.hash((sub, topic));
         let slots = &self.out.slots;
         self.subs.pairs.find(hash, |&slot| pair_of(&slots[slot]) == (sub, topic)).copied()
     }
 
     pub(crate) fn links_of(&self, sub: u32) -> Vec<u32> {
-        let mut found = Vec::new();
+        self.links_in(sub).collect()
+    }
+
+    fn links_in(&self, sub: u32) -> impl Iterator<Item = u32> {
         let mut at = self.subs[sub].links;
-        while at != NONE {
-            found.push(at);
-            at = self.out.slots[at].link().sub_next;
-        }
-        found
+        std::iter::from_fn(move || {
+            let slot = at;
+            (slot != NONE).then(|| {
+                at = self.out.slots[slot].link().sub_next;
+                slot
+            })
+        })
     }
 
     /// The links of a subscription that are queued, in the order of the outbox. The lane is looked
@@ -61,11 +73,23 @@ impl Core {
             self.out.slots[first].link_mut().sub_prev = slot;
         }
         self.subs.subs[sub].links = slot;
-        let hash = self.subs.hash((sub, topic));
-        let Subscriptions { pairs, hasher, .. } = &mut self.subs;
-        let slots = &self.out.slots;
-        pairs.insert_unique(hash, slot, |&other| hasher.hash_one(pair_of(&slots[other])));
+        self.subs.links += 1;
+        let record = &mut self.subs.subs[sub];
+        record.link_count += 1;
+        if record.is_indexed {
+            self.index_link(slot);
+        } else if record.link_count > FEW {
+            record.is_indexed = true;
+            self.links_of(sub).into_iter().for_each(|slot| self.index_link(slot));
+        }
         slot
+    }
+
+    fn index_link(&mut self, slot: u32) {
+        let slots = &self.out.slots;
+        let Subscriptions { pairs, hasher, .. } = &mut self.subs;
+        let hash_of = |slot: u32| hasher.hash_one(pair_of(&slots[slot]));
+        pairs.insert_unique(hash_of(slot), slot, |&other| hash_of(other));
     }
 
     /// Forgets a topic if nobody holds it any more.
@@ -93,9 +117,15 @@ impl Core {
     fn detach_link(&mut self, slot: u32) {
         let is_passing = self.out.slots[slot].is(PASSING);
         let &Link { topic, topic_pos, sub, sub_next, sub_prev, .. } = self.out.slots[slot].link();
-        let hash = self.subs.hash((sub, topic));
-        if let Ok(entry) = self.subs.pairs.find_entry(hash, |&other| other == slot) {
-            entry.remove();
+        self.subs.links -= 1;
+        let record = &mut self.subs.subs[sub];
+        record.link_count -= 1;
+        if record.is_indexed {
+            record.is_indexed = record.link_count != 0;
+            let hash = self.subs.hash((sub, topic));
+            if let Ok(entry) = self.subs.pairs.find_entry(hash, |&other| other == slot) {
+                entry.remove();
+            }
         }
         if !is_passing {
             self.forget_held(sub, topic);

@@ -38,11 +38,13 @@ impl Core {
             session: ix,
             stream,
             links: NONE,
+            link_count: 0,
             uris: 0,
             session_next: self.sessions[ix].listens,
             session_prev: NONE,
             ears_pos: NONE,
             ack: NONE,
+            is_indexed: false,
         };
         let sub = self.subs.insert(record, Some(id.clone()));
         let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);

@@ -3,10 +3,12 @@
 
 use crate::engine::Core;
 use crate::engine::ahead::{self, AHEAD};
+use crate::engine::crowd::{Crowd, Place};
 use crate::engine::drain::{Address, Output, Sink, Source, TURN};
-use crate::engine::outbox::{Outboxes, UNUSUAL, next_droppable};
-use crate::engine::pool::NONE;
-use crate::engine::slot::{Body, DROPPABLE, EventEntry, Owner, QUEUED};
+use crate::engine::outbox::{Outboxes, Stream, UNUSUAL, next_droppable};
+use crate::engine::pool::{NONE, Pool};
+use crate::engine::slot::{Body, DROPPABLE, EventEntry, Link, Owner, QUEUED, Slot};
+use crate::engine::topic::Topic;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
 
@@ -29,12 +31,13 @@ impl Core {
         let (mut taken, mut bytes, mut served) = (0, 0, 0_usize);
         // The list of ready streams is walked first, and cut where the walk has come to.
         let mut at = out.ready[0].head;
+        let mut run = Run { topic: NONE, pos: 0 };
         let halt = loop {
             if at == NONE || taken == max {
                 break Halt::Done;
             }
             if served.is_multiple_of(AHEAD) {
-                ahead::fetch_ready(at, out, subs);
+                ahead::fetch_ready(at, run, out, subs);
             }
             served += 1;
             let before = taken;
@@ -43,51 +46,42 @@ impl Core {
                 let Outboxes { streams, slots, crowds, .. } = &mut *out;
                 let (stream, handle) = streams.with_handle_mut(at);
                 let slot_ix = stream.main.head;
-                if stream.is(UNUSUAL) || stream.control.head != NONE || slot_ix == NONE {
+                let Some(first) = First::of(stream, at, run, slots, crowds) else {
                     break End::Other;
-                }
-                let slot = &mut slots[slot_ix];
-                let next = slot.next;
+                };
                 let to = Address {
                     session: SessionId(stream.session_handle()),
                     stream: StreamId(handle),
                     framing: stream.framing,
                 };
-                let (len, merged) = match (&slot.body, slot.flags) {
-                    (Body::Link(link), 0) => {
-                        let source = Source::Topic(link.topic);
-                        let subscription = subs.id(link.sub);
+                let (len, merged, next) = match first {
+                    First::Notice { topic, pos, sub, next } => {
+                        let (source, subscription) = (Source::Topic(topic), subs.id(sub));
                         let len = sink.take_alike(to, source, subscription).or_else(|| {
-                            let topic = &topics[link.topic];
-                            let (kind, tail) = (topic.kind, &*topic.tail);
+                            let Topic { kind, ref tail, .. } = topics[topic];
                             let text = Text::Notice { kind, tail, subscription, context: None };
-                            let source = Some(source);
-                            sink.take(&Output { to, is_last: false, head: None, text, source })
+                            sink.take(&plain(to, text, source))
                         });
                         let Some(len) = len else { break End::Declined };
-                        let merged = crowds[link.topic as usize].let_go(link.topic_pos);
                         if next != NONE {
-                            slot.next = NONE;
+                            slots[slot_ix].next = NONE;
                         }
-                        (len, merged)
+                        run = Run { topic, pos: pos + 1 };
+                        (len, crowds[topic as usize].let_go(pos), next)
                     }
-                    (&Body::Event(EventEntry { event, owner: Owner::Session, .. }), flags)
-                        if flags & !(QUEUED | DROPPABLE) == 0 =>
-                    {
+                    First::Event(event) => {
                         let body = events.body(event);
-                        let (text, source) = (Text::Whole(body), Some(Source::Event(event)));
-                        let output = Output { to, is_last: false, head: None, text, source };
+                        let output = plain(to, Text::Whole(body), Source::Event(event));
                         let Some(len) = sink.take(&output) else { break End::Declined };
-                        let is_droppable = flags & DROPPABLE != 0;
-                        sessions[stream.session()].uncount_event(is_droppable, body.len());
+                        let Slot { next, flags, .. } = slots.remove(slot_ix);
+                        let session = &mut sessions[stream.session()];
+                        session.uncount_event(flags & DROPPABLE != 0, body.len());
                         events.release(event);
-                        slots.remove(slot_ix);
                         if stream.first_droppable == slot_ix {
                             stream.first_droppable = next_droppable(slots, next);
                         }
-                        (len, 0)
+                        (len, 0, next)
                     }
-                    _ => break End::Other,
                 };
                 taken += 1;
                 bytes += len as u64;
@@ -121,6 +115,81 @@ impl Core {
         self.counters.delivered_bytes += bytes;
         (taken, halt)
     }
+}
+
+/// Streams mostly come to be ready by the raising of one topic, in the order of its crowd: so who
+/// has just taken a notice knows where the next one's place would be, and if it is there the slot
+/// need not be asked.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    topic: u32,
+    pos: u32,
+}
+
+impl Run {
+    /// The place, if it is that of a plain notice that is first on a stream.
+    #[inline(always)]
+    fn place(self, crowds: &[Crowd], stream: u32, slot: u32) -> Option<Place> {
+        let place = *crowds.get(self.topic as usize)?.places.get(self.pos as usize)?;
+        (place.stream == stream && place.slot == slot && place.is_plain()).then_some(place)
+    }
+
+    /// The places from there on.
+    pub(super) fn places(self, crowds: &[Crowd]) -> &[Place] {
+        let crowd = crowds.get(self.topic as usize);
+        crowd.and_then(|crowd| crowd.places.get(self.pos as usize..)).unwrap_or_default()
+    }
+}
+
+/// What a stream would send next, where that is plain.
+enum First {
+    /// With its place in the crowd, and the slot behind it.
+    Notice {
+        topic: u32,
+        pos: u32,
+        sub: u32,
+        next: u32,
+    },
+    Event(u32),
+}
+
+impl First {
+    #[inline(always)]
+    fn of(
+        stream: &Stream,
+        stream_ix: u32,
+        run: Run,
+        slots: &Pool<Slot>,
+        crowds: &[Crowd],
+    ) -> Option<Self> {
+        let slot_ix = stream.main.head;
+        if stream.is(UNUSUAL) || stream.control.head != NONE || slot_ix == NONE {
+            return None;
+        }
+        if stream.queued == 1
+            && let Some(Place { sub, .. }) = run.place(crowds, stream_ix, slot_ix)
+        {
+            return Some(Self::Notice { topic: run.topic, pos: run.pos, sub, next: NONE });
+        }
+        let slot = &slots[slot_ix];
+        match slot.body {
+            Body::Link(Link { topic, topic_pos: pos, sub, .. }) if slot.flags == 0 => {
+                Some(Self::Notice { topic, pos, sub, next: slot.next })
+            }
+            Body::Event(EventEntry { event, owner: Owner::Session, .. })
+                if slot.flags & !(QUEUED | DROPPABLE) == 0 =>
+            {
+                Some(Self::Event(event))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A frame with nothing but its text.
+#[inline(always)]
+fn plain(to: Address, text: Text<'_>, source: Source) -> Output<'_> {
+    Output { to, is_last: false, head: None, text, source: Some(source) }
 }
 
 /// What the visit of a stream ended with.

@@ -14,6 +14,7 @@ use hashbrown::HashTable;
 
 use crate::engine::Core;
 use crate::engine::access::Denied;
+use crate::engine::ahead::AHEAD;
 use crate::engine::limits::Excess;
 use crate::engine::news::News;
 use crate::engine::pool::{HandleKind, NONE, Slab};
@@ -30,6 +31,8 @@ pub(crate) struct Subscription {
     pub(crate) session: u32,
     pub(crate) stream: u32,
     pub(super) links: u32,
+    /// How many those are.
+    pub(super) link_count: u32,
     /// Links to URIs and templates among them, passing ones not counted.
     pub(super) uris: u32,
     pub(super) session_next: u32,
@@ -37,6 +40,8 @@ pub(crate) struct Subscription {
     pub(super) ears_pos: u32,
     /// Its acknowledgment, while that is queued.
     pub(super) ack: u32,
+    /// Whether its links are in the table of pairs.
+    pub(super) is_indexed: bool,
 }
 
 #[derive(Debug)]
@@ -45,8 +50,10 @@ pub(crate) struct Subscriptions {
     /// The ids of those that are listens: apart, because each of their notices is tagged with it
     /// and needs nothing else of them.
     pub(super) ids: Vec<Option<Id>>,
-    /// Links by (subscription, topic).
+    /// Links by (subscription, topic), of subscriptions that have or had many.
     pub(super) pairs: HashTable<u32>,
+    /// How many links there are.
+    pub(super) links: usize,
     /// Listens by (session, id).
     pub(super) listens: HashTable<u32>,
     /// Own subscriptions that hear of every URI.
@@ -62,6 +69,7 @@ impl Subscriptions {
             subs: Slab::new(HandleKind::Subscription, engine),
             ids: Vec::new(),
             pairs: HashTable::new(),
+            links: 0,
             listens: HashTable::new(),
             ears: Vec::new(),
             hasher: RandomState::default(),
@@ -100,7 +108,7 @@ impl Subscriptions {
     }
 
     pub(crate) fn links(&self) -> usize {
-        self.pairs.len()
+        self.links
     }
 
     /// A session's listens, oldest first, and its own subscription.
@@ -160,11 +168,13 @@ impl Core {
             session: ix,
             stream,
             links: NONE,
+            link_count: 0,
             uris: 0,
             session_next: NONE,
             session_prev: NONE,
             ears_pos: NONE,
             ack: NONE,
+            is_indexed: false,
         };
         let sub = self.subs.insert(record, None);
         self.sessions[ix].own_sub = sub;
@@ -372,8 +382,9 @@ impl Core {
     /// Forgets a subscription with its links and whatever is queued of it.
     pub(crate) fn remove_subscription(&mut self, sub: u32) {
         self.forget_ear(sub);
-        for slot in self.links_of(sub) {
-            self.remove_link(slot);
+        for links in self.links_of(sub).chunks(AHEAD) {
+            self.fetch_links(links);
+            links.iter().for_each(|&slot| self.remove_link(slot));
         }
         let (ix, stream) = (self.subs[sub].session, self.subs[sub].stream);
         let Some(id) = self.subs.id(sub).cloned() else {
