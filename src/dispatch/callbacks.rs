@@ -18,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::dispatch::batch::{Batch, Frame};
 use crate::dispatch::engine::Engine;
 use crate::dispatch::loan::{MOST_LENT, Ticket};
+use crate::dispatch::ready::Owed;
 use crate::engine::{Core, Hand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{SessionId, Verdict};
@@ -132,8 +133,7 @@ impl Engine {
             };
             let owed = self.ready.note_pushed(core.is_push_ready());
             drop(core);
-            self.show(owed);
-            let called = self.call(&mut taken, &batch);
+            let called = self.call(&mut taken, owed, &batch);
             core = self.lock();
             self.pass_time(&mut core);
             let hand = taken.hand(&mut core);
@@ -160,12 +160,14 @@ impl Engine {
     }
 
     /// Runs callbacks on the frames of a batch, until one is not accepted or the others were taken
-    /// back. The last one that was begun is still to be put down.
-    fn call(&self, taken: &mut Taken, batch: &Batch) -> Called {
+    /// back. The last one that was begun is still to be put down. What is owed to the outside is
+    /// shown first, since a callback may take long.
+    fn call(&self, taken: &mut Taken, owed: Owed, batch: &Batch) -> Called {
         let mut called = Called { verdict: Verdict::Gone, len: 0, accepted: 0, is_recalled: false };
         // If a callback panics, the frame stays queued and the session paused.
-        let mut guard = Guard { engine: self, taken: Some(taken) };
-        INSIDE.with(|inside| inside.borrow_mut().push(address(self)));
+        let mut guard = Guard { engine: self, taken: Some(taken), is_inside: false };
+        self.show(owed);
+        guard.enter();
         // Registering takes back what is lent, so this holds for all of the batch.
         let of_all = self.callbacks.of_all();
         for frame in batch.iter() {
@@ -264,9 +266,15 @@ struct Guard<'a> {
     engine: &'a Engine,
     /// Set while the callback has not returned.
     taken: Option<&'a mut Taken>,
+    is_inside: bool,
 }
 
 impl Guard<'_> {
+    fn enter(&mut self) {
+        INSIDE.with(|inside| inside.borrow_mut().push(address(self.engine)));
+        self.is_inside = true;
+    }
+
     /// Begins the next frame of several, unless they were taken back.
     #[inline]
     fn next(&mut self) -> bool {
@@ -279,7 +287,9 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        INSIDE.with(|inside| inside.borrow_mut().pop());
+        if self.is_inside {
+            INSIDE.with(|inside| inside.borrow_mut().pop());
+        }
         if let Some(taken) = self.taken.take() {
             // A second panic while the first unwinds would end the process.
             let Ok(core) = self.engine.core.lock() else { return };

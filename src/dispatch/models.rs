@@ -270,16 +270,19 @@ impl Watch {
     }
 }
 
-/// An engine of two sessions with a callback, each with a notice.
-fn called() -> (Arc<Engine>, [SessionId; 2], Arc<Watch>) {
+/// An engine of two sessions with a callback, each with a notice of every topic.
+fn called(topics: &[&str]) -> (Arc<Engine>, [SessionId; 2], Arc<Watch>) {
     let (engine, first) = engine(Profile::Modern);
     let second = SessionParams::new(Profile::Modern).framing(Framing::Json);
     let sessions = [first, engine.open(second).unwrap()];
     for session in sessions {
-        listen(&engine, session);
+        let filter = format!(r#"{{"resourceSubscriptions":{topics:?}}}"#);
+        engine.listen(session, None, "1", &filter).unwrap();
         drained(&engine, session);
     }
-    raise(&engine);
+    for topic in topics {
+        engine.notify_resource_updated(topic, &Raise::ALL).unwrap();
+    }
     let watch = Arc::new(Watch {
         is_inside: [0; 2].map(|_| AtomicBool::new(false)),
         is_over: [0; 2].map(|_| AtomicBool::new(false)),
@@ -294,7 +297,7 @@ fn called() -> (Arc<Engine>, [SessionId; 2], Arc<Watch>) {
 #[test]
 fn what_is_lent_to_callbacks_meets_an_unsubscription() {
     loom::model(|| {
-        let (engine, [_, second], watch) = called();
+        let (engine, [_, second], watch) = called(&[URI]);
         let dispatcher = thread::spawn({
             let engine = engine.clone();
             move || engine.dispatch(usize::MAX).unwrap()
@@ -317,7 +320,7 @@ fn what_is_lent_to_callbacks_meets_an_unsubscription() {
 #[test]
 fn what_is_lent_to_callbacks_meets_a_close() {
     loom::model(|| {
-        let (engine, [_, second], watch) = called();
+        let (engine, [_, second], watch) = called(&[URI, "b:"]);
         let dispatcher = thread::spawn({
             let engine = engine.clone();
             move || engine.dispatch(usize::MAX).unwrap()
@@ -327,7 +330,7 @@ fn what_is_lent_to_callbacks_meets_a_close() {
         assert!(!watch.is_inside[1].load(SeqCst), "a close waits");
         let accepted = dispatcher.join().unwrap();
         let [first, second] = watch.counts();
-        assert_eq!((first, accepted), (1, 1 + second));
+        assert_eq!((first, accepted), (2, 2 + second));
         assert_eq!(engine.stats().delivered, 2 + accepted as u64);
         assert_eq!(engine.stats().queued_frames, 0);
     });
@@ -336,7 +339,7 @@ fn what_is_lent_to_callbacks_meets_a_close() {
 #[test]
 fn what_is_lent_to_callbacks_meets_a_raising_and_another_dispatch() {
     loom::model(|| {
-        let (engine, _, watch) = called();
+        let (engine, _, watch) = called(&[URI]);
         let dispatcher = thread::spawn({
             let engine = engine.clone();
             move || engine.dispatch(usize::MAX).unwrap()
