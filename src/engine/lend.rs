@@ -13,6 +13,7 @@ use crate::engine::Core;
 use crate::engine::ahead::{self, AHEAD};
 use crate::engine::drain::{Address, Hand, Sink, Source};
 use crate::engine::outbox::{NAMED, Outboxes, PUSHED, UNUSUAL};
+use crate::engine::plain::Run;
 use crate::engine::pool::NONE;
 use crate::engine::slot::{Body, DROPPABLE, EventEntry, Owner, QUEUED};
 use crate::params::{SessionId, StreamId};
@@ -39,7 +40,7 @@ impl Core {
         let mut at = self.out.ready[1].head;
         while at != NONE && lent.len() < max {
             if lent.len().is_multiple_of(AHEAD) {
-                ahead::fetch_ready(at, &self.out, &self.subs);
+                ahead::fetch_ready(at, Run::NONE, &self.out, &self.subs);
             }
             let (stream, handle) = self.out.streams.with_handle(at);
             let slot = stream.main.head;
