@@ -50,7 +50,8 @@
  *   notice        "this changed, read it again": raised twice before it is sent, it is sent once
  *   event         a notification whose content matters: progress, a log message, a custom one
  *   frame         one JSON-RPC message with its framing, to be written as it is
- *   drain         to take frames out: fanfare_read, fanfare_recv, fanfare_drain, or callbacks
+ *   drain         to take frames out: fanfare_read, fanfare_recv, fanfare_recv_vectored,
+ *                 fanfare_drain, or callbacks
  *
  * THREADS
  *   Every function on an engine may be called from any thread at any time, and none of them waits
@@ -663,6 +664,25 @@ typedef struct {
     /// 0.
     uint32_t reserved;
 } fanfare_frame;
+
+/// One frame in three parts, which one after the other are what must be written to its stream. Its
+/// bytes are those that fanfare_recv() would lend. This struct never changes.
+///
+/// Where struct iovec is a pointer and a length in this order (Linux, macOS, the BSDs), parts is
+/// laid out as three of them, for writev.
+typedef struct {
+    /// Whose it is.
+    fanfare_session session;
+    /// On which of the session's streams it must go.
+    fanfare_stream stream;
+    /// FANFARE_FRAME_LAST or 0. Further bits may come: ignore what you do not know.
+    uint32_t flags;
+    /// 0.
+    uint32_t reserved;
+    /// Its bytes, framing included. The last two may be empty, and no part has a NULL for ptr;
+    /// frames of one notice mostly have the same bytes in the first and in the last.
+    fanfare_str parts[3];
+} fanfare_vectored_frame;
 
 /// Takes one frame. The frame is valid during the call only. Returns one of FANFARE_VERDICT_...;
 /// any other value counts as FANFARE_VERDICT_NOT_NOW, so that nothing is lost by a mistake.
@@ -1553,8 +1573,9 @@ fanfare_status fanfare_read(fanfare_engine *engine,
 
 /// Takes the frames of many sessions in one call, packed into buf: for each frame a
 /// fanfare_record, its bytes, and zeros up to a multiple of 8. buf need not be aligned; memcpy the
-/// records out if it is not. What does not fit stays queued, so call it until it says
-/// FANFARE_EMPTY, or wait for the next readiness. Sessions with a frame callback are left to it.
+/// records out if it is not. What buf holds behind *out_len bytes is undefined afterwards. What
+/// does not fit stays queued, so call it until it says FANFARE_EMPTY, or wait for the next
+/// readiness. Sessions with a frame callback are left to it.
 ///
 /// Any thread.
 /// FANFARE_OK: *out_len bytes were filled; FANFARE_EMPTY: nothing is queued, *out_len is 0;
@@ -1567,7 +1588,7 @@ fanfare_status fanfare_drain(fanfare_engine *engine,
                              size_t cap,
                              size_t *out_len);
 
-/// An empty batch, for fanfare_recv(). NULL only if memory is exhausted inside.
+/// An empty batch, for fanfare_recv() and its family. NULL only if memory is exhausted inside.
 ///
 /// Any thread. Ownership: yours; give it to fanfare_batch_free().
 FANFARE_API FANFARE_NODISCARD fanfare_batch *fanfare_batch_new(void);
@@ -1591,6 +1612,19 @@ fanfare_status fanfare_recv(fanfare_engine *engine,
                             size_t max,
                             fanfare_batch *batch);
 
+/// As fanfare_recv(), but the batch lends the frames in parts: see fanfare_batch_vectored_frames().
+/// What the frames of a notice have in common is then not copied for each session: for hosts that
+/// write with writev or the like.
+///
+/// Any thread, with a batch of its own.
+/// As fanfare_recv().
+FANFARE_API
+FANFARE_NODISCARD
+fanfare_status fanfare_recv_vectored(fanfare_engine *engine,
+                                     fanfare_session session,
+                                     size_t max,
+                                     fanfare_batch *batch);
+
 /// Takes up to max frames of one stream into a batch.
 ///
 /// Any thread, with a batch of its own.
@@ -1603,11 +1637,20 @@ fanfare_status fanfare_recv_stream(fanfare_engine *engine,
                                    fanfare_batch *batch);
 
 /// The frames of a batch, in the order in which they must be written, and in *out_n how many.
-/// NULL when it holds none, and for NULL.
+/// NULL when it holds none, or those of fanfare_recv_vectored(), and for NULL.
 ///
-/// The batch's thread. Ownership: the batch's; they are valid until the next fanfare_recv() into
-/// it, or its end.
+/// The batch's thread. Ownership: the batch's; they are valid until the next fanfare_recv() (or
+/// another of its family) into it, or its end.
 FANFARE_API const fanfare_frame *fanfare_batch_frames(const fanfare_batch *batch, size_t *out_n);
+
+/// The frames that fanfare_recv_vectored() took into a batch, in the order in which they must be
+/// written, and in *out_n how many. NULL when it holds none, or those of another function, and for
+/// NULL.
+///
+/// The batch's thread. Ownership: as fanfare_batch_frames().
+FANFARE_API
+const fanfare_vectored_frame *fanfare_batch_vectored_frames(const fanfare_batch *batch,
+                                                            size_t *out_n);
 
 /// Registers who takes the frames of every session that has no callback of its own. It replaces
 /// the one before. From then on those sessions are delivered inside fanfare_dispatch() or on

@@ -42,6 +42,11 @@ fn buffers_of_every_size() {
 }
 
 #[test]
+fn frames_in_parts() {
+    check("parts");
+}
+
+#[test]
 fn callbacks_and_their_contexts() {
     check("callbacks");
 }

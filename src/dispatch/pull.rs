@@ -117,7 +117,8 @@ impl Engine {
 
     /// Packs as many whole frames of as many sessions as fit into `buf`, and yields the bytes
     /// used. Each record is a header (session `u64`, stream `u64`, flags `u32`, length `u32`, in
-    /// the machine's byte order), the frame, and zeros up to a multiple of 8 bytes. Fails with
+    /// the machine's byte order), the frame, and zeros up to a multiple of 8 bytes. What `buf` holds
+    /// behind the bytes used is undefined afterwards. Fails with
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) and [`Error::needed_bytes`] if the first
     /// record alone does not fit.
     pub fn drain(&self, buf: &mut [u8]) -> Result<usize> {

@@ -71,15 +71,14 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Whole frames, one after the other.
+/// Whole frames of one session, one after the other: hardly any is like the one before.
 pub(crate) struct Flat<'a> {
     room: Room<'a>,
-    pattern: Pattern,
 }
 
 impl<'a> Flat<'a> {
     pub(crate) fn new(buf: &'a mut [u8]) -> Self {
-        Self { room: Room::new(buf), pattern: Pattern::default() }
+        Self { room: Room::new(buf) }
     }
 
     /// How many bytes were written, and what the first frame that did not fit needs.
@@ -92,17 +91,7 @@ impl Sink for Flat<'_> {
     fn take(&mut self, output: &Output<'_>) -> Option<usize> {
         let pieces = output.text.pieces();
         let len = framed_len(output, &pieces);
-        let place = self.room.next(len)?;
-        write_frame(place, output, &pieces);
-        self.pattern.learn(output, &pieces, place);
-        Some(len)
-    }
-
-    #[inline(always)]
-    fn take_alike(&mut self, to: Address, source: Source, id: Option<&Id>) -> Option<usize> {
-        let id = self.pattern.gap(to, source, id)?;
-        let len = self.pattern.len(id);
-        self.pattern.write(self.room.next_wide(len)?, id);
+        write_frame(self.room.next(len)?, output, &pieces);
         Some(len)
     }
 }

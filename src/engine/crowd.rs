@@ -116,6 +116,11 @@ impl Crowd {
         self.places.iter().map(|place| place.slot)
     }
 
+    #[cfg(test)]
+    pub(crate) fn aside(&self) -> usize {
+        self.aside.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

@@ -82,6 +82,17 @@ impl<T> Pool<T> {
         }
     }
 
+    /// Places that neither hold a record nor wait to be used by anyone: those set aside.
+    #[cfg(test)]
+    pub(crate) fn set_aside_now(&self) -> usize {
+        let (mut free, mut at) = (0, self.free);
+        while at != NONE {
+            let Entry::Free(next) = self.entries[at as usize] else { unreachable!("it is free") };
+            (free, at) = (free + 1, next);
+        }
+        self.entries.len() - self.len - free
+    }
+
     /// Makes room for so many more: by an eighth rather than by doubling, so that what is held
     /// stays near what is used.
     fn grow(&mut self, count: usize) {

@@ -1,16 +1,17 @@
-//! Delivery by pull: frames copied into a buffer, lent in a batch, or packed for many sessions.
+//! Delivery by pull: frames copied into a buffer, lent in a batch whole or in parts, or packed for
+//! many sessions.
 
 use std::ffi::c_char;
 
 use super::callback::{fanfare_frame, not_dropping};
 use super::engine::{engine, fanfare_engine};
 use super::guard::{Failure, guard, guard_value};
-use super::input::buffer;
+use super::input::{buffer, fanfare_str};
 use super::output::Out;
 use super::session::fanfare_session;
 use super::status::fanfare_status::{self, *};
 use super::stream::fanfare_stream;
-use crate::dispatch::{Batch, Frame, FrameFlags};
+use crate::dispatch::{Batch, Frame, FrameFlags, VectoredBatch, VectoredFrame};
 use crate::params::{SessionId, StreamId};
 
 /// In fanfare_frame.flags and fanfare_record.flags: nothing will follow on this stream, or nothing
@@ -19,11 +20,35 @@ pub const FANFARE_FRAME_LAST: u32 = 1;
 const _: () = assert!(FANFARE_FRAME_LAST == FrameFlags::LAST);
 
 /// Frames that were taken out together, and their bytes. Belongs to one thread at a time.
+// Invariant: at most one of the two kinds of batch holds frames.
 #[derive(Default)]
 pub struct fanfare_batch {
     batch: Batch,
-    /// The same, as C sees them: they point into `batch`.
+    vectored: VectoredBatch,
+    /// The same, as C sees them: they point into `batch`, and into `vectored`.
     frames: Vec<fanfare_frame>,
+    vectored_frames: Vec<fanfare_vectored_frame>,
+}
+
+/// One frame in three parts, which one after the other are what must be written to its stream. Its
+/// bytes are those that fanfare_recv() would lend. This struct never changes.
+///
+/// Where struct iovec is a pointer and a length in this order (Linux, macOS, the BSDs), parts is
+/// laid out as three of them, for writev.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct fanfare_vectored_frame {
+    /// Whose it is.
+    pub session: fanfare_session,
+    /// On which of the session's streams it must go.
+    pub stream: fanfare_stream,
+    /// FANFARE_FRAME_LAST or 0. Further bits may come: ignore what you do not know.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Its bytes, framing included. The last two may be empty, and no part has a NULL for ptr;
+    /// frames of one notice mostly have the same bytes in the first and in the last.
+    pub parts: [fanfare_str; 3],
 }
 
 /// What stands before each frame that fanfare_drain() packs. After it come len bytes, and then as
@@ -41,6 +66,11 @@ pub struct fanfare_record {
     /// How many bytes the frame has, framing included.
     pub len: u32,
 }
+
+const _: () = assert!(
+    size_of::<fanfare_vectored_frame>() == 24 + 3 * size_of::<fanfare_str>(),
+    "nothing stands between the fields"
+);
 
 const _: () = assert!(size_of::<fanfare_record>() == 24, "the size is promised in the header");
 
@@ -74,8 +104,9 @@ pub unsafe extern "C" fn fanfare_read(
 
 /// Takes the frames of many sessions in one call, packed into buf: for each frame a
 /// fanfare_record, its bytes, and zeros up to a multiple of 8. buf need not be aligned; memcpy the
-/// records out if it is not. What does not fit stays queued, so call it until it says
-/// FANFARE_EMPTY, or wait for the next readiness. Sessions with a frame callback are left to it.
+/// records out if it is not. What buf holds behind *out_len bytes is undefined afterwards. What
+/// does not fit stays queued, so call it until it says FANFARE_EMPTY, or wait for the next
+/// readiness. Sessions with a frame callback are left to it.
 ///
 /// Any thread.
 /// FANFARE_OK: *out_len bytes were filled; FANFARE_EMPTY: nothing is queued, *out_len is 0;
@@ -116,7 +147,7 @@ fn copied(
     Ok(status)
 }
 
-/// An empty batch, for fanfare_recv(). NULL only if memory is exhausted inside.
+/// An empty batch, for fanfare_recv() and its family. NULL only if memory is exhausted inside.
 ///
 /// Any thread. Ownership: yours; give it to fanfare_batch_free().
 #[must_use]
@@ -163,6 +194,28 @@ pub unsafe extern "C" fn fanfare_recv(
     })
 }
 
+/// As fanfare_recv(), but the batch lends the frames in parts: see fanfare_batch_vectored_frames().
+/// What the frames of a notice have in common is then not copied for each session: for hosts that
+/// write with writev or the like.
+///
+/// Any thread, with a batch of its own.
+/// As fanfare_recv().
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_recv_vectored(
+    engine: *mut fanfare_engine,
+    session: fanfare_session,
+    max: usize,
+    batch: *mut fanfare_batch,
+) -> fanfare_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let (engine, batch) = unsafe { (self::engine(engine)?, batch_mut(batch)?) };
+        let session = (session != 0).then(|| SessionId::from_raw(session));
+        batch.take_vectored(|frames| engine.engine.recv_vectored(session, max, frames))
+    })
+}
+
 /// Takes up to max frames of one stream into a batch.
 ///
 /// Any thread, with a batch of its own.
@@ -183,10 +236,10 @@ pub unsafe extern "C" fn fanfare_recv_stream(
 }
 
 /// The frames of a batch, in the order in which they must be written, and in *out_n how many.
-/// NULL when it holds none, and for NULL.
+/// NULL when it holds none, or those of fanfare_recv_vectored(), and for NULL.
 ///
-/// The batch's thread. Ownership: the batch's; they are valid until the next fanfare_recv() into
-/// it, or its end.
+/// The batch's thread. Ownership: the batch's; they are valid until the next fanfare_recv() (or
+/// another of its family) into it, or its end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_batch_frames(
     batch: *const fanfare_batch,
@@ -196,6 +249,25 @@ pub unsafe extern "C" fn fanfare_batch_frames(
         // SAFETY: the caller's promise.
         let (batch, out) = unsafe { (batch.as_ref(), Out::required("out_n", out_n)?) };
         let frames = &batch.ok_or_else(|| Failure::null("batch"))?.frames;
+        out.set(frames.len());
+        Ok(if frames.is_empty() { std::ptr::null() } else { frames.as_ptr() })
+    })
+}
+
+/// The frames that fanfare_recv_vectored() took into a batch, in the order in which they must be
+/// written, and in *out_n how many. NULL when it holds none, or those of another function, and for
+/// NULL.
+///
+/// The batch's thread. Ownership: as fanfare_batch_frames().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_batch_vectored_frames(
+    batch: *const fanfare_batch,
+    out_n: *mut usize,
+) -> *const fanfare_vectored_frame {
+    guard_value(std::ptr::null(), || {
+        // SAFETY: the caller's promise.
+        let (batch, out) = unsafe { (batch.as_ref(), Out::required("out_n", out_n)?) };
+        let frames = &batch.ok_or_else(|| Failure::null("batch"))?.vectored_frames;
         out.set(frames.len());
         Ok(if frames.is_empty() { std::ptr::null() } else { frames.as_ptr() })
     })
@@ -213,10 +285,26 @@ impl fanfare_batch {
         &mut self,
         recv: impl FnOnce(&mut Batch) -> crate::error::Result<usize>,
     ) -> Result<fanfare_status, Failure> {
+        self.refill(|batch, vectored| recv(batch).inspect(|_| vectored.clear()))
+    }
+
+    fn take_vectored(
+        &mut self,
+        recv: impl FnOnce(&mut VectoredBatch) -> crate::error::Result<usize>,
+    ) -> Result<fanfare_status, Failure> {
+        self.refill(|batch, vectored| recv(vectored).inspect(|_| batch.clear()))
+    }
+
+    fn refill(
+        &mut self,
+        recv: impl FnOnce(&mut Batch, &mut VectoredBatch) -> crate::error::Result<usize>,
+    ) -> Result<fanfare_status, Failure> {
         // Whatever becomes of it, no frame may point to where bytes no longer stand.
         self.frames.clear();
-        let taken = recv(&mut self.batch);
+        self.vectored_frames.clear();
+        let taken = recv(&mut self.batch, &mut self.vectored);
         self.frames.extend(self.batch.iter().map(|frame| as_frame(&frame)));
+        self.vectored_frames.extend(self.vectored.iter().map(|frame| as_vectored_frame(&frame)));
         Ok(if taken? == 0 { FANFARE_EMPTY } else { FANFARE_OK })
     }
 }
@@ -229,6 +317,17 @@ pub(super) fn as_frame(frame: &Frame<'_>) -> fanfare_frame {
         data: frame.data.into(),
         flags: frame.flags.bits(),
         reserved: 0,
+    }
+}
+
+/// The same in parts.
+fn as_vectored_frame(frame: &VectoredFrame<'_>) -> fanfare_vectored_frame {
+    fanfare_vectored_frame {
+        session: frame.session.to_raw(),
+        stream: frame.stream.to_raw(),
+        flags: frame.flags.bits(),
+        reserved: 0,
+        parts: frame.parts.map(fanfare_str::from),
     }
 }
 

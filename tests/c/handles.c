@@ -55,6 +55,7 @@ static void no_session(fanfare_engine *e, fanfare_session s) {
     STATUS(FANFARE_E_GONE, fanfare_read(e, s, buf, sizeof buf, &n));
     if (s != 0) { /* Where 0 stands for every session. */
         STATUS(FANFARE_E_GONE, fanfare_recv(e, s, 1, batch));
+        STATUS(FANFARE_E_GONE, fanfare_recv_vectored(e, s, 1, batch));
     }
     CHECK(subscription == 77 && stream == 77 && number == 77 && n == 77 && user_data == NULL);
     CHECK(counters.delivered == 0 && drops == 0);

@@ -242,6 +242,10 @@ static void delivery(fanfare_engine *e, fanfare_session s) {
     NULL_FAILS("batch", fanfare_recv(e, s, 1, NULL));
     NULL_FAILS("engine", fanfare_recv_stream(NULL, 1, 1, batch));
     NULL_FAILS("batch", fanfare_recv_stream(e, 1, 1, NULL));
+    NULL_FAILS("engine", fanfare_recv_vectored(NULL, s, 1, batch));
+    NULL_FAILS("batch", fanfare_recv_vectored(e, s, 1, NULL));
+    CHECK(fanfare_batch_vectored_frames(NULL, &n) == NULL);
+    CHECK(fanfare_batch_vectored_frames(batch, NULL) == NULL && n == 77);
     CHECK(fanfare_batch_frames(NULL, &n) == NULL);
     CHECK(fanfare_batch_frames(batch, NULL) == NULL && n == 77);
     fanfare_batch_free(batch);
