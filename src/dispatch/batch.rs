@@ -109,11 +109,6 @@ impl Batch {
         self.pattern.forget();
         self.latest.of = None;
     }
-
-    /// How many bytes its frames have in all.
-    pub(crate) fn used(&self) -> usize {
-        self.used
-    }
 }
 
 impl Batch {

@@ -3,21 +3,32 @@
 //! A frame stays in its outbox while its callback runs, marked as in hand, and its session is
 //! busy, so that no other thread takes from it. The callback's verdict decides what becomes of
 //! it. Because nothing has left the outbox, a refusal needs no undoing.
+//!
+//! To spare the lock for each frame, a thread borrows those of several sessions at once, and begins
+//! one after the other without it ([`Loans`](crate::dispatch::loan::Loans)). Whoever takes the lock
+//! meanwhile, for whatever call, first takes back those that are not begun, and finds the engine as
+//! if each had been taken in hand by itself: so another thread can run their callbacks, and none
+//! runs that an unsubscription, a close or a revocation had come before.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::dispatch::batch::{Batch, Frame};
 use crate::dispatch::engine::Engine;
+use crate::dispatch::loan::{MOST_LENT, Ticket};
+use crate::dispatch::ready::Owed;
 use crate::engine::{Core, Hand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{SessionId, Verdict};
-use crate::sync::MutexGuard;
+use crate::sync::{MutexGuard, thread_local};
 
 /// A function of the host that takes frames.
 pub type FrameCallback = Box<dyn Fn(&Frame<'_>) -> Verdict + Send + Sync>;
+
+/// How many frames are lent at first, until it shows that nobody else needs the lock.
+const FIRST_LENT: usize = if cfg!(test) { 4 } else { 1 };
 
 type Shared = Arc<dyn Fn(&Frame<'_>) -> Verdict + Send + Sync>;
 
@@ -30,18 +41,18 @@ pub(crate) struct Callbacks {
 #[derive(Default)]
 struct Registered {
     of_all: Option<Shared>,
-    by_session: HashMap<SessionId, Shared>,
+    by_session: hashbrown::HashMap<SessionId, Shared, foldhash::fast::RandomState>,
 }
 
 thread_local! {
     /// The engines whose callbacks this thread is inside of, by address.
-    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static INSIDE: RefCell<Vec<usize>> = RefCell::default();
 }
 
 impl Callbacks {
     /// Whether this thread is inside a frame callback of that engine.
     pub(crate) fn is_inside(&self, engine: &Engine) -> bool {
-        INSIDE.with_borrow(|inside| inside.contains(&address(engine)))
+        INSIDE.with(|inside| inside.borrow().contains(&address(engine)))
     }
 
     /// Drops the callback of a session that has gone.
@@ -57,6 +68,12 @@ impl Callbacks {
     fn of(&self, session: SessionId) -> Option<Shared> {
         let registered = self.registered.read().unwrap_or_else(PoisonError::into_inner);
         registered.by_session.get(&session).or(registered.of_all.as_ref()).cloned()
+    }
+
+    /// The one callback that there is, if no session has its own.
+    fn of_all(&self) -> Option<Shared> {
+        let registered = self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        registered.by_session.is_empty().then(|| registered.of_all.clone()).flatten()
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Registered> {
@@ -105,37 +122,83 @@ impl Engine {
             ));
         }
         let mut batch = Batch::new();
-        let mut accepted = 0;
+        let (mut accepted, mut most) = (0, FIRST_LENT);
         let mut core = self.lock();
+        self.pass_time(&mut core);
         while accepted < max {
             batch.clear();
-            self.pass_time(&mut core);
-            let Some(hand) = core.take_in_hand(&mut batch) else { break };
-            self.ready.note_pushed(core.is_push_ready());
+            let Some(mut taken) = self.take_up(&mut core, most.min(max - accepted), &mut batch)
+            else {
+                break;
+            };
+            let owed = self.ready.note_pushed(core.is_push_ready());
             drop(core);
-            let verdict = self.call(hand, &batch);
+            let called = self.call(&mut taken, owed, &batch);
             core = self.lock();
             self.pass_time(&mut core);
-            self.put_down(&mut core, hand, verdict, batch.used());
-            accepted += usize::from(verdict == Verdict::Accepted);
+            let hand = taken.hand(&mut core);
+            self.put_down(&mut core, hand, called.verdict, called.len);
+            accepted += called.accepted;
+            // Others who need the lock leave little of a loan, and what is not begun was rendered
+            // for nothing.
+            most = match called.is_recalled {
+                true => (most / 2).max(1),
+                false => (2 * most).min(MOST_LENT),
+            };
         }
         self.release(core);
         Ok(accepted)
     }
 
-    /// Runs the callback on the one frame of a batch.
-    fn call(&self, hand: Hand, batch: &Batch) -> Verdict {
-        let Some(callback) = self.callbacks.of(hand.session) else {
-            // Its callback was dropped with it a moment ago.
-            return Verdict::Gone;
-        };
-        let frame = batch.iter().next().expect("a frame was taken in hand");
-        // If the callback panics, the frame stays queued and the session paused.
-        let mut guard = Guard { engine: self, hand: Some(hand) };
-        INSIDE.with_borrow_mut(|inside| inside.push(address(self)));
-        let verdict = callback(&frame);
-        guard.hand = None;
-        verdict
+    /// Takes frames to run callbacks on: several if they can be lent, else the first.
+    fn take_up(&self, core: &mut Core, max: usize, batch: &mut Batch) -> Option<Taken> {
+        match core.lend(max, batch) {
+            0 => core.take_in_hand(batch).map(Taken::One),
+            1 => Some(Taken::One(core.take_back(1))),
+            _ => Some(Taken::Several(self.loans.begin())),
+        }
+    }
+
+    /// Runs callbacks on the frames of a batch, until one is not accepted or the others were taken
+    /// back. The last one that was begun is still to be put down. What is owed to the outside is
+    /// shown first, since a callback may take long.
+    fn call(&self, taken: &mut Taken, owed: Owed, batch: &Batch) -> Called {
+        let mut called = Called { verdict: Verdict::Gone, len: 0, accepted: 0, is_recalled: false };
+        // If a callback panics, the frame stays queued and the session paused.
+        let mut guard = Guard { engine: self, taken: Some(taken), is_inside: false };
+        self.show(owed);
+        guard.enter();
+        // Registering takes back what is lent, so this holds for all of the batch.
+        let of_all = self.callbacks.of_all();
+        for frame in batch.iter() {
+            if called.accepted > 0 && !guard.next() {
+                called.is_recalled = true;
+                break;
+            }
+            let own;
+            let callback = match &of_all {
+                Some(callback) => callback,
+                None => {
+                    own = self.callbacks.of(frame.session);
+                    match &own {
+                        Some(callback) => callback,
+                        // It was dropped with its session a moment ago.
+                        None => {
+                            called.verdict = Verdict::Gone;
+                            break;
+                        }
+                    }
+                }
+            };
+            called.verdict = callback(&frame);
+            called.len = frame.data.len();
+            if called.verdict != Verdict::Accepted {
+                break;
+            }
+            called.accepted += 1;
+        }
+        guard.taken = None;
+        called
     }
 
     fn put_down(&self, core: &mut MutexGuard<'_, Core>, hand: Hand, verdict: Verdict, len: usize) {
@@ -145,7 +208,9 @@ impl Engine {
             Verdict::NotNow => core.pause_refused(hand.session),
             Verdict::Gone => core.disconnect_handle(hand.session),
         }
-        self.put_down.notify_all();
+        if self.closing.load(Relaxed) != 0 {
+            self.put_down.notify_all();
+        }
     }
 
     /// Waits until no callback of a session is running on another thread.
@@ -155,28 +220,81 @@ impl Engine {
         session: SessionId,
     ) -> MutexGuard<'a, Core> {
         while core.is_busy(session) {
+            let closing = self.closing.load(Relaxed);
+            self.closing.store(closing + 1, Relaxed);
             core = self
                 .put_down
                 .wait(core)
                 .expect("an earlier panic has left the engine in an unknown state");
+            self.closing.store(self.closing.load(Relaxed) - 1, Relaxed);
+            // Frames may have been lent while this waited.
+            core = self.whole(core);
         }
         core
     }
+}
+
+/// Frames that callbacks run on.
+enum Taken {
+    One(Hand),
+    Several(Ticket),
+}
+
+impl Taken {
+    /// The frame that was begun last.
+    fn hand(&self, core: &mut Core) -> Hand {
+        match self {
+            Self::One(hand) => *hand,
+            Self::Several(ticket) => core.kept_hand(ticket.name()),
+        }
+    }
+}
+
+/// What became of frames that callbacks ran on.
+struct Called {
+    /// Of the last that was begun.
+    verdict: Verdict,
+    /// Its length in bytes.
+    len: usize,
+    accepted: usize,
+    /// Others were not begun, because somebody has taken them back.
+    is_recalled: bool,
 }
 
 /// Leaves the callback, by return or by panic.
 struct Guard<'a> {
     engine: &'a Engine,
     /// Set while the callback has not returned.
-    hand: Option<Hand>,
+    taken: Option<&'a mut Taken>,
+    is_inside: bool,
+}
+
+impl Guard<'_> {
+    fn enter(&mut self) {
+        INSIDE.with(|inside| inside.borrow_mut().push(address(self.engine)));
+        self.is_inside = true;
+    }
+
+    /// Begins the next frame of several, unless they were taken back.
+    #[inline]
+    fn next(&mut self) -> bool {
+        match &mut self.taken {
+            Some(Taken::Several(ticket)) => self.engine.loans.next(ticket),
+            _ => false,
+        }
+    }
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        INSIDE.with_borrow_mut(|inside| inside.pop());
-        if let Some(hand) = self.hand {
+        if self.is_inside {
+            INSIDE.with(|inside| inside.borrow_mut().pop());
+        }
+        if let Some(taken) = self.taken.take() {
             // A second panic while the first unwinds would end the process.
-            let Ok(mut core) = self.engine.core.lock() else { return };
+            let Ok(core) = self.engine.core.lock() else { return };
+            let mut core = self.engine.whole(core);
+            let hand = taken.hand(&mut core);
             self.engine.put_down(&mut core, hand, Verdict::NotNow, 0);
             self.engine.release(core);
         }

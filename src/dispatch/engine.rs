@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::dispatch::callbacks::Callbacks;
 use crate::dispatch::hooks::Hooks;
-use crate::dispatch::ready::Ready;
+use crate::dispatch::loan::Loans;
+use crate::dispatch::ready::{Owed, Ready};
 use crate::engine::{Core, Incoming, News, Outgoing, SessionStats, Stats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{
     Disposition, EndReason, SessionId, SessionParams, StreamId, StreamKind, SubscriptionId,
 };
 use crate::protocol::Revision;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard};
 
 /// A notification engine. Every method may be called from any thread.
 ///
@@ -39,8 +40,12 @@ pub struct Engine {
     pub(crate) core: Mutex<Core>,
     pub(crate) ready: Ready,
     pub(crate) callbacks: Callbacks,
+    /// Which of the frames that are lent have been begun.
+    pub(super) loans: Loans,
     /// A callback has put its frame down: for a close that waits for it.
-    pub(crate) put_down: Condvar,
+    pub(super) put_down: Condvar,
+    /// How many wait for that. Only under the lock.
+    pub(super) closing: AtomicU64,
     pub(super) hooks: Hooks,
     clock: Clock,
     max_message_bytes: usize,
@@ -82,7 +87,9 @@ impl Engine {
             core: Mutex::new(core),
             ready: Ready::new(),
             callbacks: Callbacks::default(),
+            loans: Loans::new(),
             put_down: Condvar::new(),
+            closing: AtomicU64::new(0),
             hooks,
             clock,
             max_message_bytes,
@@ -449,13 +456,19 @@ impl Engine {
         let news = if core.has_news() { core.take_news() } else { Vec::new() };
         let owed = self.ready.note(core.is_ready(), core.is_push_ready(), core.next_deadline_ms());
         drop(core);
+        self.show(owed);
+        for item in news {
+            self.tell(&item);
+        }
+    }
+
+    /// Shows what is owed to the outside. Called with no lock held.
+    #[inline]
+    pub(super) fn show(&self, owed: Owed) {
         if self.ready.settle(owed)
             && let Some(wake) = &self.hooks.wake
         {
             wake();
-        }
-        for item in news {
-            self.tell(&item);
         }
     }
 
@@ -488,7 +501,20 @@ impl Engine {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
         // A panic of the core's own under the lock: what it left is not to be trusted.
-        self.core.lock().expect("an earlier panic has left the engine in an unknown state")
+        let core =
+            self.core.lock().expect("an earlier panic has left the engine in an unknown state");
+        self.whole(core)
+    }
+
+    /// The core with nothing lent: whoever takes the lock, in whatever way, takes back what is.
+    #[inline]
+    pub(super) fn whole<'a>(&self, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        if core.has_lent() {
+            let (name, begun) = self.loans.end();
+            let hand = core.take_back(begun);
+            core.keep_hand(name, hand);
+        }
+        core
     }
 }
 

@@ -7,6 +7,7 @@ mod callbacks;
 mod engine;
 mod hooks;
 mod level;
+mod loan;
 #[cfg(all(test, fanfare_loom))]
 mod models;
 mod pattern;

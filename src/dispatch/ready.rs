@@ -72,9 +72,11 @@ type Waker = Arc<dyn Fn() + Send + Sync>;
 struct Outside {
     level: Option<Level>,
     is_woken: bool,
+    /// How many wait for `changed`.
+    waiting: u32,
     /// Dispatchers that want to know of output for callbacks, and of new deadlines.
-    dispatchers: Vec<(u64, Waker)>,
-    #[cfg(feature = "dispatch")]
+    dispatchers: Option<Arc<[(u64, Waker)]>>,
+    #[cfg(any(feature = "dispatch", all(test, fanfare_loom)))]
     next_dispatcher: u64,
 }
 
@@ -123,11 +125,29 @@ impl Ready {
     }
 
     /// Notes the truth about output for callbacks only: its frames come and go one by one, and
-    /// only dispatchers care for each. It is owed by whoever notes all of it next.
-    pub(crate) fn note_pushed(&self, pushed: bool) {
-        if self.pushed.write(pushed) {
+    /// only dispatchers care for each. That there is none is owed by whoever notes all of it next;
+    /// that there is some, by the caller, who is about to be busy with another frame.
+    pub(crate) fn note_pushed(&self, pushed: bool) -> Owed {
+        let is_changed = self.pushed.write(pushed);
+        if is_changed && !pushed {
             self.is_owed.store(true, Relaxed);
         }
+        Owed { is_owed: is_changed && pushed, is_nearer: false }
+    }
+
+    /// What is owed by who cannot know what others still owe.
+    #[cfg(any(feature = "dispatch", all(test, fanfare_loom)))]
+    pub(crate) fn owe(&self) -> Owed {
+        Owed { is_owed: true, is_nearer: false }
+    }
+
+    /// Whether a dispatcher that has found nothing to do may sleep, which has settled what it
+    /// [`owe`](Self::owe)s first: whoever noted that there is nothing may not have shown it yet. If
+    /// nothing is shown, the next output is news, and wakes it. If something is, that may have come
+    /// before it was shown that there was nothing, and woken nobody.
+    #[cfg(any(feature = "dispatch", all(test, fanfare_loom)))]
+    pub(crate) fn shows_nothing_pushed(&self) -> bool {
+        !self.pushed.shown.load(Acquire)
     }
 
     /// Brings what is shown in line with the truth. Yields whether the engine, idle before, has
@@ -137,35 +157,29 @@ impl Ready {
         (owed.is_owed || owed.is_nearer) && self.show(owed.is_nearer)
     }
 
-    fn show(&self, is_nearer: bool) -> bool {
+    fn show(&self, mut is_nearer: bool) -> bool {
         let mut has_output = false;
-        let mut must_wake = is_nearer;
-        while !(self.any.is_settled() && self.pushed.is_settled()) {
+        let mut woken = None;
+        while is_nearer || !(self.any.is_settled() && self.pushed.is_settled()) {
             let outside = self.lock();
-            if let Some(any) = self.any.show() {
+            let any = self.any.show();
+            if let Some(any) = any {
                 has_output = any;
                 match &outside.level {
                     Some(level) if any => level.raise(),
                     Some(level) => level.lower(),
                     None => {}
                 }
-                if any {
-                    self.changed.notify_all();
-                }
             }
-            if self.pushed.show() == Some(true) {
-                must_wake = true;
+            if (any == Some(true) || is_nearer) && outside.waiting != 0 {
+                self.changed.notify_all();
             }
+            if self.pushed.show() == Some(true) || is_nearer {
+                woken.clone_from(&outside.dispatchers);
+            }
+            is_nearer = false;
         }
-        if is_nearer {
-            let _outside = self.lock();
-            self.changed.notify_all();
-        }
-        if must_wake {
-            let wakers: Vec<Waker> =
-                self.lock().dispatchers.iter().map(|(_, waker)| waker.clone()).collect();
-            wakers.iter().for_each(|waker| waker());
-        }
+        woken.iter().flat_map(|woken| woken.iter()).for_each(|(_, waker)| waker());
         has_output
     }
 
@@ -184,17 +198,20 @@ impl Ready {
             if self.deadline_ms.load(SeqCst) < known_ms {
                 return None;
             }
+            outside.waiting += 1;
             outside = match until {
                 None => self.changed.wait(outside).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
+                        outside.waiting -= 1;
                         return None;
                     }
                     let waited = self.changed.wait_timeout(outside, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            outside.waiting -= 1;
         }
     }
 
@@ -204,8 +221,11 @@ impl Ready {
     }
 
     pub(crate) fn wake(&self) {
-        self.lock().is_woken = true;
-        self.changed.notify_all();
+        let mut outside = self.lock();
+        outside.is_woken = true;
+        if outside.waiting != 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// The descriptor, made when first asked for.
@@ -223,18 +243,22 @@ impl Ready {
         Ok(fd)
     }
 
-    #[cfg(feature = "dispatch")]
+    #[cfg(any(feature = "dispatch", all(test, fanfare_loom)))]
     pub(crate) fn add_dispatcher(&self, waker: Waker) -> u64 {
         let mut outside = self.lock();
         outside.next_dispatcher += 1;
         let name = outside.next_dispatcher;
-        outside.dispatchers.push((name, waker));
+        let others = outside.dispatchers.iter().flat_map(|others| others.iter().cloned());
+        outside.dispatchers = Some(others.chain([(name, waker)]).collect());
         name
     }
 
     #[cfg(feature = "dispatch")]
     pub(crate) fn remove_dispatcher(&self, name: u64) {
-        self.lock().dispatchers.retain(|(other, _)| *other != name);
+        let mut outside = self.lock();
+        let all = outside.dispatchers.iter().flat_map(|all| all.iter().cloned());
+        let others: Arc<[_]> = all.filter(|(other, _)| *other != name).collect();
+        outside.dispatchers = (!others.is_empty()).then_some(others);
     }
 
     fn lock(&self) -> MutexGuard<'_, Outside> {

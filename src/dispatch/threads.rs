@@ -2,7 +2,8 @@
 //!
 //! Each worker registers for wake-ups *before* it looks for work, so that output which comes
 //! between the look and the sleep wakes it. A worker sleeps only after it has seen that no
-//! session with a callback has output, and any output after that is an edge that wakes all.
+//! session with a callback has output, and that this is shown: any output after that is an edge
+//! that wakes all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -109,6 +110,14 @@ impl Drop for Dispatcher {
     }
 }
 
+impl Engine {
+    /// Whether a worker that found nothing to do would be woken by whatever comes.
+    fn may_sleep(&self) -> bool {
+        self.show(self.ready.owe());
+        self.ready.shows_nothing_pushed()
+    }
+}
+
 async fn work(shared: Arc<Shared>) {
     loop {
         let news = shared.news.notified();
@@ -128,7 +137,11 @@ async fn work(shared: Arc<Shared>) {
             Err(_) if shared.engine.core.is_poisoned() => return,
             Err(_) => continue,
         }
-        match shared.engine.tick() {
+        let left = shared.engine.tick();
+        if !shared.engine.may_sleep() {
+            continue;
+        }
+        match left {
             Some(left) => {
                 // At least a moment, so that a deadline that is due but not done cannot spin.
                 let left = left.max(Duration::from_millis(1));

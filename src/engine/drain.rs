@@ -206,15 +206,22 @@ impl Core {
             sink.take(&output)?;
             hand
         };
-        if hand.slot != NONE {
-            self.out.flag(hand.slot, IN_HAND, 0);
-        }
-        let session = self.out.streams[stream].session();
-        self.out.set_flags(self.sessions[session].home, 0, RESUMED);
-        for stream in self.streams_of(session) {
-            self.out.set_flags(stream, BUSY, 0);
-        }
+        self.mark_in_hand(stream, hand.slot);
         Some(hand)
+    }
+
+    /// A callback looks at a frame from now on: its session is busy.
+    pub(super) fn mark_in_hand(&mut self, stream: u32, slot: u32) {
+        if slot != NONE {
+            self.out.flag(slot, IN_HAND, 0);
+        }
+        let session = &self.sessions[self.out.streams[stream].session()];
+        let (home, mut at) = (session.home, session.streams);
+        self.out.streams[home].flags &= !RESUMED;
+        while at != NONE {
+            self.out.set_flags(at, BUSY, 0);
+            at = self.out.streams[at].session_next;
+        }
     }
 
     /// The callback is done with the frame. What happened to it meanwhile stands: if it was
@@ -235,8 +242,13 @@ impl Core {
             self.settle_numbered(stream, numbered, is_accepted);
         }
         let Ok(session) = self.session_even_ending(hand.session) else { return };
-        let mut streams = self.streams_of(session);
         let stream = self.stream_ix(hand.stream).ok();
+        let only = self.sessions[session].streams;
+        if self.out.streams[only].session_next == NONE {
+            self.out.set_flags(only, 0, BUSY);
+            return self.settle_put_down(session, &[only], stream, hand, is_accepted);
+        }
+        let mut streams = self.streams_of(session);
         // The session's streams line up again behind the one whose turn it was, so that each
         // gets its own.
         if let Some(at) = streams.iter().position(|&one| Some(one) == stream) {
@@ -245,10 +257,22 @@ impl Core {
         for &stream in &streams {
             self.out.set_flags(stream, 0, BUSY);
         }
+        self.settle_put_down(session, &streams, stream, hand, is_accepted);
+    }
+
+    /// The session is busy no more: it ends, or streams of it do, if that is all there was.
+    fn settle_put_down(
+        &mut self,
+        session: u32,
+        streams: &[u32],
+        stream: Option<u32>,
+        hand: Hand,
+        is_accepted: bool,
+    ) {
         if self.sessions[session].is_ending() {
             return self.bury_if_drained(session);
         }
-        for it in streams {
+        for &it in streams {
             if self.is_over(it) {
                 if Some(it) == stream && is_accepted && hand.is_last {
                     self.close_drained(it);
@@ -297,7 +321,7 @@ impl Core {
     }
 
     #[inline(always)]
-    fn output(&self, stream: u32, slot: u32) -> Output<'_> {
+    pub(super) fn output(&self, stream: u32, slot: u32) -> Output<'_> {
         let (record, handle) = self.out.streams.with_handle(stream);
         Output {
             to: Address {
@@ -354,7 +378,7 @@ impl Core {
 
     /// A frame has been taken from the front of a stream: it is counted, and its slot leaves.
     #[inline]
-    fn finish_frame(&mut self, stream: u32, slot: u32, len: usize) {
+    pub(super) fn finish_frame(&mut self, stream: u32, slot: u32, len: usize) {
         self.count_delivered(stream, len);
         self.pop(slot);
     }

@@ -21,6 +21,7 @@ mod event;
 mod handshake;
 mod incoming;
 mod keep_alive;
+mod lend;
 mod limits;
 mod link;
 mod listen;
@@ -66,6 +67,7 @@ use crate::engine::debounce::Debounce;
 use crate::engine::elicitation::Elicitations;
 use crate::engine::event::Events;
 use crate::engine::keep_alive::Silence;
+use crate::engine::lend::Loan;
 use crate::engine::outbox::Outboxes;
 use crate::engine::pool::{HandleKind, Slab};
 use crate::engine::principal::Principals;
@@ -114,6 +116,10 @@ pub(crate) struct Core {
     lagging: Vec<u32>,
     /// Streams, by their handles, that may be over without a last frame.
     over: Vec<u64>,
+    /// Frames that are lent to whoever runs callbacks.
+    lent: Vec<Loan>,
+    /// Of those that lent frames were taken back from, the frame that each has in hand.
+    kept_hands: Vec<(u64, Hand)>,
     news: Vec<News>,
 }
 
@@ -147,6 +153,8 @@ impl Core {
             pushes_all: false,
             lagging: Vec::new(),
             over: Vec::new(),
+            lent: Vec::new(),
+            kept_hands: Vec::new(),
             news: Vec::new(),
         }
     }

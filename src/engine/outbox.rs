@@ -146,12 +146,12 @@ impl Stream {
         index_of(self.session_handle())
     }
 
-    /// What was first in the main lane, and into which so many others had merged, was delivered by
-    /// a pull; `next` is first now. If that is none the stream is not ready any
-    /// more, though in the list until that is cut. Yields whether its counts must spill.
+    /// What was first in the main lane, and into which so many others had merged, was delivered;
+    /// `next` is first now. If that is none the stream is not ready any more, though in the list
+    /// until that is cut. Yields whether its counts must spill.
     #[inline(always)]
     pub(super) fn pop_plain(&mut self, next: u32, merged: u32) -> bool {
-        debug_assert!(!self.is(UNUSUAL) && self.is(READY));
+        debug_assert!(!self.is(UNUSUAL & !PUSHED) && self.is(READY));
         self.queued -= 1;
         self.main.head = next;
         self.flags |= LIVELY;
@@ -492,7 +492,7 @@ impl Outboxes {
     }
 
     #[inline]
-    fn enter_ready(&mut self, ix: u32) {
+    pub(super) fn enter_ready(&mut self, ix: u32) {
         let stream = &mut self.streams[ix];
         let list = &mut self.ready[usize::from(stream.is(PUSHED))];
         let before = std::mem::replace(&mut list.tail, ix);
@@ -507,7 +507,7 @@ impl Outboxes {
     }
 
     #[inline]
-    fn leave_ready(&mut self, ix: u32) {
+    pub(super) fn leave_ready(&mut self, ix: u32) {
         let stream = &mut self.streams[ix];
         stream.flags &= !READY;
         let (next, prev) = (stream.ready_next, stream.ready_prev);

@@ -31,7 +31,7 @@ impl Core {
         let (mut taken, mut bytes, mut served) = (0, 0, 0_usize);
         // The list of ready streams is walked first, and cut where the walk has come to.
         let mut at = out.ready[0].head;
-        let mut run = Run { topic: NONE, pos: 0 };
+        let mut run = Run::NONE;
         let halt = loop {
             if at == NONE || taken == max {
                 break Halt::Done;
@@ -127,6 +127,9 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Nobody knows where the next one's place would be.
+    pub(super) const NONE: Self = Self { topic: NONE, pos: 0 };
+
     /// The place, if it is that of a plain notice that is first on a stream.
     #[inline(always)]
     fn place(self, crowds: &[Crowd], stream: u32, slot: u32) -> Option<Place> {

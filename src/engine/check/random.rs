@@ -241,6 +241,7 @@ impl World {
                 self.core.advance(self.now_ms);
             }
             24 | 25 => self.drain(),
+            26 if self.random.one_in(2) => self.lend(),
             26 => self.take_in_hand(),
             27 => self.put_down(),
             28 => {

@@ -37,6 +37,36 @@ impl World {
         }
     }
 
+    pub(super) fn lend(&mut self) {
+        let room = self.random.of(&[1, 2, 5, 1000]);
+        let max = self.random.of(&[1, 3, 1000]);
+        let mut frames = Frames { taken: Vec::new(), room };
+        let lent = self.core.lend(max, &mut frames);
+        assert_eq!((lent, lent <= max), (frames.taken.len(), true));
+        assert_eq!(self.core.has_lent(), lent != 0);
+        if lent == 0 {
+            return;
+        }
+        let before = self.core.stats();
+        let begun = 1 + self.random.below(lent);
+        frames.taken.truncate(begun);
+        let hand = self.core.take_back(begun);
+        assert!(!self.core.has_lent());
+        let at_hand = frames.taken.pop().expect("one was begun");
+        let after = self.core.stats();
+        let bytes: usize = frames.taken.iter().map(|taken| taken.text.len()).sum();
+        assert_eq!(after.delivered - before.delivered, begun as u64 - 1);
+        assert_eq!(after.delivered_bytes - before.delivered_bytes, bytes as u64);
+        assert_eq!(before.queued_frames - after.queued_frames, begun as u64 - 1);
+        for taken in &frames.taken {
+            assert!(self.in_hand.iter().all(|(other, _)| other.session != taken.session));
+            self.delivered(taken);
+        }
+        assert_eq!(at_hand.session, hand.session);
+        assert!(self.in_hand.iter().all(|(other, _)| other.session != hand.session));
+        self.in_hand.push((hand, at_hand));
+    }
+
     pub(super) fn take_in_hand(&mut self) {
         let mut frames = Frames { taken: Vec::new(), room: 1 };
         if let Some(hand) = self.core.take_in_hand(&mut frames) {
