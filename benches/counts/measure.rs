@@ -10,8 +10,8 @@
 use std::hint::black_box;
 
 use fanfare::{
-    Batch, Capabilities, Config, Engine, Framing, Profile, Raise, Revision, SessionId,
-    SessionParams,
+    Capabilities, Config, Engine, Framing, Profile, Raise, Revision, SessionId, SessionParams,
+    VectoredBatch,
 };
 use gungraun::{
     Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
@@ -39,7 +39,7 @@ const BATCH: usize = 1024;
 struct Crowd {
     engine: Engine,
     sessions: Vec<SessionId>,
-    batch: Batch,
+    batch: VectoredBatch,
     /// How many listens there were.
     made: usize,
 }
@@ -47,7 +47,7 @@ struct Crowd {
 impl Crowd {
     fn new(count: usize) -> Self {
         let engine = Engine::new(Config::default());
-        let mut crowd = Self { engine, sessions: Vec::new(), batch: Batch::new(), made: 0 };
+        let mut crowd = Self { engine, sessions: Vec::new(), batch: VectoredBatch::new(), made: 0 };
         crowd.sessions = (0..count).map(|_| crowd.open()).collect();
         for at in 0..count {
             crowd.listen(crowd.sessions[at]);
@@ -78,7 +78,9 @@ impl Crowd {
 
     fn drain(&mut self) -> usize {
         let mut frames = 0;
-        while let taken @ 1.. = self.engine.recv(None, BATCH, &mut self.batch).expect("it drains") {
+        while let taken @ 1.. =
+            self.engine.recv_vectored(None, BATCH, &mut self.batch).expect("it drains")
+        {
             frames += taken;
             black_box(&self.batch);
         }
