@@ -13,9 +13,8 @@ use crate::engine::Core;
 use crate::engine::ahead::{self, AHEAD};
 use crate::engine::drain::{Address, Hand, Sink, Source};
 use crate::engine::outbox::{NAMED, Outboxes, PUSHED, UNUSUAL};
-use crate::engine::plain::Run;
+use crate::engine::plain::{First, Run};
 use crate::engine::pool::NONE;
-use crate::engine::slot::{Body, DROPPABLE, EventEntry, Owner, QUEUED};
 use crate::params::{SessionId, StreamId};
 
 /// Where a frame that is lent stands.
@@ -25,6 +24,7 @@ pub(super) struct Loan {
     stream: u32,
     /// What it takes, framing included.
     len: u32,
+    first: First,
 }
 
 /// What keeps a stream from lending. One without a name that is connected is its session's only
@@ -38,34 +38,29 @@ impl Core {
         debug_assert!(self.lent.is_empty());
         let mut lent = std::mem::take(&mut self.lent);
         let mut at = self.out.ready[1].head;
+        let mut run = Run::NONE;
         while at != NONE && lent.len() < max {
             if lent.len().is_multiple_of(AHEAD) {
-                ahead::fetch_ready(at, Run::NONE, &self.out, &self.subs);
+                ahead::fetch_ready(at, run, &self.out, &self.subs);
             }
-            let (stream, handle) = self.out.streams.with_handle(at);
-            let slot = stream.main.head;
-            if stream.is(UNLENT) || stream.control.head != NONE || slot == NONE {
-                break;
-            }
-            let record = &self.out.slots[slot];
-            let alike = match (&record.body, record.flags) {
-                (Body::Link(link), 0) => {
+            let Outboxes { streams, slots, crowds, .. } = &self.out;
+            let (stream, handle) = streams.with_handle(at);
+            let Some(first) = First::of(stream, at, UNLENT, run, slots, crowds) else { break };
+            let alike = match first {
+                First::Notice { topic, pos, sub, .. } => {
+                    run = Run::behind(topic, pos);
                     let to = Address {
                         session: SessionId(stream.session_handle()),
                         stream: StreamId(handle),
                         framing: stream.framing,
                     };
-                    sink.take_alike(to, Source::Topic(link.topic), self.subs.id(link.sub))
+                    sink.take_alike(to, Source::Topic(topic), self.subs.id(sub))
                 }
-                (Body::Event(EventEntry { owner: Owner::Session, .. }), flags)
-                    if flags & !(QUEUED | DROPPABLE) == 0 =>
-                {
-                    None
-                }
-                _ => break,
+                First::Event(_) => None,
             };
+            let slot = stream.main.head;
             let Some(len) = alike.or_else(|| sink.take(&self.output(at, slot))) else { break };
-            lent.push(Loan { slot, stream: at, len: len as u32 });
+            lent.push(Loan { slot, stream: at, len: len as u32, first });
             at = stream.ready_next;
         }
         self.lent = lent;
@@ -95,17 +90,16 @@ impl Core {
 
     /// A frame that was lent has been delivered, and the stream waits for its next turn.
     #[inline]
-    fn deliver_lent(&mut self, Loan { slot, stream, len }: Loan) {
-        let Outboxes { slots, streams, crowds, .. } = &mut self.out;
-        let record = &mut slots[slot];
-        let Body::Link(link) = &record.body else {
+    fn deliver_lent(&mut self, Loan { slot, stream, len, first }: Loan) {
+        let First::Notice { topic, pos, next, .. } = first else {
             self.finish_frame(stream, slot, len as usize);
             return self.out.rotate(stream);
         };
         // The common case, in one visit of its records.
-        let merged = crowds[link.topic as usize].let_go(link.topic_pos);
-        let next = std::mem::replace(&mut record.next, NONE);
+        let Outboxes { slots, streams, crowds, .. } = &mut self.out;
+        let merged = crowds[topic as usize].let_go(pos);
         if next != NONE {
+            slots[slot].next = NONE;
             slots[next].prev = NONE;
         }
         if streams[stream].pop_plain(next, merged) {

@@ -46,7 +46,7 @@ impl Core {
                 let Outboxes { streams, slots, crowds, .. } = &mut *out;
                 let (stream, handle) = streams.with_handle_mut(at);
                 let slot_ix = stream.main.head;
-                let Some(first) = First::of(stream, at, run, slots, crowds) else {
+                let Some(first) = First::of(stream, at, UNUSUAL, run, slots, crowds) else {
                     break End::Other;
                 };
                 let to = Address {
@@ -66,7 +66,7 @@ impl Core {
                         if next != NONE {
                             slots[slot_ix].next = NONE;
                         }
-                        run = Run { topic, pos: pos + 1 };
+                        run = Run::behind(topic, pos);
                         (len, crowds[topic as usize].let_go(pos), next)
                     }
                     First::Event(event) => {
@@ -130,6 +130,11 @@ impl Run {
     /// Nobody knows where the next one's place would be.
     pub(super) const NONE: Self = Self { topic: NONE, pos: 0 };
 
+    #[inline(always)]
+    pub(super) fn behind(topic: u32, pos: u32) -> Self {
+        Self { topic, pos: pos + 1 }
+    }
+
     /// The place, if it is that of a plain notice that is first on a stream.
     #[inline(always)]
     fn place(self, crowds: &[Crowd], stream: u32, slot: u32) -> Option<Place> {
@@ -145,7 +150,8 @@ impl Run {
 }
 
 /// What a stream would send next, where that is plain.
-enum First {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum First {
     /// With its place in the crowd, and the slot behind it.
     Notice {
         topic: u32,
@@ -157,16 +163,18 @@ enum First {
 }
 
 impl First {
+    /// None if the stream has one of the flags that are unusual, or something else to send.
     #[inline(always)]
-    fn of(
+    pub(super) fn of(
         stream: &Stream,
         stream_ix: u32,
+        unusual: u16,
         run: Run,
         slots: &Pool<Slot>,
         crowds: &[Crowd],
     ) -> Option<Self> {
         let slot_ix = stream.main.head;
-        if stream.is(UNUSUAL) || stream.control.head != NONE || slot_ix == NONE {
+        if stream.is(unusual) || stream.control.head != NONE || slot_ix == NONE {
             return None;
         }
         if stream.queued == 1

@@ -248,9 +248,7 @@ pub unsafe extern "C" fn fanfare_batch_frames(
     guard_value(std::ptr::null(), || {
         // SAFETY: the caller's promise.
         let (batch, out) = unsafe { (batch.as_ref(), Out::required("out_n", out_n)?) };
-        let frames = &batch.ok_or_else(|| Failure::null("batch"))?.frames;
-        out.set(frames.len());
-        Ok(if frames.is_empty() { std::ptr::null() } else { frames.as_ptr() })
+        Ok(lent(&batch.ok_or_else(|| Failure::null("batch"))?.frames, out))
     })
 }
 
@@ -267,10 +265,14 @@ pub unsafe extern "C" fn fanfare_batch_vectored_frames(
     guard_value(std::ptr::null(), || {
         // SAFETY: the caller's promise.
         let (batch, out) = unsafe { (batch.as_ref(), Out::required("out_n", out_n)?) };
-        let frames = &batch.ok_or_else(|| Failure::null("batch"))?.vectored_frames;
-        out.set(frames.len());
-        Ok(if frames.is_empty() { std::ptr::null() } else { frames.as_ptr() })
+        Ok(lent(&batch.ok_or_else(|| Failure::null("batch"))?.vectored_frames, out))
     })
+}
+
+/// Where frames stand, and how many.
+fn lent<T>(frames: &[T], out_n: Out<usize>) -> *const T {
+    out_n.set(frames.len());
+    if frames.is_empty() { std::ptr::null() } else { frames.as_ptr() }
 }
 
 /// # Safety
