@@ -1600,7 +1600,8 @@ FANFARE_API FANFARE_NODISCARD fanfare_batch *fanfare_batch_new(void);
 FANFARE_API void fanfare_batch_free(fanfare_batch *batch);
 
 /// Takes up to max frames of one session into a batch, which lends them to you: see
-/// fanfare_batch_frames(). Session 0 stands for all that have no frame callback. What the batch held before is forgotten, and its memory used again.
+/// fanfare_batch_frames(). Session 0 stands for all that have no frame callback. What the batch
+/// held before is forgotten, and its memory used again.
 ///
 /// Any thread, with a batch of its own.
 /// FANFARE_OK; FANFARE_EMPTY: nothing is queued, the batch is empty; FANFARE_E_NULL;

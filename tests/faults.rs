@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use common::*;
 use fanfare::{
-    EndReason, Engine, ErrorKind, Framing, Profile, Raise, Revision, SessionParams, StreamKind,
-    Verdict,
+    EndReason, Engine, ErrorKind, Framing, Profile, Raise, Revision, SessionId, SessionParams,
+    StreamKind, Verdict,
 };
 
 const NONE: [&str; 0] = [];
@@ -66,33 +66,18 @@ fn what_is_raised_while_its_frame_is_in_hand_is_counted_as_it_turns_out() {
         for (verdict, frames, merged) in [(Verdict::Accepted, 2, 1), (Verdict::NotNow, 1, 2)] {
             let engine = Arc::new(engine(&[]));
             let session = open(&engine, legacy(Revision::V2025_11_25));
-            let seen = Arc::new(Mutex::new(0));
-            let (count, host) = (seen.clone(), Arc::downgrade(&engine));
             let raise = move |engine: &Engine| {
                 let raise = if targeted { to(session) } else { Raise::ALL };
                 assert_eq!(engine.notify_tool_list_changed(&raise), Ok(1));
             };
-            let once = Mutex::new(true);
-            let callback = move |_: &fanfare::Frame<'_>| {
-                if std::mem::take(&mut *once.lock().unwrap()) {
-                    // The first of them is not in this frame; the second merges with the first.
-                    raise(&host.upgrade().unwrap());
-                    raise(&host.upgrade().unwrap());
-                    if verdict != Verdict::Accepted {
-                        return verdict;
-                    }
-                }
-                *count.lock().unwrap() += 1;
-                Verdict::Accepted
-            };
-            engine.on_frame(Some(session), Box::new(callback)).unwrap();
             raise(&engine);
-            engine.dispatch(10).unwrap();
-            engine.resume(session).unwrap();
-            engine.dispatch(10).unwrap();
-            assert_eq!(*seen.lock().unwrap(), frames, "{verdict:?}");
-            let of_session = engine.session_stats(session).unwrap().merged;
-            assert_eq!((of_session, engine.stats().merged), (merged, merged), "{verdict:?}");
+            let meanwhile = move |engine: &Engine| {
+                // The first of them is not in this frame; the second merges with the first.
+                raise(engine);
+                raise(engine);
+            };
+            let counted = dispatched(&engine, session, verdict, meanwhile);
+            assert_eq!(counted, (frames, merged), "{verdict:?}");
         }
     }
 }
@@ -105,32 +90,47 @@ fn an_update_of_a_task_in_hand_is_counted_as_it_turns_out() {
         let session = open(&engine, Profile::Modern);
         engine.listen(session, None, "1", r#"{"taskIds":["t"]}"#).unwrap();
         self::frames(&engine, session);
-        let seen = Arc::new(Mutex::new(0));
-        let (count, host) = (seen.clone(), Arc::downgrade(&engine));
         let raise = |engine: &Engine, status: &str| {
             let params = format!(r#"{{"taskId":"t","status":"{status}"}}"#);
             assert_eq!(engine.notify_task(&params, &Raise::ALL), Ok(1));
         };
-        let once = Mutex::new(true);
-        let callback = move |_: &fanfare::Frame<'_>| {
-            if std::mem::take(&mut *once.lock().unwrap()) {
-                raise(&host.upgrade().unwrap(), "completed");
-                if verdict != Verdict::Accepted {
-                    return verdict;
-                }
-            }
-            *count.lock().unwrap() += 1;
-            Verdict::Accepted
-        };
-        engine.on_frame(Some(session), Box::new(callback)).unwrap();
         raise(&engine, "working");
-        engine.dispatch(10).unwrap();
-        engine.resume(session).unwrap();
-        engine.dispatch(10).unwrap();
-        assert_eq!(*seen.lock().unwrap(), frames, "{verdict:?}");
-        let of_session = engine.session_stats(session).unwrap().merged;
-        assert_eq!((of_session, engine.stats().merged), (merged, merged), "{verdict:?}");
+        let meanwhile = move |engine: &Engine| raise(engine, "completed");
+        let counted = dispatched(&engine, session, verdict, meanwhile);
+        assert_eq!(counted, (frames, merged), "{verdict:?}");
     }
+}
+
+/// Dispatches what is queued of a session, and does something while the first frame is in hand,
+/// which then meets that verdict. Yields how many frames were accepted in the end, and how many
+/// raisings were counted as merged, which the session and the engine agree on.
+fn dispatched(
+    engine: &Arc<Engine>,
+    session: SessionId,
+    verdict: Verdict,
+    meanwhile: impl Fn(&Engine) + Send + Sync + 'static,
+) -> (u32, u64) {
+    let accepted = Arc::new(Mutex::new(0));
+    let (count, host) = (accepted.clone(), Arc::downgrade(engine));
+    let is_first = Mutex::new(true);
+    let callback = move |_: &fanfare::Frame<'_>| {
+        if std::mem::take(&mut *is_first.lock().unwrap()) {
+            meanwhile(&host.upgrade().unwrap());
+            if verdict != Verdict::Accepted {
+                return verdict;
+            }
+        }
+        *count.lock().unwrap() += 1;
+        Verdict::Accepted
+    };
+    engine.on_frame(Some(session), Box::new(callback)).unwrap();
+    engine.dispatch(10).unwrap();
+    engine.resume(session).unwrap();
+    engine.dispatch(10).unwrap();
+    let merged = engine.stats().merged;
+    assert_eq!(engine.session_stats(session).unwrap().merged, merged);
+    let accepted = *accepted.lock().unwrap();
+    (accepted, merged)
 }
 
 /// R7: what waits for `initialized` waits in vain then; answers go out.

@@ -36,8 +36,8 @@ impl Outboxes {
         self.is_mixed && self.slots.len() > MANY
     }
 
-    /// The first slots of those streams that a pull would be served from next, looked at together
-    /// yields the subscriptions of those that are links.
+    /// Looks at the first slots of the next ready streams, that one first, together; yields the
+    /// subscriptions of those that are links.
     fn fetch_ready(&self, first: u32) -> ([u32; AHEAD], usize) {
         let (mut found, mut count) = ([NONE; AHEAD], 0);
         let mut at = first;

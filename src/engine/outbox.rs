@@ -162,8 +162,8 @@ impl Stream {
         self.count(1, merged)
     }
 
-    /// Counts; yields whether it is time to [`spill`](Outboxes::spill). No two that are added are beyond the range
-    /// of the counts.
+    /// Counts; yields whether it is time to [`spill`](Outboxes::spill). What is added at a time is
+    /// less than a count can hold beyond [`SPILL`], so it never overflows.
     #[inline]
     fn count(&mut self, delivered: u32, merged: u32) -> bool {
         self.delivered += delivered;

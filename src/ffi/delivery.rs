@@ -173,7 +173,8 @@ pub unsafe extern "C" fn fanfare_batch_free(batch: *mut fanfare_batch) {
 }
 
 /// Takes up to max frames of one session into a batch, which lends them to you: see
-/// fanfare_batch_frames(). Session 0 stands for all that have no frame callback. What the batch held before is forgotten, and its memory used again.
+/// fanfare_batch_frames(). Session 0 stands for all that have no frame callback. What the batch
+/// held before is forgotten, and its memory used again.
 ///
 /// Any thread, with a batch of its own.
 /// FANFARE_OK; FANFARE_EMPTY: nothing is queued, the batch is empty; FANFARE_E_NULL;
