@@ -240,6 +240,9 @@ impl Record {
     }
 }
 
+/// How the holders of a topic are marked, on any thread.
+type Mark<'a> = &'a (dyn Fn(&Topic) + Sync);
+
 /// Ten receivers, those in the lower half of the records first.
 struct Topic {
     holders: [u32; 10],
@@ -270,8 +273,8 @@ impl Bare {
     fn new(n: usize, in_halves: bool) -> Self {
         let mut random = Random::new(3);
         let half = n / 2;
-        let topic = |at| match in_halves {
-            true => Topic::new(&mut random, at / half * half, half, n),
+        let topic = |at: usize| match in_halves {
+            true => Topic::new(&mut random, (at / half).min(1) * half, half, n),
             false => Topic::new(&mut random, 0, n, n),
         };
         Self {
@@ -362,7 +365,7 @@ pub(crate) fn two_raise(
     };
     let stores = |topic: &Topic| anywhere.mark(&topic.holders);
     let own_stores = |topic: &Topic| own.mark(&topic.holders);
-    let kinds: [(_, &Bare, &(dyn Fn(&Topic) + Sync), _); 6] = [
+    let kinds: [(_, &Bare, Mark<'_>, _); 6] = [
         ("floor: two raise, a mutex", &anywhere, &one_mutex, true),
         ("floor: two raise, a spinlock", &anywhere, &one_spin, true),
         ("floor: two raise, a spinlock for each half", &anywhere, &two_spins, true),
@@ -370,7 +373,7 @@ pub(crate) fn two_raise(
         ("floor: two raise, no lock, marks get lost", &anywhere, &stores, false),
         ("floor: two raise, each its own holders", &own, &own_stores, true),
     ];
-    let besides = besides(&anywhere, one, &stores);
+    let besides = besides(&anywhere, rounds, one, &stores);
     for (scenario, bare, mark, all_arrive) in kinds {
         let (mine, others) = bare.uris.split_at(n / 2);
         let two = |besides| {
@@ -400,7 +403,12 @@ pub(crate) fn two_raise(
 }
 
 /// How often the bare program looks a topic up besides, to take as long as ours does on one thread.
-fn besides(bare: &Bare, one: &mut dyn FnMut() -> f64, mark: &dyn Fn(&Topic)) -> usize {
+fn besides(
+    bare: &Bare,
+    rounds: usize,
+    one: &mut dyn FnMut() -> f64,
+    mark: &dyn Fn(&Topic),
+) -> usize {
     let n = bare.uris.len();
     let alone = |besides| {
         let taken = time_once(n, || {
@@ -409,7 +417,7 @@ fn besides(bare: &Bare, one: &mut dyn FnMut() -> f64, mark: &dyn Fn(&Topic)) -> 
         bare.drain();
         taken
     };
-    let [ours, none, ten] = least(3, [one, &mut || alone(0), &mut || alone(10)]);
+    let [ours, none, ten] = least(rounds, [one, &mut || alone(0), &mut || alone(10)]);
     ((ours - none) / (ten - none) * 10.0).max(0.0).round() as usize
 }
 
