@@ -20,6 +20,7 @@ use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
 };
+use crate::engine::underway::Underway;
 use crate::framing::Framing;
 use crate::params::StreamKind;
 use crate::protocol::kind::NoticeKind;
@@ -209,6 +210,8 @@ pub(crate) struct Outboxes {
     pub(super) watched: u32,
     /// Of each stream that is `CARRIED` the one that carries it, and the other way round.
     pub(super) carriers: HashMap<u32, u32>,
+    /// What a raising has still to queue.
+    pub(super) underway: Underway,
 }
 
 impl Outboxes {
@@ -224,6 +227,7 @@ impl Outboxes {
             spilled: HashMap::new(),
             watched: 0,
             carriers: HashMap::new(),
+            underway: Underway::NOTHING,
         }
     }
 

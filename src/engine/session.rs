@@ -350,6 +350,7 @@ impl Core {
                 self.sessions.indices()
             }
         };
+        self.has_callbacks = true;
         for ix in sessions {
             for stream in self.streams_of(ix) {
                 self.out.set_flags(stream, PUSHED, 0);
