@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 use crate::engine::crowd::{Crowd, Place};
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab, index_of, slab_bytes};
+use crate::engine::put_off::PutOff;
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
@@ -212,6 +213,8 @@ pub(crate) struct Outboxes {
     pub(super) carriers: HashMap<u32, u32>,
     /// What a raising has still to queue.
     pub(super) underway: Underway,
+    /// Raisings of which all is still to be queued, in their order.
+    pub(super) put_off: Vec<PutOff>,
 }
 
 impl Outboxes {
@@ -228,6 +231,7 @@ impl Outboxes {
             watched: 0,
             carriers: HashMap::new(),
             underway: Underway::NOTHING,
+            put_off: Vec::new(),
         }
     }
 
