@@ -80,19 +80,28 @@ pub(super) fn fetch_ready(first: u32, run: Run, out: &Outboxes, subs: &Subscript
 }
 
 impl Core {
-    /// Looks at what taking those links away will touch, which no two of them have in common.
+    /// Looks at what taking up to [`AHEAD`] links away will touch, which no two of them have in
+    /// common: first where each of them is, then its place in the crowd and the last place there,
+    /// which moves to where it was, and then the slot of that one.
     pub(super) fn fetch_links(&self, links: &[u32]) {
         if links.len() < 2 || self.out.slots.len() < MANY {
             return;
         }
-        let seen = links.iter().fold(0, |seen, &slot| {
+        let mut at = [(0, 0); AHEAD];
+        let mut moved = [0; AHEAD];
+        for (at, &slot) in at.iter_mut().zip(links) {
             let link = self.out.slots[slot].link();
-            let places = &self.out.crowd(link.topic).places;
-            // The last one will move to where this one is.
-            let moved = places.last().map_or(0, |last| self.out.slots[last.slot].flags);
-            let is_paired = self.find_link(link.sub, link.topic).is_some();
-            seen ^ places[link.topic_pos as usize].slot ^ u32::from(moved) ^ u32::from(is_paired)
-        });
+            *at = (link.topic, link.topic_pos);
+        }
+        let mut seen = 0;
+        for (moved, &(topic, pos)) in moved.iter_mut().zip(&at[..links.len()]) {
+            let places = &self.out.crowd(topic).places;
+            *moved = places.last().map_or(NONE, |last| last.slot);
+            seen ^= places[pos as usize].slot;
+        }
+        for &slot in moved[..links.len()].iter().filter(|&&slot| slot != NONE) {
+            seen ^= u32::from(self.out.slots[slot].flags);
+        }
         std::hint::black_box(seen);
     }
 }

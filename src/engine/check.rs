@@ -14,7 +14,7 @@ use crate::engine::outbox::{
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::engine::slot::{
-    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, QUEUED, Slot,
+    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, QUEUED,
     WITHDRAWN,
 };
 use crate::engine::timer::Due;
@@ -193,6 +193,7 @@ impl Core {
 
     fn check_subscriptions(&self) {
         let (mut held, mut links, mut listens, mut ears, mut uris) = (0, 0, 0, 0, 0);
+        let mut lists = 0;
         for session_ix in self.sessions.indices() {
             let session = &self.sessions[session_ix];
             for ix in self.subs.of_session(session) {
@@ -206,15 +207,13 @@ impl Core {
                     assert_eq!(sub.ears_pos, NONE);
                 }
                 let mut own_uris = 0;
-                let mut before = NONE;
-                let of_sub = self.links_of(ix);
-                assert_eq!(sub.link_count as usize, of_sub.len());
-                for slot in of_sub {
+                lists += usize::from(self.subs.lists.check(sub.links, &self.out.slots));
+                for slot in self.links_of(ix) {
                     links += 1;
                     let record = &self.out.slots[slot];
                     let link = record.link();
                     let topic = &self.topics[link.topic];
-                    assert_eq!((link.sub, link.sub_prev), (ix, before));
+                    assert_eq!(link.sub, ix);
                     assert_eq!(self.find_link(ix, link.topic), Some(slot));
                     assert_eq!(record.stream, sub.stream);
                     let is_own = self.subs.id(ix).is_none();
@@ -229,7 +228,6 @@ impl Core {
                             || sub.ears_pos != NONE
                             || self.is_contained(ix, link.topic)
                     );
-                    before = slot;
                 }
                 assert_eq!(sub.uris, own_uris);
                 uris += u64::from(own_uris);
@@ -246,11 +244,7 @@ impl Core {
         }
         assert_eq!(held, self.subs.subs.len());
         assert_eq!((links, listens), (self.subs.links, self.subs.listens.len()));
-        let is_indexed = |(_, slot): &(u32, &Slot)| match &slot.body {
-            Body::Link(link) => self.subs[link.sub].is_indexed,
-            Body::Event(_) => false,
-        };
-        assert_eq!(self.out.slots.iter().filter(is_indexed).count(), self.subs.pairs.len());
+        assert_eq!(lists, self.subs.lists.len());
         assert_eq!((ears, uris), (self.subs.ears.len(), self.subs.uris));
         let slots = self.out.slots.iter().filter(|(_, slot)| matches!(slot.body, Body::Link(_)));
         assert_eq!(links, slots.count());

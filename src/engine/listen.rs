@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use crate::engine::Core;
 use crate::engine::access::Denied;
 use crate::engine::limits::Excess;
+use crate::engine::links::Links;
 use crate::engine::pool::NONE;
 use crate::engine::session::{Rules, closing_frame};
 use crate::engine::slot::{Lane, Owner};
@@ -37,14 +38,12 @@ impl Core {
         let record = Subscription {
             session: ix,
             stream,
-            links: NONE,
-            link_count: 0,
+            links: Links::EMPTY,
             uris: 0,
             session_next: self.sessions[ix].listens,
             session_prev: NONE,
             ears_pos: NONE,
             ack: NONE,
-            is_indexed: false,
         };
         let sub = self.subs.insert(record, Some(id.clone()));
         let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);

@@ -24,6 +24,7 @@ mod keep_alive;
 mod lend;
 mod limits;
 mod link;
+mod links;
 mod listen;
 mod news;
 mod notify;

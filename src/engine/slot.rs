@@ -35,8 +35,8 @@ pub(crate) struct Link {
     /// Where it stands in its topic's crowd.
     pub(crate) topic_pos: u32,
     pub(crate) sub: u32,
-    pub(crate) sub_next: u32,
-    pub(crate) sub_prev: u32,
+    /// Where it stands among the links of its subscription ([`Lists`](crate::engine::links::Lists)).
+    pub(crate) of_sub: u32,
 }
 
 /// One event queued for one stream.

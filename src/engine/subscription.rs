@@ -14,13 +14,13 @@ use hashbrown::HashTable;
 
 use crate::engine::Core;
 use crate::engine::access::Denied;
-use crate::engine::ahead::AHEAD;
 use crate::engine::limits::Excess;
+use crate::engine::links::{Links, Lists};
 use crate::engine::news::News;
 use crate::engine::pool::{HandleKind, NONE, Slab};
 use crate::engine::raise::Audience;
 use crate::engine::session::{Rules, Session};
-use crate::engine::slot::{MUTED, PASSING, Slot, WITHDRAWN};
+use crate::engine::slot::{MUTED, PASSING, WITHDRAWN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::SessionId;
 use crate::protocol::id::Id;
@@ -30,9 +30,7 @@ use crate::protocol::kind::NoticeKind;
 pub(crate) struct Subscription {
     pub(crate) session: u32,
     pub(crate) stream: u32,
-    pub(super) links: u32,
-    /// How many those are.
-    pub(super) link_count: u32,
+    pub(super) links: Links,
     /// Links to URIs and templates among them, passing ones not counted.
     pub(super) uris: u32,
     pub(super) session_next: u32,
@@ -40,8 +38,6 @@ pub(crate) struct Subscription {
     pub(super) ears_pos: u32,
     /// Its acknowledgment, while that is queued.
     pub(super) ack: u32,
-    /// Whether its links are in the table of pairs.
-    pub(super) is_indexed: bool,
 }
 
 #[derive(Debug)]
@@ -50,8 +46,8 @@ pub(crate) struct Subscriptions {
     /// The ids of those that are listens: apart, because each of their notices is tagged with it
     /// and needs nothing else of them.
     pub(super) ids: Vec<Option<Id>>,
-    /// Links by (subscription, topic), of subscriptions that have or had many.
-    pub(super) pairs: HashTable<u32>,
+    /// The links of those that have many.
+    pub(super) lists: Lists,
     /// How many links there are.
     pub(super) links: usize,
     /// Listens by (session, id).
@@ -68,7 +64,7 @@ impl Subscriptions {
         Self {
             subs: Slab::new(HandleKind::Subscription, engine),
             ids: Vec::new(),
-            pairs: HashTable::new(),
+            lists: Lists::new(),
             links: 0,
             listens: HashTable::new(),
             ears: Vec::new(),
@@ -154,12 +150,6 @@ impl std::ops::Index<u32> for Subscriptions {
     }
 }
 
-/// Hashes a link by its pair, as `pairs` does.
-pub(crate) fn pair_of(slot: &Slot) -> (u32, u32) {
-    let link = slot.link();
-    (link.sub, link.topic)
-}
-
 impl Core {
     /// What an open or legacy session holds from the start: the lists that it may hear of.
     pub(crate) fn open_own_subscription(&mut self, ix: u32) {
@@ -167,14 +157,12 @@ impl Core {
         let record = Subscription {
             session: ix,
             stream,
-            links: NONE,
-            link_count: 0,
+            links: Links::EMPTY,
             uris: 0,
             session_next: NONE,
             session_prev: NONE,
             ears_pos: NONE,
             ack: NONE,
-            is_indexed: false,
         };
         let sub = self.subs.insert(record, None);
         self.sessions[ix].own_sub = sub;
@@ -382,10 +370,7 @@ impl Core {
     /// Forgets a subscription with its links and whatever is queued of it.
     pub(crate) fn remove_subscription(&mut self, sub: u32) {
         self.forget_ear(sub);
-        for links in self.links_of(sub).chunks(AHEAD) {
-            self.fetch_links(links);
-            links.iter().for_each(|&slot| self.remove_link(slot));
-        }
+        self.remove_links(sub);
         let (ix, stream) = (self.subs[sub].session, self.subs[sub].stream);
         let Some(id) = self.subs.id(sub).cloned() else {
             self.sessions[ix].own_sub = NONE;
