@@ -375,7 +375,7 @@ impl Core {
                 continue;
             }
             count += 1;
-            let sub = self.out.slots[slot].link().sub;
+            let sub = self.out.sub_of(slot);
             if is_withdrawn {
                 self.retract(slot);
                 self.out.flag(slot, WITHDRAWN | MUTED, 0);
@@ -403,7 +403,7 @@ impl Core {
         let mut links = self.links_reached(topic, audience);
         links.retain(|&slot| {
             let record = &self.out.slots[slot];
-            let ix = self.subs[record.link().sub].session;
+            let ix = self.subs[self.out.sub_of(slot)].session;
             !record.is(PASSING) && self.is_asked_about(ix, self.topics[topic].kind)
         });
         links
@@ -438,7 +438,7 @@ impl Core {
             }
             (None, Some(topic)) => {
                 let links = self.out.crowd(topic).slots();
-                let subs = links.map(|slot| self.out.slots[slot].link().sub);
+                let subs = links.map(|slot| self.out.sub_of(slot));
                 subs.map(|sub| (self.holder(self.subs[sub].session), topic)).collect()
             }
             (None, None) => self.access.held.keys().copied().collect(),
@@ -454,7 +454,7 @@ impl Core {
         let epoch = self.access.epoch;
         self.access.held.get_mut(&key).expect("only what is held is doubted").doubted = epoch;
         let link = self.links_held(key)[0];
-        let ix = self.subs[self.out.slots[link].link().sub].session;
+        let ix = self.subs[self.out.sub_of(link)].session;
         let topic = &self.topics[key.1];
         let (kind, name) = (topic.kind, topic.plain_name());
         Question { known: None, doubted: Some(key), ..self.question(ix, kind, name) }
@@ -491,7 +491,7 @@ impl Core {
 
     /// G23. What open and legacy sessions subscribed to has no end on the wire: it stays withdrawn.
     fn end_listens_held(&mut self, key: (Holder, u32)) -> usize {
-        let subs = self.links_held(key).into_iter().map(|slot| self.out.slots[slot].link().sub);
+        let subs = self.links_held(key).into_iter().map(|slot| self.out.sub_of(slot));
         let listens: Vec<u32> = subs.filter(|&sub| self.subs.id(sub).is_some()).collect();
         for &sub in &listens {
             self.end_subscription_ix(sub, EndReason::Revoked);

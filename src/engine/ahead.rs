@@ -49,12 +49,15 @@ impl Outboxes {
             }
             at = stream.ready_next;
         }
-        let slots = found[..count].iter_mut();
-        for slot in slots {
-            *slot = match &self.slots[*slot].body {
-                Body::Link(link) => link.sub,
-                Body::Event(_) => NONE,
-            };
+        let mut places = [(NONE, 0); AHEAD];
+        for (place, &slot) in places.iter_mut().zip(&found[..count]) {
+            if let Body::Link(link) = &self.slots[slot].body {
+                *place = (link.topic, link.topic_pos);
+            }
+        }
+        for (sub, &(topic, pos)) in found.iter_mut().zip(&places[..count]) {
+            let crowd = self.crowds.get(topic as usize);
+            *sub = crowd.map_or(NONE, |crowd| crowd.places[pos as usize].sub);
         }
         (found, count)
     }

@@ -11,11 +11,11 @@ use crate::engine::outbox::{
     BUSY, CARRIED, CARRIES, COLD, DETACHED, FINISHED, NUMBERED, PAUSED, PUSHED, READY, SILENT,
     WATCHED,
 };
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
 use crate::engine::slot::{
-    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, QUEUED,
-    WITHDRAWN,
+    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, PASSING, QUEUED, WITHDRAWN,
 };
 use crate::engine::timer::Due;
 use crate::protocol::kind::NoticeKind;
@@ -51,7 +51,7 @@ impl Core {
                     assert!(found.insert(slot), "a slot is in one lane");
                     assert!(self.out.is_queued(slot));
                     assert_eq!(record.is(CONTROL), lane == Lane::Control);
-                    assert_eq!((record.stream, record.prev), (ix, before));
+                    assert_eq!((self.out.stream_of(slot), record.prev), (ix, before));
                     if record.is(DROPPABLE) && first_droppable == NONE {
                         first_droppable = slot;
                     }
@@ -76,7 +76,7 @@ impl Core {
                 assert_eq!(slot.flags & idle, 0);
             }
             assert!(!slot.is(AGAIN) || slot.is(IN_HAND));
-            assert!(!slot.is(IN_HAND) || self.out.streams[slot.stream].is(BUSY));
+            assert!(!slot.is(IN_HAND) || self.out.streams[self.out.stream_of(ix)].is(BUSY));
             assert!(!slot.is(MUTED) || !is_queued, "what is muted is not raised");
             if let Body::Link(link) = &slot.body {
                 let is_task = self.topics[link.topic].kind == NoticeKind::Task;
@@ -213,9 +213,9 @@ impl Core {
                     let record = &self.out.slots[slot];
                     let link = record.link();
                     let topic = &self.topics[link.topic];
-                    assert_eq!(link.sub, ix);
+                    assert_eq!(self.out.sub_of(slot), ix);
                     assert_eq!(self.find_link(ix, link.topic), Some(slot));
-                    assert_eq!(record.stream, sub.stream);
+                    assert_eq!(self.out.stream_of(slot), sub.stream);
                     let is_own = self.subs.id(ix).is_none();
                     own_uris += u32::from(
                         is_own && topic.kind == NoticeKind::Resource && !record.is(PASSING),
@@ -294,16 +294,16 @@ impl Core {
 
     fn check_access(&self) {
         let mut links: HashMap<(Holder, u32), u32> = HashMap::new();
-        for (_, record) in self.out.slots.iter() {
+        for (slot, record) in self.out.slots.iter() {
             let Body::Link(link) = &record.body else { continue };
-            let session = self.subs[link.sub].session;
+            let session = self.subs[self.out.sub_of(slot)].session;
             let topic = &self.topics[link.topic];
             let is_asked = self.is_asked_about(session, topic.kind) && !topic.is_template;
             if record.is(PASSING) || !is_asked {
                 assert!(!record.is(WITHDRAWN));
                 continue;
             }
-            let key = (self.holder(session), link.topic);
+            let key = (self.holder(session), { link.topic });
             assert_eq!(self.access.held[&key].is_withdrawn, record.is(WITHDRAWN));
             *links.entry(key).or_default() += 1;
         }
@@ -323,8 +323,8 @@ impl Core {
             for (at, place) in crowd.places.iter().enumerate() {
                 let record = &self.out.slots[place.slot];
                 let link = record.link();
-                assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
-                assert_eq!((place.stream, place.sub), (record.stream, link.sub));
+                assert_eq!(({ link.topic }, link.topic_pos as usize), (ix, at));
+                assert!(self.out.streams.get(place.stream).is_some());
                 let mut as_flagged = *place;
                 as_flagged.follow(record.flags);
                 assert_eq!(*place, as_flagged);
@@ -413,11 +413,11 @@ impl Core {
                 while at != NONE {
                     let record = &self.out.slots[at];
                     let entry = record.event().expect("a chain holds events");
-                    assert_eq!(entry.owner, Owner::Request(ix));
-                    assert_eq!(record.stream, request.stream);
+                    assert_eq!(self.out.owner(at), Some(Owner::Request(ix)));
+                    assert_eq!({ entry.stream }, request.stream);
                     assert!(chained.insert(at));
                     chain.push(at);
-                    at = entry.owner_next;
+                    at = self.out.next_of_owner(at);
                 }
                 assert_eq!(request.last, chain.last().copied().unwrap_or(NONE));
                 if request.stream != NONE {
@@ -436,14 +436,16 @@ impl Core {
         }
         assert_eq!(count, self.requests.requests.len());
         assert_eq!((in_flight, with_token), (self.requests.ids.len(), self.requests.tokens.len()));
+        let mut owned = 0;
         for (slot, record) in self.out.slots.iter() {
             let Some(entry) = record.event() else { continue };
-            let session = &self.sessions[self.out.streams[record.stream].session()];
-            match entry.owner {
+            let session = &self.sessions[self.out.streams[entry.stream].session()];
+            owned += usize::from(entry.owned != NONE);
+            match self.out.owner(slot).expect("it is an event") {
                 Owner::Session => {}
                 Owner::Request(_) => assert!(chained.contains(&slot)),
                 Owner::Subscription(sub) => {
-                    assert!(self.subs.id(sub).is_some() && self.subs[sub].stream == record.stream);
+                    assert!(self.subs.id(sub).is_some() && self.subs[sub].stream == entry.stream);
                 }
                 Owner::OpenProgress => {
                     // Not necessarily the one to be replaced: a later one may have been queued, and
@@ -454,11 +456,12 @@ impl Core {
                 }
             }
         }
+        assert_eq!(owned, self.out.owned.len());
         for session in self.sessions.indices() {
             let Some(rare) = self.sessions[session].rare() else { continue };
             for (token, &slot) in &rare.open_progress {
-                let entry = self.out.slots[slot].event().expect("it is progress");
-                assert_eq!((entry.owner, &rare.open_tokens[&slot]), (Owner::OpenProgress, token));
+                assert_eq!(self.out.owner(slot), Some(Owner::OpenProgress));
+                assert_eq!(&rare.open_tokens[&slot], token);
             }
         }
     }

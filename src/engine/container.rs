@@ -48,7 +48,7 @@ impl Core {
         for &container in containers {
             for slot in self.links_reached(container, audience) {
                 let record = &self.out.slots[slot];
-                let sub = record.link().sub;
+                let sub = self.out.sub_of(slot);
                 if record.is(PASSING | MUTED) || self.find_link(sub, topic).is_some() {
                     continue;
                 }
@@ -74,8 +74,9 @@ impl Core {
     pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
         let record = &self.out.slots[slot];
         let (sub, topic, is_queued) =
-            (record.link().sub, record.link().topic, self.out.is_queued(slot));
-        let (stream, cover) = (record.stream, is_queued.then(|| self.cover_of(sub, topic)));
+            (self.out.sub_of(slot), record.link().topic, self.out.is_queued(slot));
+        let (stream, cover) =
+            (self.out.stream_of(slot), is_queued.then(|| self.cover_of(sub, topic)));
         let Some(cover) = cover.flatten() else { return self.remove_link(slot) };
         let is_template = self.topics[self.out.slots[cover].link().topic].is_template;
         if !is_template && self.sessions[ix].is_full(0) {

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::Outboxes;
+use crate::engine::pool::NONE;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Link, MUTED, PASSING, Slot};
 
 /// A crowd with so few changes is not worth sorting; in tests nearly all are.
@@ -150,8 +151,8 @@ impl Outboxes {
     }
 
     /// Gives a new link a slot and its place in its topic's crowd; yields the slot.
-    pub(super) fn join(&mut self, stream: u32, flags: u16, mut link: Link) -> u32 {
-        let at = link.topic as usize;
+    pub(super) fn join(&mut self, topic: u32, stream: u32, sub: u32, flags: u16) -> u32 {
+        let at = topic as usize;
         if at >= self.crowds.len() {
             if at >= self.crowds.capacity() {
                 // By an eighth, as the records do.
@@ -168,9 +169,8 @@ impl Outboxes {
         if aside.start == aside.end && places.len() >= MANY && !self.slots.has_free() {
             *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));
         }
-        link.topic_pos = places.len() as u32;
-        let sub = link.sub;
-        let record = Slot::new(stream, flags, Body::Link(link));
+        let link = Link { topic, topic_pos: places.len() as u32, of_sub: NONE };
+        let record = Slot::new(flags, Body::Link(link));
         let slot = match aside.next() {
             Some(slot) => {
                 self.slots.insert_at(slot, record);
@@ -204,11 +204,29 @@ impl Outboxes {
     #[inline]
     pub(crate) fn place(&self, slot: u32) -> Option<Place> {
         match &self.slots[slot].body {
-            Body::Link(link) => {
-                Some(self.crowds[link.topic as usize].places[link.topic_pos as usize])
-            }
+            Body::Link(link) => Some(self.place_of(link)),
             Body::Event(_) => None,
         }
+    }
+
+    #[inline]
+    fn place_of(&self, link: &Link) -> Place {
+        self.crowds[link.topic as usize].places[link.topic_pos as usize]
+    }
+
+    /// The stream of a slot.
+    #[inline]
+    pub(crate) fn stream_of(&self, slot: u32) -> u32 {
+        match &self.slots[slot].body {
+            Body::Link(link) => self.place_of(link).stream,
+            Body::Event(entry) => entry.stream,
+        }
+    }
+
+    /// The subscription of a link.
+    #[inline]
+    pub(crate) fn sub_of(&self, slot: u32) -> u32 {
+        self.place_of(self.slots[slot].link()).sub
     }
 
     /// A queued link was queued when another place says.
@@ -327,7 +345,7 @@ impl Outboxes {
         let place = &mut crowd.places[link.topic_pos as usize];
         let before = crowd.raised - place.raised_at() - u32::from(is_counted);
         place.set_raised_at(crowd.raised);
-        let stream = slot.stream;
+        let stream = place.stream;
         self.count(stream, 0, before);
     }
 }

@@ -286,7 +286,7 @@ impl Core {
     fn settle_hand(&mut self, session: u32, slot: u32, is_accepted: bool) {
         // A session has one frame in hand, so this is it, or it was withdrawn.
         let is_there = self.out.slots.get(slot).is_some_and(|record| {
-            record.is(IN_HAND) && self.out.streams[record.stream].session() == session
+            record.is(IN_HAND) && self.out.streams[self.out.stream_of(slot)].session() == session
         });
         if !is_there {
             return;
@@ -354,7 +354,7 @@ impl Core {
             Body::Link(link) => link,
         };
         let topic = &self.topics[link.topic];
-        let subscription = self.subs.id(link.sub);
+        let subscription = self.subs.id(self.out.sub_of(slot));
         let context = if record.is(CONTEXT) {
             self.contexts.get(&slot).map(|&context| self.events.body(context))
         } else {
@@ -391,7 +391,8 @@ impl Core {
             return self.discard(slot);
         }
         let merged = self.out.merged_into(slot);
-        let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
+        let is_plain = record.flags & (PASSING | CONTEXT) == 0;
+        let stream = self.out.stream_of(slot);
         self.out.count(stream, 0, merged);
         if is_plain {
             self.out.unlink(slot);

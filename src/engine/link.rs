@@ -6,9 +6,7 @@
 use crate::engine::Core;
 use crate::engine::ahead::AHEAD;
 use crate::engine::pool::NONE;
-use crate::engine::slot::{
-    AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, Owner, PASSING,
-};
+use crate::engine::slot::{AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, PASSING};
 use crate::engine::subscription::Subscriptions;
 use crate::protocol::kind::NoticeKind;
 
@@ -33,17 +31,16 @@ impl Core {
         queued.retain(|&slot| self.out.is_queued(slot));
         if queued.len() > 1 {
             queued = self.out.lane(self.subs[sub].stream, Lane::Main);
-            queued.retain(
-                |&slot| matches!(&self.out.slots[slot].body, Body::Link(link) if link.sub == sub),
-            );
+            queued.retain(|&slot| {
+                matches!(&self.out.slots[slot].body, Body::Link(_)) && self.out.sub_of(slot) == sub
+            });
         }
         queued
     }
 
     pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u16) -> u32 {
-        let link = Link { topic, topic_pos: NONE, sub, of_sub: NONE };
         let stream = self.subs.subs[sub].stream;
-        let slot = self.out.join(stream, flags, link);
+        let slot = self.out.join(topic, stream, sub, flags);
         if flags & PASSING == 0 {
             self.note_held(sub, topic);
             self.sessions[self.subs.subs[sub].session].filter_bytes +=
@@ -98,7 +95,7 @@ impl Core {
 
     /// Takes a link out of its topic and subscription; its place in the outbox stays.
     fn detach_link(&mut self, slot: u32) {
-        let sub = self.out.slots[slot].link().sub;
+        let sub = self.out.sub_of(slot);
         let Subscriptions { subs, lists, .. } = &mut self.subs;
         lists.remove(&mut subs[sub].links, slot, &mut self.out.slots);
         self.leave_topic(slot);
@@ -108,7 +105,8 @@ impl Core {
     fn leave_topic(&mut self, slot: u32) {
         let record = &self.out.slots[slot];
         let is_passing = record.is(PASSING);
-        let &Link { topic, topic_pos, sub, .. } = record.link();
+        let &Link { topic, topic_pos, .. } = record.link();
+        let sub = self.out.sub_of(slot);
         self.subs.links -= 1;
         if !is_passing {
             self.forget_held(sub, topic);
@@ -134,7 +132,7 @@ impl Core {
     pub(crate) fn drop_context(&mut self, slot: u32) {
         let record = &self.out.slots[slot];
         if record.is(CONTEXT) {
-            let (is_counted, stream) = (record.is(DROPPABLE), record.stream);
+            let (is_counted, stream) = (record.is(DROPPABLE), self.out.stream_of(slot));
             self.out.flag(slot, 0, CONTEXT | DROPPABLE);
             if let Some(context) = self.contexts.remove(&slot) {
                 if is_counted {
@@ -152,8 +150,8 @@ impl Core {
     /// An update of a task goes on counting as the event that it becomes.
     pub(crate) fn materialise(&mut self, slot: u32) {
         let text = self.text(slot).to_text();
-        let record = &self.out.slots[slot];
-        let (stream, is_counted) = (record.stream, record.is(DROPPABLE));
+        let is_counted = self.out.slots[slot].is(DROPPABLE);
+        let stream = self.out.stream_of(slot);
         let merged = self.out.merged_into(slot);
         self.out.count(stream, 0, merged);
         self.drop_context(slot);
@@ -167,7 +165,7 @@ impl Core {
             session.reply_bytes += text.len() as u32;
         }
         let event = self.events.insert(text);
-        self.out.replace_link(slot, EventEntry { event, owner: Owner::Session, owner_next: NONE });
+        self.out.replace_link(slot, EventEntry { event, stream, owned: NONE });
     }
 
     /// Does so for everything queued of a session.

@@ -29,6 +29,7 @@ mod listen;
 mod news;
 mod notify;
 mod outbox;
+mod owned;
 mod plain;
 mod pool;
 mod principal;

@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::raise::{Audience, check_request_id};
 use crate::engine::session::{Phase, Rules, Session};
-use crate::engine::slot::Owner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, Target};
 use crate::protocol::id::Id;

@@ -161,6 +161,11 @@ fn index(at: usize) -> u32 {
     u32::try_from(at).expect("fewer than 2^32 records fit in memory")
 }
 
+/// How many bytes a record takes up in a [`Pool`].
+pub(crate) const fn pool_bytes<T>() -> usize {
+    size_of::<Entry<T>>()
+}
+
 /// How many bytes a record takes up in a [`Slab`].
 pub(crate) const fn slab_bytes<T>() -> usize {
     size_of::<Entry<Generation<T>>>()

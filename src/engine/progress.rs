@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
-use crate::engine::slot::{AGAIN, IN_HAND, Lane, Owner};
+use crate::engine::slot::{AGAIN, IN_HAND, Lane};
 use crate::engine::timer::{Due, RequestRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Overflow, Raise, Target};

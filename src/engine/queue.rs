@@ -7,8 +7,8 @@
 use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::news::{Lag, News};
-use crate::engine::pool::NONE;
-use crate::engine::slot::{Body, DROPPABLE, EventEntry, Lane, Owner, PASSING, QUEUED, Slot};
+use crate::engine::owned::Owner;
+use crate::engine::slot::{Body, DROPPABLE, EventEntry, Lane, PASSING, QUEUED, Slot};
 use crate::params::{EndReason, Overflow, SessionId};
 
 impl Core {
@@ -170,8 +170,8 @@ impl Core {
 
     #[inline]
     fn push_event(&mut self, stream: u32, event: u32, owner: Owner, lane: Lane, flags: u16) -> u32 {
-        let entry = EventEntry { event, owner, owner_next: NONE };
-        let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Event(entry)));
+        let entry = self.out.entry(event, stream, owner);
+        let slot = self.out.slots.insert(Slot::new(flags, Body::Event(entry)));
         self.out.push(slot, lane);
         if let Owner::Request(request) = owner {
             self.chain_push(request, slot);
@@ -184,16 +184,17 @@ impl Core {
         let record = &self.out.slots[slot];
         let held = record.event().map_or(0, |entry| self.events.body(entry.event).len());
         let growth = self.events.body(event).len().saturating_sub(held);
-        self.sessions[self.out.streams[record.stream].session()].fits_beside(growth)
+        let stream = self.out.stream_of(slot);
+        self.sessions[self.out.streams[stream].session()].fits_beside(growth)
     }
 
     /// Puts another event, which the caller holds and hands over, in the place of a queued one.
     pub(crate) fn replace_event(&mut self, slot: u32, event: u32) {
         let record = &mut self.out.slots[slot];
         let is_droppable = record.is(DROPPABLE);
-        let stream = record.stream;
         let Body::Event(entry) = &mut record.body else { return };
-        let old = std::mem::replace(&mut entry.event, event);
+        let EventEntry { event: old, stream, .. } = *entry;
+        entry.event = event;
         let (old_len, len) = (self.events.body(old).len(), self.events.body(event).len());
         let session = &mut self.sessions[self.out.streams[stream].session()];
         let bytes = if is_droppable { &mut session.bytes } else { &mut session.reply_bytes };
@@ -209,19 +210,20 @@ impl Core {
             Body::Link(_) if record.is(PASSING) => self.remove_link(slot),
             Body::Link(_) => self.retract(slot),
             Body::Event(entry) => {
-                let (is_droppable, stream) = (record.is(DROPPABLE), record.stream);
+                let (is_droppable, owner) = (record.is(DROPPABLE), self.out.owner(slot));
                 if record.is(QUEUED) {
                     self.out.unlink(slot);
                 }
                 self.chain_remove(slot);
                 let len = self.events.body(entry.event).len();
-                let session = &mut self.sessions[self.out.streams[stream].session()];
+                let session = &mut self.sessions[self.out.streams[entry.stream].session()];
                 session.uncount_event(is_droppable, len);
-                match entry.owner {
-                    Owner::OpenProgress => session.rare_mut().forget_open_progress(slot),
-                    Owner::Subscription(sub) => self.subs.forget_ack(sub),
-                    Owner::Session | Owner::Request(_) => {}
+                match owner {
+                    Some(Owner::OpenProgress) => session.rare_mut().forget_open_progress(slot),
+                    Some(Owner::Subscription(sub)) => self.subs.forget_ack(sub),
+                    Some(Owner::Session | Owner::Request(_)) | None => {}
                 }
+                self.out.disown(slot);
                 self.events.release(entry.event);
                 self.out.slots.remove(slot);
             }

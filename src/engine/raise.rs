@@ -123,11 +123,12 @@ impl Core {
             let is_exact = Some(topic) == exact;
             let unwanted = if is_exact { MUTED } else { MUTED | PASSING };
             let links = self.links_reached(topic, audience).into_iter();
-            let links = links.map(|slot| &self.out.slots[slot]).filter(|it| !it.is(unwanted));
+            let links = links.filter(|&slot| !self.out.slots[slot].is(unwanted));
             // Who holds the URI itself, and may not hear of it, does not by its container either.
             let is_held =
                 |sub: u32| exact.is_some_and(|exact| self.find_link(sub, exact).is_some());
-            let reached = links.map(|it| it.link().sub).filter(|&sub| is_exact || !is_held(sub));
+            let reached =
+                links.map(|slot| self.out.sub_of(slot)).filter(|&sub| is_exact || !is_held(sub));
             subs.extend(reached);
         }
         if kind == NoticeKind::Resource {
@@ -240,7 +241,7 @@ impl Core {
     }
 
     fn session_of_link(&self, slot: u32) -> u32 {
-        self.out.streams[self.out.slots[slot].stream].session()
+        self.out.streams[self.out.stream_of(slot)].session()
     }
 
     pub(crate) fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {

@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use crate::engine::Core;
 use crate::engine::incoming::Incoming;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::request::NewRequest;
 use crate::engine::session::{Phase, Rules};
-use crate::engine::slot::{Lane, Owner};
+use crate::engine::slot::Lane;
 use crate::engine::types::Types;
 use crate::error::Result;
 use crate::params::{Disposition, EndReason, SessionId, StreamId};

@@ -18,9 +18,10 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::{NONE, Pool};
 use crate::engine::progress::Gate;
-use crate::engine::slot::{AGAIN, Body, EventEntry, Lane, Owner};
+use crate::engine::slot::{AGAIN, Lane};
 use crate::engine::timer::RequestRef;
 use crate::protocol::Level;
 use crate::protocol::id::Id;
@@ -372,7 +373,7 @@ impl Core {
         let mut at = self.requests[ix].first;
         while at != NONE {
             found.push(at);
-            at = self.out.slots[at].event().expect("a chain holds events").owner_next;
+            at = self.out.next_of_owner(at);
         }
         found
     }
@@ -381,20 +382,20 @@ impl Core {
         let last = std::mem::replace(&mut self.requests[ix].last, slot);
         if last == NONE {
             self.requests[ix].first = slot;
-        } else if let Body::Event(entry) = &mut self.out.slots[last].body {
-            entry.owner_next = slot;
+        } else {
+            self.out.set_next_of_owner(last, slot);
         }
     }
 
     /// Takes an event out of its request's chain, if it is in one.
     pub(crate) fn chain_remove(&mut self, slot: u32) {
-        let Some(entry) = self.out.slots[slot].event() else { return };
-        let Owner::Request(ix) = entry.owner else { return };
+        let Some(Owner::Request(ix)) = self.out.owner(slot) else { return };
+        let next = self.out.next_of_owner(slot);
         let mut before = NONE;
         let mut at = self.requests[ix].first;
         while at != slot {
             before = at;
-            at = self.out.slots[at].event().expect("a chain holds events").owner_next;
+            at = self.out.next_of_owner(at);
         }
         let request = &mut self.requests[ix];
         request.gate.forget_queued(slot);
@@ -402,23 +403,18 @@ impl Core {
             request.last = before;
         }
         if before == NONE {
-            request.first = entry.owner_next;
-        } else if let Body::Event(before) = &mut self.out.slots[before].body {
-            before.owner_next = entry.owner_next;
+            request.first = next;
+        } else {
+            self.out.set_next_of_owner(before, next);
         }
     }
 
     /// An event has gone to the end of its lane, and goes to the end of its request's chain.
     pub(crate) fn chain_to_end(&mut self, slot: u32) {
-        let Some(EventEntry { owner: Owner::Request(ix), .. }) = self.out.slots[slot].event()
-        else {
-            return;
-        };
+        let Some(Owner::Request(ix)) = self.out.owner(slot) else { return };
         let queued = self.requests[ix].gate.queued;
         self.chain_remove(slot);
-        if let Body::Event(entry) = &mut self.out.slots[slot].body {
-            entry.owner_next = NONE;
-        }
+        self.out.set_next_of_owner(slot, NONE);
         self.chain_push(ix, slot);
         self.requests[ix].gate.queued = queued;
     }
@@ -426,15 +422,12 @@ impl Core {
     /// What is queued outlives what it belongs to.
     pub(crate) fn own_by_session(&mut self, slot: u32) {
         self.chain_remove(slot);
-        match self.out.slots[slot].event().map(|entry| entry.owner) {
+        match self.out.owner(slot) {
             // It is the session's already.
             Some(Owner::OpenProgress) => return,
             Some(Owner::Subscription(sub)) => self.subs.forget_ack(sub),
             _ => {}
         }
-        if let Body::Event(entry) = &mut self.out.slots[slot].body {
-            entry.owner = Owner::Session;
-            entry.owner_next = NONE;
-        }
+        self.out.disown(slot);
     }
 }

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
-use crate::engine::slot::{Lane, Owner};
+use crate::engine::slot::Lane;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, SessionId, StreamId, Target};
 use crate::protocol::elicitation;

@@ -206,7 +206,7 @@ impl Core {
         if self.out.slots[slot].is(MUTED) {
             return false;
         }
-        let stream = self.out.slots[slot].stream;
+        let stream = self.out.stream_of(slot);
         let ix = self.out.streams[stream].session();
         let len = self.events.body(body).len();
         if self.out.is_queued(slot) {
@@ -241,7 +241,7 @@ impl Core {
 
     /// Whether the body of a queued update could give way to that one.
     fn replace_task(&mut self, slot: u32, body: u32) -> bool {
-        let ix = self.out.streams[self.out.slots[slot].stream].session();
+        let ix = self.out.streams[self.out.stream_of(slot)].session();
         let old = self.contexts[&slot];
         let (old_len, len) = (self.events.body(old).len(), self.events.body(body).len());
         if len > old_len
