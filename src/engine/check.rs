@@ -140,10 +140,12 @@ impl Core {
                 assert_eq!(stream.is(BUSY), is_busy);
                 let requests = self.requests.of_session(session.requests);
                 let requests = requests.filter(|&r| self.requests[r].task.is_none());
-                let listens = self.subs.of_session(session).into_iter();
+                let listens = self.subs_of(ix).into_iter();
                 let open = requests.filter(|&r| self.requests[r].stream == stream_ix).count()
                     + listens
-                        .filter(|&s| self.subs[s].stream == stream_ix && self.subs.id(s).is_some())
+                        .filter(|&s| {
+                            self.stream_of_sub(s) == stream_ix && self.subs.id(s).is_some()
+                        })
                         .count();
                 assert_eq!(stream.open_requests as usize, open);
                 let lanes = [Lane::Control, Lane::Main];
@@ -170,11 +172,11 @@ impl Core {
             };
             let hears = hears && !session.is_ending();
             assert_eq!(session.audience_pos != NONE, hears);
-            assert_eq!(session.own_sub != NONE, hears);
+            assert_eq!(session.has_own(), hears);
             if hears {
                 assert_eq!(self.audience[session.audience_pos as usize], ix);
             }
-            assert!(!session.is_ending() || session.listens == NONE && session.requests == NONE);
+            assert!(!session.is_ending() || session.listens() == NONE && session.requests == NONE);
             if session.principal != NONE {
                 let (name, members) = &self.principals.members[session.principal as usize];
                 assert_eq!(members[session.principal_pos as usize], ix);
@@ -192,22 +194,23 @@ impl Core {
     }
 
     fn check_subscriptions(&self) {
-        let (mut held, mut links, mut listens, mut ears, mut uris) = (0, 0, 0, 0, 0);
-        let mut lists = 0;
+        let (mut links, mut listens, mut ears, mut uris) = (0, 0, 0, 0);
+        let (mut lists, mut indexed) = (0, 0);
         for session_ix in self.sessions.indices() {
             let session = &self.sessions[session_ix];
-            for ix in self.subs.of_session(session) {
-                let sub = &self.subs[ix];
-                held += 1;
-                assert_eq!(sub.session, session_ix);
-                assert_eq!(self.out.streams[sub.stream].session(), session_ix);
+            for ix in self.subs_of(session_ix) {
+                assert_eq!(self.session_of_sub(ix), session_ix);
+                assert_eq!(self.out.streams[self.stream_of_sub(ix)].session(), session_ix);
+                let is_own = self.own_sub(session_ix) == Some(ix);
+                assert_eq!(self.subs.id(ix).is_none(), is_own);
                 if let Some(id) = self.subs.id(ix) {
                     listens += 1;
-                    assert_eq!(self.subs.find_listen(session_ix, id), Some(ix));
-                    assert_eq!(sub.ears_pos, NONE);
+                    assert_eq!(self.find_listen(session_ix, id), Some(ix));
+                    assert_eq!(session.ears_pos, NONE);
+                    indexed += usize::from(session.has_many);
                 }
                 let mut own_uris = 0;
-                lists += usize::from(self.subs.lists.check(sub.links, &self.out.slots));
+                lists += usize::from(self.subs.lists.check(self.links_at(ix), &self.out.slots));
                 for slot in self.links_of(ix) {
                     links += 1;
                     let record = &self.out.slots[slot];
@@ -215,8 +218,7 @@ impl Core {
                     let topic = &self.topics[link.topic];
                     assert_eq!(self.out.sub_of(slot), ix);
                     assert_eq!(self.find_link(ix, link.topic), Some(slot));
-                    assert_eq!(self.out.stream_of(slot), sub.stream);
-                    let is_own = self.subs.id(ix).is_none();
+                    assert_eq!(self.out.stream_of(slot), self.stream_of_sub(ix));
                     own_uris += u32::from(
                         is_own && topic.kind == NoticeKind::Resource && !record.is(PASSING),
                     );
@@ -224,26 +226,24 @@ impl Core {
                         is_own && session.types().is_some_and(|t| !t.admit_notice(topic.kind));
                     assert_eq!(record.is(MUTED), is_muted || record.is(WITHDRAWN));
                     assert!(
-                        !record.is(PASSING)
-                            || sub.ears_pos != NONE
-                            || self.is_contained(ix, link.topic)
+                        !record.is(PASSING) || self.is_ear(ix) || self.is_contained(ix, link.topic)
                     );
                 }
-                assert_eq!(sub.uris, own_uris);
+                assert!(!is_own || session.held == own_uris);
                 uris += u64::from(own_uris);
-                let is_ear = self.subs.id(ix).is_none()
+                let is_ear = is_own
                     && session.rules == Rules::Open
                     && own_uris == 0
                     && session.types().is_none_or(|t| t.admit_notice(NoticeKind::Resource));
-                assert_eq!(sub.ears_pos != NONE, is_ear);
+                assert_eq!(self.is_ear(ix), is_ear);
                 if is_ear {
                     ears += 1;
-                    assert_eq!(self.subs.ears[sub.ears_pos as usize], ix);
+                    assert_eq!(self.subs.ears[session.ears_pos as usize], ix);
                 }
             }
         }
-        assert_eq!(held, self.subs.subs.len());
-        assert_eq!((links, listens), (self.subs.links, self.subs.listens.len()));
+        assert_eq!((links, listens), (self.subs.links, self.subs.subs.len()));
+        assert_eq!(indexed, self.subs.listens.len());
         assert_eq!(lists, self.subs.lists.len());
         assert_eq!((ears, uris), (self.subs.ears.len(), self.subs.uris));
         let slots = self.out.slots.iter().filter(|(_, slot)| matches!(slot.body, Body::Link(_)));
@@ -258,13 +258,12 @@ impl Core {
             let requests = self.requests.of_session(session.requests);
             let in_flight = requests.filter(|&r| self.requests[r].task.is_none());
             assert_eq!(session.in_flight as usize, in_flight.count());
-            let subs = self.subs.of_session(session).into_iter();
-            let held: u32 = subs
-                .map(|sub| if self.subs.id(sub).is_some() { 1 } else { self.subs[sub].uris })
-                .sum();
-            assert_eq!(session.held, held);
+            let listens = self.subs_of(ix).into_iter().filter(|&sub| self.subs.id(sub).is_some());
+            // What an own subscription holds is counted above.
+            assert!(session.has_own() || session.held as usize == listens.count());
+            let held = session.held;
             let mut filter_bytes = 0;
-            for sub in self.subs.of_session(session) {
+            for sub in self.subs_of(ix) {
                 filter_bytes += self.subs.id(sub).map_or(0, |id| id.as_json().len());
                 let links = self.links_of(sub).into_iter();
                 let named = links.filter(|&slot| !self.out.slots[slot].is(PASSING));
@@ -296,7 +295,7 @@ impl Core {
         let mut links: HashMap<(Holder, u32), u32> = HashMap::new();
         for (slot, record) in self.out.slots.iter() {
             let Body::Link(link) = &record.body else { continue };
-            let session = self.subs[self.out.sub_of(slot)].session;
+            let session = self.session_of_sub(self.out.sub_of(slot));
             let topic = &self.topics[link.topic];
             let is_asked = self.is_asked_about(session, topic.kind) && !topic.is_template;
             if record.is(PASSING) || !is_asked {
@@ -445,7 +444,9 @@ impl Core {
                 Owner::Session => {}
                 Owner::Request(_) => assert!(chained.contains(&slot)),
                 Owner::Subscription(sub) => {
-                    assert!(self.subs.id(sub).is_some() && self.subs[sub].stream == entry.stream);
+                    assert!(
+                        self.subs.id(sub).is_some() && self.subs.subs[sub].stream == entry.stream
+                    );
                 }
                 Owner::OpenProgress => {
                     // Not necessarily the one to be replaced: a later one may have been queued, and

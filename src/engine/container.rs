@@ -52,7 +52,7 @@ impl Core {
                 if record.is(PASSING | MUTED) || self.find_link(sub, topic).is_some() {
                     continue;
                 }
-                let ix = self.subs[sub].session;
+                let ix = self.session_of_sub(sub);
                 if self.topics[container].is_template {
                     // It cannot stand for what it matches.
                     self.raise_passing(sub, topic, context, reached);
@@ -85,7 +85,7 @@ impl Core {
         } else if is_template && !self.make_room(ix, stream, 0) {
             self.remove_link(slot);
         } else {
-            self.forget_held(sub, topic);
+            self.forget_held(ix, topic);
             self.out.flag(slot, PASSING, 0);
             self.topics[topic].passing += 1;
             let bytes = self.topics[topic].link_bytes();
@@ -98,8 +98,8 @@ impl Core {
     /// Drops what passes by to a subscription and is covered by nothing any more (R25).
     pub(crate) fn retract_uncovered(&mut self, sub: u32) {
         // What passes by is counted as a frame.
-        let is_passed = self.sessions[self.subs[sub].session].frames != 0;
-        if !is_passed || self.subs.is_ear(sub) {
+        let is_passed = self.sessions[self.session_of_sub(sub)].frames != 0;
+        if !is_passed || self.is_ear(sub) {
             return;
         }
         for slot in self.links_of(sub) {

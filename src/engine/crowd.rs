@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::Outboxes;
-use crate::engine::pool::NONE;
+use crate::engine::pool::{NONE, growth};
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Link, MUTED, PASSING, Slot};
 
 /// A crowd with so few changes is not worth sorting; in tests nearly all are.
@@ -155,16 +155,16 @@ impl Outboxes {
         let at = topic as usize;
         if at >= self.crowds.len() {
             if at >= self.crowds.capacity() {
-                // By an eighth, as the records do.
                 let len = self.crowds.len();
-                self.crowds.reserve_exact((at + 1 - len).max(len / 8).max(16));
+                self.crowds.reserve_exact((at + 1 - len).max(growth(len)));
             }
             self.crowds.resize_with(at + 1, || Crowd::EMPTY);
         }
         let Crowd { places, disorder, aside, .. } = &mut self.crowds[at];
         if places.len() == places.capacity() {
-            // Likewise: every session has a place in each list.
-            places.reserve_exact((places.len() / 8).max(4));
+            // Every session has a place in each list, and a few in each URI's crowd.
+            let len = places.len();
+            places.reserve_exact(if len < 128 { (len / 8).max(4) } else { growth(len) });
         }
         if aside.start == aside.end && places.len() >= MANY && !self.slots.has_free() {
             *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));

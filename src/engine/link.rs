@@ -7,13 +7,11 @@ use crate::engine::Core;
 use crate::engine::ahead::AHEAD;
 use crate::engine::pool::NONE;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, PASSING};
-use crate::engine::subscription::Subscriptions;
 use crate::protocol::kind::NoticeKind;
 
 impl Core {
     pub(crate) fn find_link(&self, sub: u32, topic: u32) -> Option<u32> {
-        let Subscriptions { subs, lists, .. } = &self.subs;
-        lists.find(subs[sub].links, topic, &self.out.slots)
+        self.subs.lists.find(self.links_at(sub), topic, &self.out.slots)
     }
 
     pub(crate) fn links_of(&self, sub: u32) -> Vec<u32> {
@@ -21,7 +19,7 @@ impl Core {
     }
 
     fn links_in(&self, sub: u32) -> impl Iterator<Item = u32> {
-        self.subs.lists.iter(self.subs[sub].links, &self.out.slots)
+        self.subs.lists.iter(self.links_at(sub), &self.out.slots)
     }
 
     /// The links of a subscription that are queued, in the order of the outbox. The lane is looked
@@ -30,7 +28,7 @@ impl Core {
         let mut queued = self.links_of(sub);
         queued.retain(|&slot| self.out.is_queued(slot));
         if queued.len() > 1 {
-            queued = self.out.lane(self.subs[sub].stream, Lane::Main);
+            queued = self.out.lane(self.stream_of_sub(sub), Lane::Main);
             queued.retain(|&slot| {
                 matches!(&self.out.slots[slot].body, Body::Link(_)) && self.out.sub_of(slot) == sub
             });
@@ -39,19 +37,19 @@ impl Core {
     }
 
     pub(crate) fn add_link(&mut self, sub: u32, topic: u32, flags: u16) -> u32 {
-        let stream = self.subs.subs[sub].stream;
+        let (stream, ix) = (self.stream_of_sub(sub), self.session_of_sub(sub));
         let slot = self.out.join(topic, stream, sub, flags);
         if flags & PASSING == 0 {
-            self.note_held(sub, topic);
-            self.sessions[self.subs.subs[sub].session].filter_bytes +=
-                self.topics[topic].link_bytes();
+            self.note_held(ix, topic);
+            self.sessions[ix].filter_bytes += self.topics[topic].link_bytes();
         } else {
             self.topics[topic].passing += 1;
-            self.sessions[self.subs.subs[sub].session].frames += 1;
+            self.sessions[ix].frames += 1;
         }
-        let Subscriptions { subs, lists, links, .. } = &mut self.subs;
-        lists.add(&mut subs[sub].links, slot, &mut self.out.slots);
-        *links += 1;
+        let mut links = self.links_at(sub);
+        self.subs.lists.add(&mut links, slot, &mut self.out.slots);
+        self.set_links_at(sub, links);
+        self.subs.links += 1;
         slot
     }
 
@@ -78,12 +76,14 @@ impl Core {
 
     /// Takes all links of a subscription away.
     pub(crate) fn remove_links(&mut self, sub: u32) {
-        while let Some(slot) = self.subs[sub].links.first() {
+        while let Some(slot) = self.links_at(sub).first() {
             self.remove_link(slot);
         }
-        let Subscriptions { subs, lists, .. } = &mut self.subs;
+        let mut links = self.links_at(sub);
+        let listed = self.subs.lists.take_list(&mut links);
+        self.set_links_at(sub, links);
         // None of them has to be taken out of a list that is gone.
-        for slots in lists.take_list(&mut subs[sub].links).chunks(AHEAD) {
+        for slots in listed.chunks(AHEAD) {
             self.fetch_links(slots);
             for &slot in slots {
                 self.retract(slot);
@@ -96,8 +96,9 @@ impl Core {
     /// Takes a link out of its topic and subscription; its place in the outbox stays.
     fn detach_link(&mut self, slot: u32) {
         let sub = self.out.sub_of(slot);
-        let Subscriptions { subs, lists, .. } = &mut self.subs;
-        lists.remove(&mut subs[sub].links, slot, &mut self.out.slots);
+        let mut links = self.links_at(sub);
+        self.subs.lists.remove(&mut links, slot, &mut self.out.slots);
+        self.set_links_at(sub, links);
         self.leave_topic(slot);
     }
 
@@ -106,16 +107,16 @@ impl Core {
         let record = &self.out.slots[slot];
         let is_passing = record.is(PASSING);
         let &Link { topic, topic_pos, .. } = record.link();
-        let sub = self.out.sub_of(slot);
+        let ix = self.session_of_sub(self.out.sub_of(slot));
         self.subs.links -= 1;
         if !is_passing {
-            self.forget_held(sub, topic);
-            self.sessions[self.subs[sub].session].filter_bytes -= self.topics[topic].link_bytes();
+            self.forget_held(ix, topic);
+            self.sessions[ix].filter_bytes -= self.topics[topic].link_bytes();
         }
         self.out.part(topic, topic_pos);
         if is_passing {
             self.topics[topic].passing -= 1;
-            self.sessions[self.subs.subs[sub].session].uncount_frame();
+            self.sessions[ix].uncount_frame();
         }
         self.release_topic(topic);
     }

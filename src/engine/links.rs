@@ -41,6 +41,15 @@ impl Links {
         Self(list | Self::LIST)
     }
 
+    /// As a word, for a record that has something else there where there is no subscription.
+    pub(crate) fn into_word(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
     /// The newest, of few.
     pub(crate) fn first(self) -> Option<u32> {
         (self.0 & Self::LIST == 0).then_some(self.0)

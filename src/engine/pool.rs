@@ -93,11 +93,10 @@ impl<T> Pool<T> {
         self.entries.len() - self.len - free
     }
 
-    /// Makes room for so many more: by an eighth rather than by doubling, so that what is held
-    /// stays near what is used.
+    /// Makes room for so many more.
     fn grow(&mut self, count: usize) {
         if self.entries.len() + count > self.entries.capacity() {
-            self.entries.reserve_exact((self.entries.len() / 8).max(16).max(count));
+            self.entries.reserve_exact(growth(self.entries.len()).max(count));
         }
     }
 
@@ -155,6 +154,14 @@ impl<T> std::ops::IndexMut<u32> for Pool<T> {
             Entry::Free(_) => unreachable!("an index is dropped before its record"),
         }
     }
+}
+
+/// By how much a full table of so many grows: by a part of it rather than by doubling, so that what
+/// is held stays near what is used. It is a smaller part of a large one: an allocator moves that by
+/// mapping its pages elsewhere.
+pub(crate) fn growth(len: usize) -> usize {
+    const LARGE: usize = 1 << 16;
+    if len < LARGE { (len / 8).max(16) } else { len / 16 }
 }
 
 fn index(at: usize) -> u32 {

@@ -52,7 +52,7 @@ impl Core {
                 Overflow::DropOldest => {
                     self.count_dropped(ix);
                     // What passes to an ear was not asked for one by one; to a container it was.
-                    let or_passing = self.subs.is_ear(self.sessions[ix].own_sub);
+                    let or_passing = self.own_sub(ix).is_some_and(|sub| self.is_ear(sub));
                     if self.sessions[ix].frames != 0
                         && let Some(oldest) = self.out.oldest_droppable(stream, or_passing)
                     {

@@ -7,6 +7,7 @@ use crate::engine::crowd::Reached;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::limits::Excess;
 use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING};
+use crate::engine::subscription::own_sub;
 use crate::error::{Error, Result};
 use crate::params::{Raise, SessionId, Target};
 use crate::protocol::Level;
@@ -206,25 +207,25 @@ impl Core {
 
     /// The ears of an audience.
     fn ears_reached(&self, audience: Audience<'_>) -> Vec<u32> {
-        let own_sub = |ix: u32| self.sessions[ix].own_sub;
         let subs: Vec<u32> = match audience {
-            Audience::All => self.subs.ears.clone(),
+            Audience::All => return self.subs.ears.clone(),
             Audience::Except(not) => {
-                self.subs.ears.iter().copied().filter(|&sub| sub != own_sub(not)).collect()
+                let not = own_sub(not);
+                return self.subs.ears.iter().copied().filter(|&sub| sub != not).collect();
             }
             Audience::Session(ix) => vec![own_sub(ix)],
             Audience::Principal(name) => {
-                self.principals.sessions(name).iter().map(|&ix| own_sub(ix)).collect()
+                self.principals.sessions(name).iter().copied().map(own_sub).collect()
             }
         };
-        subs.into_iter().filter(|&sub| self.subs.is_ear(sub)).collect()
+        subs.into_iter().filter(|&sub| self.is_ear(sub)).collect()
     }
 
     /// The links of a topic that an audience leaves: found from the sessions where those are
     /// named, so that the cost does not grow with the topic.
     pub(crate) fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
         let of_session = |ix: u32| {
-            let subs = self.subs.of_session(&self.sessions[ix]).into_iter();
+            let subs = self.subs_of(ix).into_iter();
             subs.filter_map(|sub| self.find_link(sub, topic))
         };
         match audience {
@@ -277,7 +278,7 @@ impl Core {
         context: Option<u32>,
         reached: &mut Reached,
     ) {
-        if self.make_room(self.subs[sub].session, self.subs[sub].stream, 0) {
+        if self.make_room(self.session_of_sub(sub), self.stream_of_sub(sub), 0) {
             let slot = self.add_link(sub, topic, PASSING);
             self.raise_link(slot, context, reached);
         }

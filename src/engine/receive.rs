@@ -7,7 +7,6 @@ use serde::Deserialize;
 use crate::engine::Core;
 use crate::engine::incoming::Incoming;
 use crate::engine::owned::Owner;
-use crate::engine::pool::NONE;
 use crate::engine::request::NewRequest;
 use crate::engine::session::{Phase, Rules};
 use crate::engine::slot::Lane;
@@ -209,7 +208,7 @@ impl Core {
     /// cancelled (R80).
     fn receive_cancelled(&mut self, via: Via, params: Option<&str>) -> Disposition {
         let Some(id) = message::cancelled_id(params) else { return Disposition::Handled };
-        if let Some(sub) = self.subs.find_listen(via.session, &id) {
+        if let Some(sub) = self.find_listen(via.session, &id) {
             self.end_subscription_ix(sub, EndReason::Cancelled);
             return Disposition::Handled;
         }
@@ -246,7 +245,7 @@ impl Core {
             None
         };
         self.sessions[ix].rare_mut().types = types;
-        if self.sessions[ix].own_sub != NONE {
+        if self.sessions[ix].has_own() {
             self.follow_types(ix);
         }
         match id {
@@ -452,7 +451,7 @@ impl Core {
             let text = format!("{name}: the server does not advertise resources.subscribe");
             return self.refuse(via, Fault::of(id, code::METHOD_NOT_FOUND, text));
         }
-        if session.own_sub == NONE {
+        if !session.has_own() {
             let text = format!("{name}: the session is not initialized");
             return self.refuse(via, Fault::of(id, code::INVALID_REQUEST, text));
         }

@@ -235,7 +235,7 @@ impl std::ops::IndexMut<u32> for Requests {
 
 impl Core {
     pub(crate) fn is_id_in_use(&self, session: u32, id: &Id) -> bool {
-        self.requests.find(session, id).is_some() || self.subs.find_listen(session, id).is_some()
+        self.requests.find(session, id).is_some() || self.find_listen(session, id).is_some()
     }
 
     /// Takes note of a request that the host will answer.

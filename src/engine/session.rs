@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::engine::limits::Excess;
+use crate::engine::links::Links;
 use crate::engine::news::News;
 use crate::engine::outbox::{
     BUSY, COLD, DETACHED, FINISHED, HELD, PAUSED, PUSHED, RESUMED, Stream,
@@ -55,6 +56,10 @@ pub(crate) struct Session {
     pub(crate) is_lagging: bool,
     /// Told to the host as lagging since its queue of events was empty.
     pub(crate) is_behind: bool,
+    /// Whether it has a subscription of its own, which holds its lists and URIs (open and legacy).
+    has_own: bool,
+    /// Whether its listens are in the table of those of sessions with many.
+    pub(super) has_many: bool,
     max_frames: u32,
     max_bytes: u32,
     /// Droppable events queued, and their bytes.
@@ -73,13 +78,15 @@ pub(crate) struct Session {
     pub(crate) in_flight: u32,
     /// Heads of the chains of what it holds.
     pub(crate) streams: u32,
-    pub(crate) listens: u32,
     pub(crate) requests: u32,
-    /// The subscription that holds its lists and URIs (open and legacy).
-    pub(crate) own_sub: u32,
+    /// The newest of its listens; with an own subscription, the links of that.
+    heard: u32,
+    /// Of an own subscription: where it stands among those that hear of every URI, and where its
+    /// session stands in the audience.
+    pub(super) ears_pos: u32,
+    pub(super) audience_pos: u32,
     pub(super) principal: u32,
     pub(super) principal_pos: u32,
-    pub(super) audience_pos: u32,
     pub(crate) user_data: u64,
     rare: Option<Box<Rare>>,
 }
@@ -204,6 +211,38 @@ impl Session {
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
     }
+
+    /// Whether it has a subscription of its own.
+    pub(crate) fn has_own(&self) -> bool {
+        self.has_own
+    }
+
+    /// It has one from now on, without a link, or none any more.
+    pub(super) fn set_own(&mut self, has_own: bool) {
+        self.has_own = has_own;
+        self.heard = Links::EMPTY.into_word();
+    }
+
+    /// The links of its own subscription.
+    pub(super) fn own_links(&self) -> Links {
+        if self.has_own { Links::from_word(self.heard) } else { Links::EMPTY }
+    }
+
+    pub(super) fn set_own_links(&mut self, links: Links) {
+        debug_assert!(self.has_own);
+        self.heard = links.into_word();
+    }
+
+    /// The newest of its listens, which the others are chained from. Who has a subscription of its
+    /// own has none.
+    pub(crate) fn listens(&self) -> u32 {
+        if self.has_own { NONE } else { self.heard }
+    }
+
+    pub(super) fn set_listens(&mut self, newest: u32) {
+        debug_assert!(!self.has_own);
+        self.heard = newest;
+    }
 }
 
 impl Core {
@@ -227,6 +266,8 @@ impl Core {
             ending: None,
             is_lagging: false,
             is_behind: false,
+            has_own: false,
+            has_many: false,
             max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
             max_bytes: params.max_queued_bytes.unwrap_or(self.config.max_queued_bytes),
             frames: 0,
@@ -238,12 +279,12 @@ impl Core {
             stream_count: 1,
             in_flight: 0,
             streams: NONE,
-            listens: NONE,
             requests: NONE,
-            own_sub: NONE,
+            heard: NONE,
+            ears_pos: NONE,
+            audience_pos: NONE,
             principal: NONE,
             principal_pos: NONE,
-            audience_pos: NONE,
             user_data: params.user_data,
             rare: None,
         });
@@ -505,10 +546,10 @@ impl Core {
 
     /// Forgets all subscriptions of a session. Yields its listens with their streams, oldest first.
     fn drop_subscriptions(&mut self, ix: u32) -> Vec<(u32, Id)> {
-        let subs = self.subs.of_session(&self.sessions[ix]);
+        let subs = self.subs_of(ix);
         let listens = subs.iter().filter_map(|&sub| {
             let id = self.subs.id(sub)?;
-            Some((self.subs[sub].stream, id.clone()))
+            Some((self.stream_of_sub(sub), id.clone()))
         });
         let listens = listens.collect();
         // The newest first, as they are chained: so none has to be looked for.

@@ -90,8 +90,8 @@ impl Core {
                         self.requests[request].stream = NONE;
                     }
                 }
-                for sub in self.subs.of_session(&self.sessions[ix]) {
-                    if self.subs[sub].stream == stream {
+                for sub in self.subs_of(ix) {
+                    if self.stream_of_sub(sub) == stream {
                         self.remove_subscription(sub);
                     }
                 }
