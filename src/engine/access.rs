@@ -235,11 +235,10 @@ impl Core {
         let topic = self.topics.find(kind, &name);
         let held = topic.and_then(|topic| self.access.held.get(&(self.holder(ix), topic)));
         let is_known = held.is_some_and(|held| !held.is_withdrawn && held.doubted == 0);
-        let session = &self.sessions[ix];
         Question {
             session: SessionId(self.sessions.handle(ix)),
-            user_data: session.user_data,
-            principal: self.principals.name(session.principal).map(Into::into),
+            user_data: self.sessions.user_data(ix),
+            principal: self.principals.name(self.sessions.principal(ix)).map(Into::into),
             kind,
             name,
             known: is_known.then_some(Access::Allow),
@@ -319,7 +318,7 @@ impl Core {
     }
 
     pub(super) fn holder(&self, ix: u32) -> Holder {
-        match self.sessions[ix].principal {
+        match self.sessions.principal(ix) {
             NONE => Holder::Session(ix),
             principal => Holder::Principal(principal),
         }
@@ -380,7 +379,7 @@ impl Core {
                 self.out.flag(slot, 0, WITHDRAWN | MUTED);
                 let kind = self.topics[key.1].kind;
                 let is_own = self.subs.id(sub).is_none();
-                if is_own && !self.sessions[self.session_of_sub(sub)].admits(kind.method()) {
+                if is_own && !self.sessions.admits(self.session_of_sub(sub), kind.method()) {
                     self.out.flag(slot, MUTED, 0);
                 }
             }

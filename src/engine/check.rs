@@ -13,7 +13,8 @@ use crate::engine::outbox::{
 };
 use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
-use crate::engine::session::Rules;
+use crate::engine::session::{MANY, Rules};
+use crate::engine::sessions::Member;
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, PASSING, QUEUED, WITHDRAWN,
 };
@@ -124,9 +125,10 @@ impl Core {
     }
 
     fn check_sessions(&self) {
-        let mut streams = 0;
+        let (mut streams, mut rares) = (0, 0);
         for ix in self.sessions.indices() {
             let session = &self.sessions[ix];
+            rares += usize::from(self.sessions.rare(ix).is_some());
             let own = self.streams_of(ix);
             streams += own.len();
             assert!(own.contains(&session.home));
@@ -177,13 +179,15 @@ impl Core {
                 assert_eq!(self.audience[session.audience_pos as usize], ix);
             }
             assert!(!session.is_ending() || session.listens() == NONE && session.requests == NONE);
-            if session.principal != NONE {
-                let (name, members) = &self.principals.members[session.principal as usize];
-                assert_eq!(members[session.principal_pos as usize], ix);
-                assert_eq!(self.principals.names[name], session.principal);
+            if self.sessions.principal(ix) != NONE {
+                let Member { of, pos } = self.sessions.member(ix);
+                let (name, members) = &self.principals.members[of as usize];
+                assert_eq!(members[pos as usize], ix);
+                assert_eq!(self.principals.names[name], of);
             }
         }
         assert_eq!(streams, self.out.streams.len());
+        assert_eq!(rares, self.sessions.rares());
         let hearers = self.sessions.indices().into_iter();
         let hearers = hearers.filter(|&ix| self.sessions[ix].audience_pos != NONE).count();
         assert_eq!(self.audience.len(), hearers);
@@ -207,7 +211,7 @@ impl Core {
                     listens += 1;
                     assert_eq!(self.find_listen(session_ix, id), Some(ix));
                     assert_eq!(session.ears_pos, NONE);
-                    indexed += usize::from(session.has_many);
+                    indexed += usize::from(session.is(MANY));
                 }
                 let mut own_uris = 0;
                 lists += usize::from(self.subs.lists.check(self.links_at(ix), &self.out.slots));
@@ -222,8 +226,11 @@ impl Core {
                     own_uris += u32::from(
                         is_own && topic.kind == NoticeKind::Resource && !record.is(PASSING),
                     );
-                    let is_muted =
-                        is_own && session.types().is_some_and(|t| !t.admit_notice(topic.kind));
+                    let is_muted = is_own
+                        && self
+                            .sessions
+                            .types(session_ix)
+                            .is_some_and(|t| !t.admit_notice(topic.kind));
                     assert_eq!(record.is(MUTED), is_muted || record.is(WITHDRAWN));
                     assert!(
                         !record.is(PASSING) || self.is_ear(ix) || self.is_contained(ix, link.topic)
@@ -234,7 +241,10 @@ impl Core {
                 let is_ear = is_own
                     && session.rules == Rules::Open
                     && own_uris == 0
-                    && session.types().is_none_or(|t| t.admit_notice(NoticeKind::Resource));
+                    && self
+                        .sessions
+                        .types(session_ix)
+                        .is_none_or(|t| t.admit_notice(NoticeKind::Resource));
                 assert_eq!(self.is_ear(ix), is_ear);
                 if is_ear {
                     ears += 1;
@@ -254,10 +264,10 @@ impl Core {
         let mut of_principals = vec![0; self.principals.members.len()];
         for ix in self.sessions.indices() {
             let session = &self.sessions[ix];
-            assert_eq!(session.stream_count as usize, self.streams_of(ix).len());
+            assert_eq!(self.sessions.stream_count(ix) as usize, self.streams_of(ix).len());
             let requests = self.requests.of_session(session.requests);
             let in_flight = requests.filter(|&r| self.requests[r].task.is_none());
-            assert_eq!(session.in_flight as usize, in_flight.count());
+            assert_eq!(self.requests.in_flight(session.requests) as usize, in_flight.count());
             let listens = self.subs_of(ix).into_iter().filter(|&sub| self.subs.id(sub).is_some());
             // What an own subscription holds is counted above.
             assert!(session.has_own() || session.held as usize == listens.count());
@@ -271,8 +281,8 @@ impl Core {
                 filter_bytes += topics.map(|topic| topic.link_bytes() as usize).sum::<usize>();
             }
             assert_eq!(session.filter_bytes as usize, filter_bytes);
-            if session.principal != NONE {
-                of_principals[session.principal as usize] += u64::from(held);
+            if self.sessions.principal(ix) != NONE {
+                of_principals[self.sessions.principal(ix) as usize] += u64::from(held);
             }
         }
         assert_eq!(self.principals.held, of_principals);
@@ -281,9 +291,9 @@ impl Core {
         assert!(self.subs.held() <= config.engine_max_subscriptions);
         for ix in self.sessions.indices() {
             let session = &self.sessions[ix];
-            assert!(session.stream_count <= config.max_streams);
+            assert!(self.sessions.stream_count(ix) <= config.max_streams);
             assert!(session.held <= config.session_max_subscriptions);
-            assert!(session.in_flight <= config.max_requests);
+            assert!(self.requests.in_flight(session.requests) <= config.max_requests);
         }
         if config.principal_max_subscriptions != 0 {
             let limit = u64::from(config.principal_max_subscriptions);
@@ -438,7 +448,7 @@ impl Core {
         let mut owned = 0;
         for (slot, record) in self.out.slots.iter() {
             let Some(entry) = record.event() else { continue };
-            let session = &self.sessions[self.out.streams[entry.stream].session()];
+            let rare = self.sessions.rare(self.out.streams[entry.stream].session());
             owned += usize::from(entry.owned != NONE);
             match self.out.owner(slot).expect("it is an event") {
                 Owner::Session => {}
@@ -451,15 +461,13 @@ impl Core {
                 Owner::OpenProgress => {
                     // Not necessarily the one to be replaced: a later one may have been queued, and
                     // dropped, while it was in hand.
-                    assert!(
-                        session.rare().is_some_and(|rare| rare.open_tokens.contains_key(&slot))
-                    );
+                    assert!(rare.is_some_and(|rare| rare.open_tokens.contains_key(&slot)));
                 }
             }
         }
         assert_eq!(owned, self.out.owned.len());
         for session in self.sessions.indices() {
-            let Some(rare) = self.sessions[session].rare() else { continue };
+            let Some(rare) = self.sessions.rare(session) else { continue };
             for (token, &slot) in &rare.open_progress {
                 assert_eq!(self.out.owner(slot), Some(Owner::OpenProgress));
                 assert_eq!(&rare.open_tokens[&slot], token);
@@ -475,7 +483,7 @@ impl Core {
         }
         let mut known = 0;
         for ix in self.sessions.indices() {
-            let Some(rare) = self.sessions[ix].rare() else { continue };
+            let Some(rare) = self.sessions.rare(ix) else { continue };
             assert!(rare.elicitations.len() <= self.config.max_elicitations as usize);
             for id in &rare.elicitations {
                 known += 1;

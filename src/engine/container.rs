@@ -56,7 +56,7 @@ impl Core {
                 if self.topics[container].is_template {
                     // It cannot stand for what it matches.
                     self.raise_passing(sub, topic, context, reached);
-                } else if self.sessions[ix].is_full(0) {
+                } else if self.sessions.is_full(ix, 0) {
                     // Once, by the nearest container that it holds.
                     if told_otherwise.insert(sub) {
                         self.raise_link(slot, context, reached);
@@ -79,7 +79,7 @@ impl Core {
             (self.out.stream_of(slot), is_queued.then(|| self.cover_of(sub, topic)));
         let Some(cover) = cover.flatten() else { return self.remove_link(slot) };
         let is_template = self.topics[self.out.slots[cover].link().topic].is_template;
-        if !is_template && self.sessions[ix].is_full(0) {
+        if !is_template && self.sessions.is_full(ix, 0) {
             self.remove_link(slot);
             self.raise_link(cover, None, &mut Reached::default());
         } else if is_template && !self.make_room(ix, stream, 0) {

@@ -215,9 +215,9 @@ impl Core {
         if slot != NONE {
             self.out.flag(slot, IN_HAND, 0);
         }
-        let session = &self.sessions[self.out.streams[stream].session()];
-        let (home, mut at) = (session.home, session.streams);
+        let home = self.sessions[self.out.streams[stream].session()].home;
         self.out.streams[home].flags &= !RESUMED;
+        let mut at = home;
         while at != NONE {
             self.out.set_flags(at, BUSY, 0);
             at = self.out.streams[at].session_next;
@@ -243,7 +243,7 @@ impl Core {
         }
         let Ok(session) = self.session_even_ending(hand.session) else { return };
         let stream = self.stream_ix(hand.stream).ok();
-        let only = self.sessions[session].streams;
+        let only = self.sessions[session].home;
         if self.out.streams[only].session_next == NONE {
             self.out.set_flags(only, 0, BUSY);
             return self.settle_put_down(session, &[only], stream, hand, is_accepted);
@@ -297,7 +297,7 @@ impl Core {
             if is_again {
                 // It has merged after all.
                 self.counters.merged += 1;
-                self.sessions[session].rare_mut().merged += 1;
+                self.sessions.rare_mut(session).merged += 1;
             }
             return;
         }

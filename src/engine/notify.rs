@@ -217,7 +217,7 @@ impl Core {
     ) -> Result<Vec<u32>> {
         let is_listener = |&ix: &u32| {
             let session = &self.sessions[ix];
-            !session.is_ending() && admits(session) && session.admits(name)
+            !session.is_ending() && admits(session) && self.sessions.admits(ix, name)
         };
         Ok(match self.audience(raise.target)? {
             Audience::All => self.audience.iter().copied().filter(is_listener).collect(),

@@ -257,7 +257,7 @@ impl Core {
             reached.merged += 1;
             // The topic's count does not tell who was reached here, so it is told at once.
             let session = self.session_of_link(slot);
-            self.sessions[session].rare_mut().merged += 1;
+            self.sessions.rare_mut(session).merged += 1;
         } else {
             self.out.push(slot, Lane::Main);
         }

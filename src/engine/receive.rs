@@ -124,9 +124,9 @@ impl Core {
             Err(fault) => self.refuse(via, fault),
             Ok(Message::Response { id, .. }) => {
                 if let Some(id) = id
-                    && self.sessions[via.session].rare().is_some_and(|rare| !rare.asked.is_empty())
+                    && self.sessions.rare(via.session).is_some_and(|rare| !rare.asked.is_empty())
                 {
-                    self.sessions[via.session].rare_mut().asked.remove(&id);
+                    self.sessions.rare_mut(via.session).asked.remove(&id);
                 }
                 Disposition::Pass
             }
@@ -244,7 +244,7 @@ impl Core {
         } else {
             None
         };
-        self.sessions[ix].rare_mut().types = types;
+        self.sessions.rare_mut(ix).types = types;
         if self.sessions[ix].has_own() {
             self.follow_types(ix);
         }
@@ -289,7 +289,7 @@ impl Core {
             let is_served = request_meta.version().is_none_or(|version| version == served.as_str());
             if is_served {
                 // R57: nor does what was said before count for them.
-                self.sessions[ix].forget_types();
+                self.sessions.forget_types(ix);
                 Rules::Modern
             } else {
                 Rules::Undecided

@@ -46,6 +46,8 @@ pub(crate) struct Request {
     pub(super) last: u32,
     pub(super) session_next: u32,
     session_prev: u32,
+    /// Of the newest of its session: how many of those have not been answered.
+    in_flight: u32,
     /// The requests of all sessions that have the same token.
     token_next: u32,
     token_prev: u32,
@@ -86,6 +88,11 @@ impl Requests {
     /// How many are in flight.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// How many of the requests chained from a session's head have not been answered.
+    pub(crate) fn in_flight(&self, head: u32) -> u32 {
+        if head == NONE { 0 } else { self.requests[head].in_flight }
     }
 
     /// The requests chained from a session's head, the newest first.
@@ -269,6 +276,7 @@ impl Core {
             last: NONE,
             session_next: self.sessions[session].requests,
             session_prev: NONE,
+            in_flight: self.requests.in_flight(self.sessions[session].requests) + 1,
             token_next: NONE,
             token_prev: NONE,
         };
@@ -277,7 +285,6 @@ impl Core {
         if newer_than != NONE {
             self.requests[newer_than].session_prev = ix;
         }
-        self.sessions[session].in_flight += 1;
         self.expect_answer(stream);
     }
 
@@ -301,11 +308,11 @@ impl Core {
         if let Ok(entry) = ids.find_entry(hash, |&other| other == ix) {
             entry.remove();
         }
-        let session = &mut self.sessions[request.session];
-        session.in_flight -= 1;
+        let session = &self.sessions[request.session];
         request.task = Some(task.into());
         let stream = std::mem::replace(&mut request.stream, session.home);
         self.out.streams[stream].open_requests -= 1;
+        requests[session.requests].in_flight -= 1;
         stream
     }
 
@@ -342,10 +349,17 @@ impl Core {
     }
 
     fn remove_request(&mut self, ix: u32) -> u32 {
+        let session = self.requests[ix].session;
+        if self.requests[ix].task.is_none() {
+            self.requests[self.sessions[session].requests].in_flight -= 1;
+        }
         let request = self.requests.remove(ix);
         let (next, prev) = (request.session_next, request.session_prev);
         if prev == NONE {
-            self.sessions[request.session].requests = next;
+            self.sessions[session].requests = next;
+            if next != NONE {
+                self.requests[next].in_flight = request.in_flight;
+            }
         } else {
             self.requests[prev].session_next = next;
         }
@@ -359,7 +373,6 @@ impl Core {
             }
             return NONE;
         }
-        self.sessions[request.session].in_flight -= 1;
         if request.stream != NONE {
             self.out.streams[request.stream].open_requests -= 1;
         }

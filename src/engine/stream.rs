@@ -46,10 +46,10 @@ impl Core {
                     self.out.set_flags(home, DETACHED, 0);
                 }
                 let mut stream = self.new_stream(ix, kind, NAMED);
-                stream.session_next = self.sessions[ix].streams;
+                stream.session_next = self.out.streams[home].session_next;
                 let stream = self.out.streams.insert(stream);
-                self.sessions[ix].streams = stream;
-                self.sessions[ix].stream_count += 1;
+                self.out.streams[home].session_next = stream;
+                self.sessions.rare_mut(ix).more_streams += 1;
                 self.number_stream(stream);
                 Ok(self.out.streams.handle(stream))
             }
@@ -139,12 +139,14 @@ impl Core {
 
     /// The streams of a session, the newest first.
     pub(crate) fn streams_of(&self, ix: u32) -> Vec<u32> {
+        let home = self.sessions[ix].home;
         let mut found = Vec::with_capacity(1);
-        let mut at = self.sessions[ix].streams;
+        let mut at = self.out.streams[home].session_next;
         while at != NONE {
             found.push(at);
             at = self.out.streams[at].session_next;
         }
+        found.push(home);
         found
     }
 
@@ -163,20 +165,16 @@ impl Core {
         self.forget_kept(stream);
         let ix = self.out.streams[stream].session();
         let counts = self.out.counts(stream);
-        let rare = self.sessions[ix].rare_mut();
+        let rare = self.sessions.rare_mut(ix);
         rare.delivered += counts.0;
         rare.merged += counts.1;
+        rare.more_streams -= 1;
         let next = self.out.streams[stream].session_next;
-        let mut at = self.sessions[ix].streams;
-        if at == stream {
-            self.sessions[ix].streams = next;
-        } else {
-            while self.out.streams[at].session_next != stream {
-                at = self.out.streams[at].session_next;
-            }
-            self.out.streams[at].session_next = next;
+        let mut at = self.sessions[ix].home;
+        while self.out.streams[at].session_next != stream {
+            at = self.out.streams[at].session_next;
         }
-        self.sessions[ix].stream_count -= 1;
+        self.out.streams[at].session_next = next;
         self.out.remove_stream(stream);
         self.settle_carrier(ix);
     }
@@ -260,7 +258,7 @@ impl Core {
     /// Closes a stream of which no frame has said that it was the last, and tells the host.
     pub(crate) fn end_unsaid(&mut self, stream: u32) {
         let session = SessionId(self.out.streams[stream].session_handle());
-        let user_data = self.sessions[self.out.streams[stream].session()].user_data;
+        let user_data = self.sessions.user_data(self.out.streams[stream].session());
         let handle = StreamId(self.out.streams.handle(stream));
         self.close_drained(stream);
         self.news.push(News::StreamEnd(StreamEnd { session, stream: handle, user_data }));

@@ -22,7 +22,7 @@ use crate::engine::links::{Links, Lists};
 use crate::engine::news::News;
 use crate::engine::pool::{HandleKind, NONE, Slab, growth};
 use crate::engine::raise::Audience;
-use crate::engine::session::{Rules, Session};
+use crate::engine::session::{MANY, Rules, Session};
 use crate::engine::slot::{MUTED, PASSING, WITHDRAWN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::SessionId;
@@ -118,10 +118,10 @@ impl Subscriptions {
         if older != NONE {
             self.subs[older].session_prev = sub;
         }
-        if session.has_many {
+        if session.is(MANY) {
             self.index_listen(ix, sub);
         } else if self.chain(sub).nth(FEW).is_some() {
-            session.has_many = true;
+            session.set(MANY, true);
             let all: Vec<u32> = self.chain(sub).collect();
             all.into_iter().for_each(|sub| self.index_listen(ix, sub));
         }
@@ -130,7 +130,7 @@ impl Subscriptions {
 
     /// Takes a listen without links out of its session's chain, and forgets it.
     pub(super) fn remove(&mut self, (ix, session): (u32, &mut Session), sub: u32) {
-        if session.has_many {
+        if session.is(MANY) {
             let hash = self.hash_listen(ix, sub);
             if let Ok(entry) = self.listens.find_entry(hash, |&(_, other)| other == sub) {
                 entry.remove();
@@ -140,7 +140,9 @@ impl Subscriptions {
         let Subscription { session_next: next, session_prev: prev, .. } = self.subs.remove(sub);
         if prev == NONE {
             session.set_listens(next);
-            session.has_many &= next != NONE;
+            if next == NONE {
+                session.set(MANY, false);
+            }
         } else {
             self.subs[prev].session_next = next;
         }
@@ -183,7 +185,7 @@ impl Subscriptions {
 
     pub(crate) fn find_listen(&self, (ix, session): (u32, &Session), id: &Id) -> Option<u32> {
         let has_it = |sub: u32| self.id(sub) == Some(id);
-        if !session.has_many {
+        if !session.is(MANY) {
             return self.chain(session.listens()).find(|&sub| has_it(sub));
         }
         let hash = self.hasher.hash_one((ix, id.as_bytes()));
@@ -296,7 +298,7 @@ impl Core {
     pub(crate) fn follow_types(&mut self, ix: u32) {
         for slot in self.links_of(own_sub(ix)) {
             let kind = self.topics[self.out.slots[slot].link().topic].kind;
-            let is_wanted = self.sessions[ix].types().is_none_or(|types| types.admit_notice(kind));
+            let is_wanted = self.sessions.types(ix).is_none_or(|types| types.admit_notice(kind));
             if is_wanted {
                 if !self.out.slots[slot].is(WITHDRAWN) {
                     self.out.flag(slot, 0, MUTED);
@@ -314,9 +316,9 @@ impl Core {
     /// An open session hears of every URI until it names some.
     pub(crate) fn follow_ears(&mut self, ix: u32) {
         let sub = own_sub(ix);
+        let types = self.sessions.types(ix);
+        let types_admit = types.is_none_or(|types| types.admit_notice(NoticeKind::Resource));
         let session = &mut self.sessions[ix];
-        let types_admit =
-            session.types().is_none_or(|types| types.admit_notice(NoticeKind::Resource));
         let hears_all = session.rules == Rules::Open && session.held == 0 && types_admit;
         if hears_all && session.ears_pos == NONE {
             session.ears_pos = self.subs.ears.len() as u32;
@@ -416,7 +418,7 @@ impl Core {
             self.note_held(ix, topic);
             self.sessions[ix].filter_bytes += self.topics[topic].link_bytes();
         } else {
-            let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
+            let is_muted = !self.sessions.admits(ix, NoticeKind::Resource.method());
             self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
         }
         self.settle_access(ix, topic, is_granted);

@@ -217,7 +217,7 @@ impl Core {
             let session = &self.sessions[ix];
             let is_refused = match session.overflow() {
                 Overflow::Close => false,
-                Overflow::DropOldest => !session.fits_empty(len),
+                Overflow::DropOldest => !self.sessions.fits_empty(ix, len),
                 Overflow::DropNewest => true,
             };
             if is_refused {
@@ -245,7 +245,7 @@ impl Core {
         let old = self.contexts[&slot];
         let (old_len, len) = (self.events.body(old).len(), self.events.body(body).len());
         if len > old_len
-            && (self.is_engine_full_for(ix) || !self.sessions[ix].fits_beside(len - old_len))
+            && (self.is_engine_full_for(ix) || !self.sessions.fits_beside(ix, len - old_len))
         {
             return false;
         }
@@ -259,7 +259,7 @@ impl Core {
             // It has a frame of its own, unless the one in hand is refused.
             record.flags |= AGAIN;
         } else {
-            session.rare_mut().merged += 1;
+            self.sessions.rare_mut(ix).merged += 1;
             self.counters.merged += 1;
         }
         true

@@ -105,7 +105,7 @@ impl Core {
             })
             .map_err(Excess::error)?;
         let topic = topic.unwrap_or_else(|| self.topics.intern_template(text, template));
-        let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
+        let is_muted = !self.sessions.admits(ix, NoticeKind::Resource.method());
         self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
         self.note_uri(ix);
         Ok(())
