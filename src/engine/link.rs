@@ -171,7 +171,7 @@ impl Core {
 
     /// Does so for everything queued of a session.
     pub(crate) fn materialise_session(&mut self, ix: u32) {
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             for lane in [Lane::Control, Lane::Main] {
                 for slot in self.out.lane(stream, lane) {
                     match &self.out.slots[slot].body {

@@ -43,7 +43,9 @@ impl Core {
         let handle = self.subs.subs.handle(sub);
         let is_empty = honoured.topics.is_empty();
         for (kind, name) in &honoured.topics {
-            let topic = self.topics.intern(*kind, name);
+            let out = &self.out;
+            let look = |topic| out.fetch_end(topic);
+            let topic = self.topics.intern_after(*kind, name, look);
             self.add_link(sub, topic, 0);
             self.settle_access(ix, topic, true);
         }

@@ -589,7 +589,9 @@ impl Outboxes {
     pub(crate) fn remove_stream(&mut self, ix: u32) {
         debug_assert_eq!(self.streams[ix].queued, 0);
         self.set_flags(ix, DETACHED, 0);
-        self.spilled.remove(&ix);
+        if !self.spilled.is_empty() {
+            self.spilled.remove(&ix);
+        }
         self.streams.remove(ix);
     }
 }

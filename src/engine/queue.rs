@@ -106,7 +106,7 @@ impl Core {
             return;
         }
         let session = &self.sessions[ix];
-        let streams = self.streams_of(ix).into_iter();
+        let streams = self.each_stream(ix);
         self.news.push(News::Lag(Lag {
             session: SessionId(self.sessions.handle(ix)),
             user_data: self.sessions.user_data(ix),

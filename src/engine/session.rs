@@ -294,7 +294,7 @@ impl Core {
 
     pub(crate) fn pause_session(&mut self, ix: u32, is_paused: bool) {
         let (set, clear) = if is_paused { (PAUSED, 0) } else { (0, PAUSED) };
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             self.out.set_flags(stream, set, clear);
         }
     }
@@ -317,7 +317,7 @@ impl Core {
             }
         };
         for ix in sessions {
-            for stream in self.streams_of(ix) {
+            for stream in self.each_stream(ix) {
                 self.out.set_flags(stream, PUSHED, 0);
             }
         }
@@ -326,9 +326,9 @@ impl Core {
 
     /// Whether a frame callback is at work on a session.
     pub(crate) fn is_busy(&self, handle: SessionId) -> bool {
-        self.sessions.resolve(handle.0).is_some_and(|ix| {
-            self.streams_of(ix).into_iter().any(|stream| self.out.streams[stream].is(BUSY))
-        })
+        self.sessions
+            .resolve(handle.0)
+            .is_some_and(|ix| self.each_stream(ix).any(|stream| self.out.streams[stream].is(BUSY)))
     }
 
     pub(crate) fn user_data(&self, handle: SessionId) -> Result<u64> {
@@ -385,7 +385,7 @@ impl Core {
             }
             self.materialise_session(ix);
         } else {
-            for stream in self.streams_of(ix) {
+            for stream in self.each_stream(ix) {
                 self.empty_stream(stream);
             }
         }
@@ -397,7 +397,7 @@ impl Core {
             let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
             self.tell_end(stream, &id, reason, lane);
         }
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             if self.out.streams[stream].is(DETACHED) {
                 // Nobody can drain it any more.
                 self.empty_stream(stream);
@@ -410,8 +410,7 @@ impl Core {
     /// Removes an ending session once nothing of it is queued.
     pub(crate) fn bury_if_drained(&mut self, ix: u32) {
         let Some(reason) = self.sessions[ix].ending else { return };
-        let streams = self.streams_of(ix);
-        let is_drained = streams.iter().all(|&s| {
+        let is_drained = self.each_stream(ix).all(|s| {
             let stream = &self.out.streams[s];
             stream.queued == 0 && !stream.is(BUSY | COLD)
         });
@@ -452,11 +451,11 @@ impl Core {
         for request in requests {
             self.forget_request(request);
         }
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             self.empty_stream(stream);
         }
         self.drop_subscriptions(ix);
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             self.forget_kept(stream);
             self.out.remove_stream(stream);
         }
@@ -471,6 +470,10 @@ impl Core {
 
     /// Forgets all subscriptions of a session. Yields its listens with their streams, oldest first.
     fn drop_subscriptions(&mut self, ix: u32) -> Vec<(u32, Id)> {
+        if let Some(sub) = self.own_sub(ix) {
+            self.remove_subscription(sub);
+            return Vec::new();
+        }
         let subs = self.subs_of(ix);
         let listens = subs.iter().filter_map(|&sub| {
             let id = self.subs.id(sub)?;

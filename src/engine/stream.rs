@@ -123,7 +123,7 @@ impl Core {
     }
 
     fn choose_stream(&self, ix: u32) -> Result<u32> {
-        let mut open = self.streams_of(ix).into_iter().filter(|&stream| {
+        let mut open = self.each_stream(ix).filter(|&stream| {
             let stream = &self.out.streams[stream];
             !stream.is(DETACHED)
         });
@@ -137,17 +137,23 @@ impl Core {
         }
     }
 
-    /// The streams of a session, the newest first.
-    pub(crate) fn streams_of(&self, ix: u32) -> Vec<u32> {
+    /// The streams of a session, the newest first. They are known before the first one is yielded,
+    /// so each may be removed then; for a session that has only one nothing is allocated.
+    #[inline]
+    pub(crate) fn each_stream(&self, ix: u32) -> impl Iterator<Item = u32> + use<> {
         let home = self.sessions[ix].home;
-        let mut found = Vec::with_capacity(1);
+        let mut more = Vec::new();
         let mut at = self.out.streams[home].session_next;
         while at != NONE {
-            found.push(at);
+            more.push(at);
             at = self.out.streams[at].session_next;
         }
-        found.push(home);
-        found
+        more.into_iter().chain([home])
+    }
+
+    /// The same as a list.
+    pub(crate) fn streams_of(&self, ix: u32) -> Vec<u32> {
+        self.each_stream(ix).collect()
     }
 
     /// Drops whatever is queued on a stream.
@@ -198,7 +204,7 @@ impl Core {
         if present.as_ref().is_some_and(can_carry) {
             return;
         }
-        let next = self.streams_of(ix).into_iter().find(can_carry);
+        let next = self.each_stream(ix).find(can_carry);
         if let Some(present) = present {
             self.out.uncarry(present);
         }

@@ -398,7 +398,9 @@ impl Core {
         is_granted: bool,
     ) -> std::result::Result<(), Excess> {
         let sub = own_sub(ix);
-        let topic = self.topics.intern(NoticeKind::Resource, uri);
+        let out = &self.out;
+        let look = |topic| out.fetch_end(topic);
+        let topic = self.topics.intern_after(NoticeKind::Resource, uri, look);
         let held = self.find_link(sub, topic);
         if held.is_some_and(|slot| !self.out.slots[slot].is(PASSING)) {
             self.settle_access(ix, topic, is_granted);
