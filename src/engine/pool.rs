@@ -5,6 +5,7 @@
 //!   resolves to the record it was made for, or to nothing. A slot whose generations are used up
 //!   is never used again.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// No index.
@@ -212,8 +213,23 @@ pub(crate) struct Slab<T> {
 #[derive(Debug)]
 struct Generation<T> {
     record: T,
-    generation: u32,
+    /// One more than that, so that 0 can say that there is no record, and nothing else has to.
+    one_more: NonZeroU32,
 }
+
+impl<T> Generation<T> {
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.one_more.get() - 1
+    }
+
+    #[inline]
+    fn set(&mut self, generation: u32) {
+        self.one_more = NonZeroU32::MIN.saturating_add(generation);
+    }
+}
+
+const _: () = assert!(slab_bytes::<[u32; 5]>() == 24);
 
 impl<T> Slab<T> {
     pub(crate) fn new(kind: HandleKind, engine: u32) -> Self {
@@ -223,15 +239,15 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn insert(&mut self, record: T) -> u32 {
-        let ix = self.pool.insert(Generation { record, generation: 0 });
+        let ix = self.pool.insert(Generation { record, one_more: NonZeroU32::MIN });
         if let Some(&generation) = self.generations.get(ix as usize) {
-            self.pool[ix].generation = generation;
+            self.pool[ix].set(generation);
         }
         ix
     }
 
     pub(crate) fn remove(&mut self, ix: u32) -> T {
-        let next = self.pool[ix].generation + 1;
+        let next = self.pool[ix].generation() + 1;
         if self.generations.len() <= ix as usize {
             self.generations.resize(ix as usize + 1, 0);
         }
@@ -246,32 +262,34 @@ impl<T> Slab<T> {
     /// Gives a live record a handle that it never had: the one it had is stale from now on. A
     /// place whose generations are nearly used up keeps its handle.
     pub(crate) fn renew(&mut self, ix: u32) {
-        let generation = &mut self.pool[ix].generation;
-        if *generation + 1 < MAX_GENERATION {
-            *generation += 1;
+        let entry = &mut self.pool[ix];
+        let next = entry.generation() + 1;
+        if next < MAX_GENERATION {
+            entry.set(next);
         }
     }
 
     /// The handle of a live record.
     #[inline]
     pub(crate) fn handle(&self, ix: u32) -> u64 {
-        self.handle_of(ix, self.pool[ix].generation)
+        self.handle_of(ix, self.pool[ix].generation())
     }
 
     /// A live record, and its handle.
     #[inline]
     pub(crate) fn with_handle(&self, ix: u32) -> (&T, u64) {
-        let Generation { record, generation } = &self.pool[ix];
-        (record, self.handle_of(ix, *generation))
+        let entry = &self.pool[ix];
+        (&entry.record, self.handle_of(ix, entry.generation()))
     }
 
     /// The same, to be changed.
     #[inline]
     pub(crate) fn with_handle_mut(&mut self, ix: u32) -> (&mut T, u64) {
         let mark = self.mark;
-        let Generation { record, generation } = &mut self.pool[ix];
-        let handle = (u64::from(ix) + 1) | mark | u64::from(*generation) << (34 + ENGINE_BITS);
-        (record, handle)
+        let entry = &mut self.pool[ix];
+        let generation = u64::from(entry.generation());
+        let handle = (u64::from(ix) + 1) | mark | generation << (34 + ENGINE_BITS);
+        (&mut entry.record, handle)
     }
 
     #[inline]
