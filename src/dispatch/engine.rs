@@ -105,7 +105,7 @@ impl Engine {
     /// [`ErrorKind::State`] if the engine reads the machine's clock.
     pub fn advance(&self, now_ms: u64) -> Result<Option<u64>> {
         match self.clock {
-            Clock::Manual => Ok(self.with(|core| core.advance(now_ms))),
+            Clock::Manual => Ok(self.with_underway(|core| core.advance(now_ms))),
             Clock::Monotonic { .. } => Err(Error::new(
                 ErrorKind::State,
                 "the engine reads the machine's clock; set clock=manual to pass the time in",
@@ -118,7 +118,7 @@ impl Engine {
     /// its own calls it when the time it yielded has passed.
     pub fn tick(&self) -> Option<Duration> {
         let now_ms = self.clock_ms()?;
-        let next = self.with(|core| core.advance(now_ms))?;
+        let next = self.with_underway(|core| core.advance(now_ms))?;
         Some(Duration::from_millis(next.saturating_sub(now_ms)))
     }
 
@@ -430,7 +430,21 @@ impl Engine {
     // ---- the three steps of every call ----
 
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Core) -> T) -> T {
-        let mut core = self.lock();
+        self.with_locked(self.lock(), work)
+    }
+
+    /// The same for what may find a raising under way: draining whichever streams are ready, and
+    /// letting time pass.
+    pub(super) fn with_underway<T>(&self, work: impl FnOnce(&mut Core) -> T) -> T {
+        self.with_locked(self.lock_underway(), work)
+    }
+
+    #[inline]
+    fn with_locked<'a, T>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        work: impl FnOnce(&mut Core) -> T,
+    ) -> T {
         self.pass_time(&mut core);
         let result = work(&mut core);
         self.release(core);
@@ -500,15 +514,30 @@ impl Engine {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
+        self.whole(self.lock_underway())
+    }
+
+    /// For draining whichever streams are ready, and for letting time pass: a raising may still be
+    /// under way.
+    pub(super) fn lock_underway(&self) -> MutexGuard<'_, Core> {
         // A panic of the core's own under the lock: what it left is not to be trusted.
         let core =
             self.core.lock().expect("an earlier panic has left the engine in an unknown state");
-        self.whole(core)
+        self.unlent(core)
+    }
+
+    /// The core with nothing lent and no raising under way: whoever takes the lock for more than a
+    /// drain finds it so.
+    #[inline]
+    pub(super) fn whole<'a>(&self, core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        let mut core = self.unlent(core);
+        core.finish_raising();
+        core
     }
 
     /// The core with nothing lent: whoever takes the lock, in whatever way, takes back what is.
     #[inline]
-    pub(super) fn whole<'a>(&self, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+    fn unlent<'a>(&self, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
         if core.has_lent() {
             let (name, begun) = self.loans.end();
             let hand = core.take_back(begun);

@@ -20,8 +20,8 @@ impl Engine {
             // A deadline that comes nearer after this is news for the wait below. With the host's
             // own clock nothing falls due by itself.
             let now_ms = self.clock_ms();
-            let next_ms =
-                now_ms.map(|now_ms| self.with(|core| core.advance(now_ms)).unwrap_or(u64::MAX));
+            let next_ms = now_ms
+                .map(|now_ms| self.with_underway(|core| core.advance(now_ms)).unwrap_or(u64::MAX));
             let next = next_ms.zip(now_ms).and_then(|(next_ms, now_ms)| {
                 let left = Duration::from_millis(next_ms.saturating_sub(now_ms));
                 Instant::now().checked_add(left)
@@ -78,14 +78,15 @@ impl Engine {
         batch: &mut S,
         clear: impl FnOnce(&mut S),
     ) -> Result<usize> {
+        let Some(session) = session else {
+            clear(batch);
+            return Ok(self.with_underway(|core| core.drain(max, batch)));
+        };
         self.with(|core| {
             // A call that fails leaves the batch as it was.
-            let ix = session.map(|session| core.session_even_ending(session)).transpose()?;
+            let ix = core.session_even_ending(session)?;
             clear(batch);
-            Ok(match ix {
-                Some(ix) => core.drain_session(ix, max, batch),
-                None => core.drain(max, batch),
-            })
+            Ok(core.drain_session(ix, max, batch))
         })
     }
 
@@ -123,7 +124,7 @@ impl Engine {
     /// record alone does not fit.
     pub fn drain(&self, buf: &mut [u8]) -> Result<usize> {
         let mut sink = Packed::new(buf);
-        self.with(|core| core.drain(usize::MAX, &mut sink));
+        self.with_underway(|core| core.drain(usize::MAX, &mut sink));
         written(sink.finish())
     }
 }
@@ -132,5 +133,180 @@ fn written((used, needed): (usize, Option<usize>)) -> Result<usize> {
     match needed {
         Some(needed) if used == 0 => Err(Error::too_small(needed)),
         _ => Ok(used),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use crate::config::Config;
+    use crate::dispatch::batch::Batch;
+    use crate::dispatch::engine::Engine;
+    use crate::framing::Framing;
+    use crate::params::{EndReason, Profile, Raise, SessionId, SessionParams, Verdict};
+    use crate::protocol::Revision;
+
+    /// One of two engines to which the same is done. The other one queues all of a raising at once.
+    struct Twin {
+        engine: Engine,
+        sessions: Vec<SessionId>,
+        /// Sessions by their numbers, which are the same in both.
+        numbers: HashMap<SessionId, usize>,
+        was_underway: bool,
+    }
+
+    impl Twin {
+        fn new(is_eager: bool, seed: u64) -> Self {
+            let mut config = Config::default();
+            config.set("clock", "manual").unwrap();
+            if seed.is_multiple_of(2) {
+                config.set("debounce.resource_ms", "5000").unwrap();
+            }
+            if seed.is_multiple_of(3) {
+                config.set("sse.keep_alive_ms", "100").unwrap();
+            }
+            if seed.is_multiple_of(5) {
+                config.set("resources.match", "segments").unwrap();
+            }
+            let engine = Engine::new(config);
+            if is_eager {
+                engine.lock().raise_at_once();
+            }
+            let (sessions, numbers) = (Vec::new(), HashMap::new());
+            Self { engine, sessions, numbers, was_underway: false }
+        }
+
+        /// Does one thing, and yields what a host sees of it.
+        fn act(&mut self, action: usize, n: usize) -> String {
+            let seen = self.act_on(action, n);
+            let core = self.engine.lock_underway();
+            self.was_underway |= core.is_underway();
+            format!("{seen} {} {}", core.is_ready(), core.is_push_ready())
+        }
+
+        fn act_on(&mut self, action: usize, n: usize) -> String {
+            let engine = &self.engine;
+            let one = self.sessions.get(n % self.sessions.len().max(1)).copied();
+            let uri = format!("file:///{}", n % 3);
+            let mut batch = Batch::new();
+            match (action, one) {
+                (0..5, _) => {
+                    return format!("{:?}", engine.notify_resource_updated(&uri, &Raise::ALL));
+                }
+                (5, _) => return format!("{:?}", engine.notify_tool_list_changed(&Raise::ALL)),
+                (6..10, _) => {
+                    engine.recv(None, n % 6, &mut batch).unwrap();
+                }
+                (10..13, _) => {
+                    engine.recv(None, 1000, &mut batch).unwrap();
+                }
+                (13, _) => return self.drain_packed(),
+                (14, Some(one)) => {
+                    if let Err(error) = engine.recv(Some(one), 1 + n % 4, &mut batch) {
+                        return error.to_string();
+                    }
+                }
+                (15, Some(one)) => {
+                    let paused =
+                        if n.is_multiple_of(8) { engine.pause(one) } else { engine.resume(one) };
+                    return format!("{paused:?} {:?}", engine.session_stats(one));
+                }
+                (16, Some(one)) => return format!("{:?}", engine.unsubscribe(one, &uri)),
+                (17, Some(one)) => return format!("{:?}", engine.subscribe(one, &uri)),
+                (18, Some(one)) if n.is_multiple_of(4) => {
+                    self.sessions.retain(|&session| session != one);
+                    return format!("{:?}", engine.close(one));
+                }
+                (18, Some(one)) if n % 4 == 1 => {
+                    return format!("{:?}", engine.end(one, EndReason::Graceful));
+                }
+                (18, Some(one)) if n.is_multiple_of(50) => {
+                    let taken = engine.on_frame(Some(one), Box::new(|_| Verdict::Accepted));
+                    return format!("{taken:?}");
+                }
+                (19, _) => {
+                    return format!(
+                        "{:?}",
+                        engine.advance(engine.now_ms() + 4000 * (n % 4) as u64)
+                    );
+                }
+                (20, _) => return format!("{}", engine.wait(Some(Duration::ZERO))),
+                // Twice in a row: then who has been sent nothing is silent.
+                (21, _) => {
+                    let passed = [100, 200].map(|ms| engine.advance(engine.now_ms() + ms));
+                    return format!("{passed:?}");
+                }
+                (22, _) if self.numbers.len() < 40 => self.open(n),
+                _ => {}
+            }
+            let frames = batch.iter().map(|frame| {
+                let text = String::from_utf8_lossy(frame.data);
+                format!("{} {text}", self.numbers[&frame.session])
+            });
+            frames.collect::<Vec<_>>().join("\n")
+        }
+
+        fn drain_packed(&self) -> String {
+            let mut buf = vec![0; 400];
+            let used = self.engine.drain(&mut buf).unwrap();
+            // Without the handles, which differ: whose each frame is, recv tells.
+            let mut seen = String::new();
+            let mut rest = &buf[..used];
+            while let Some((header, behind)) = rest.split_first_chunk::<24>() {
+                let len = u32::from_ne_bytes(header[20..].try_into().unwrap()) as usize;
+                seen.push_str(std::str::from_utf8(&behind[..len]).unwrap());
+                rest = &behind[len.next_multiple_of(8)..];
+            }
+            seen
+        }
+
+        fn open(&mut self, n: usize) {
+            let revision = Revision::LATEST_LEGACY;
+            let profile = match n % 3 {
+                0 => Profile::Modern,
+                1 => Profile::Legacy { revision, handshake: false },
+                _ => Profile::Open,
+            };
+            // An open session that hears of everything would have all finished at once.
+            let framing = if n.is_multiple_of(2) { Framing::Sse } else { Framing::Json };
+            let session = self.engine.open(SessionParams::new(profile).framing(framing)).unwrap();
+            if profile == Profile::Modern {
+                let filter = r#"{"resourceSubscriptions":["file:///0","file:///1"],"toolsListChanged":true}"#;
+                self.engine.listen(session, None, &n.to_string(), filter).unwrap();
+            } else {
+                self.engine.subscribe(session, "file:///0").unwrap();
+                self.engine.subscribe(session, "file:///2").unwrap();
+            }
+            self.numbers.insert(session, self.numbers.len());
+            self.sessions.push(session);
+        }
+    }
+
+    #[test]
+    fn nobody_can_tell_that_a_raising_is_under_way() {
+        let mut is_tried = false;
+        for seed in 1..=200_u64 {
+            let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+            let mut below = |n: usize| {
+                random ^= random >> 12;
+                random ^= random << 25;
+                random ^= random >> 27;
+                (random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % n
+            };
+            let mut twins = [false, true].map(|is_eager| Twin::new(is_eager, seed));
+            for step in 0..300 {
+                // First there are some to hear of anything.
+                let (action, n) = (if step < 12 { 22 } else { below(23) }, below(1000));
+                let [seen, expected] = twins.each_mut().map(|twin| twin.act(action, n));
+                assert_eq!(seen, expected, "seed {seed}, step {step}: action {action} with {n}");
+            }
+            assert!(!twins[1].was_underway);
+            is_tried |= twins[0].was_underway;
+            let [stats, expected] = twins.map(|twin| format!("{:?}", twin.engine.stats()));
+            assert_eq!(stats, expected, "seed {seed}");
+        }
+        assert!(is_tried);
     }
 }

@@ -90,6 +90,7 @@ impl Core {
     }
 
     fn check_ready(&self) {
+        assert!(!self.out.is_underway() || self.is_ready() && !self.is_push_ready());
         let mut found = HashSet::new();
         for (is_pushed, list) in [(false, self.out.ready[0]), (true, self.out.ready[1])] {
             let (mut at, mut before) = (list.head, NONE);
@@ -329,6 +330,8 @@ impl Core {
             let crowd = self.out.crowd(ix);
             let passing = crowd.slots().filter(|&slot| self.out.slots[slot].is(PASSING));
             assert_eq!(topic.passing as usize, passing.count());
+            let unmuted = crowd.slots().filter(|&slot| !self.out.slots[slot].is(MUTED));
+            assert_eq!(crowd.unmuted(), unmuted.count());
             for (at, place) in crowd.places.iter().enumerate() {
                 let record = &self.out.slots[place.slot];
                 let link = record.link();

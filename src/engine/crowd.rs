@@ -8,7 +8,7 @@
 //! walk goes through memory from front to back. So one that has seen much coming and going is put
 //! in that order before its topic is raised.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::Outboxes;
@@ -35,6 +35,8 @@ pub(crate) struct Crowd {
     aside: Range<u32>,
     /// Raisings to everyone, counted round: places remember it to know how often they merged.
     pub(crate) raised: u32,
+    /// How many of the places are muted.
+    muted: u32,
 }
 
 /// A link's place in its topic's crowd.
@@ -97,6 +99,11 @@ impl Place {
         self.state &= Self::FLAGS & !Self::QUEUED;
     }
 
+    #[inline]
+    fn is_muted(self) -> bool {
+        self.state & Self::MUTED != 0
+    }
+
     /// Follows the flags of its slot.
     pub(super) fn follow(&mut self, flags: u16) {
         self.state &= !(Self::MUTED | Self::SPECIAL);
@@ -110,7 +117,8 @@ impl Place {
 }
 
 impl Crowd {
-    pub(super) const EMPTY: Self = Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0 };
+    pub(super) const EMPTY: Self =
+        Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0, muted: 0 };
 
     /// The slots of its links.
     pub(crate) fn slots(&self) -> impl ExactSizeIterator<Item = u32> {
@@ -124,6 +132,11 @@ impl Crowd {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// How many of its links are not muted.
+    pub(super) fn unmuted(&self) -> usize {
+        self.places.len() - self.muted as usize
     }
 
     /// The link at a place was delivered: it is queued no more. Yields how many raisings had merged
@@ -160,7 +173,7 @@ impl Outboxes {
             }
             self.crowds.resize_with(at + 1, || Crowd::EMPTY);
         }
-        let Crowd { places, disorder, aside, .. } = &mut self.crowds[at];
+        let Crowd { places, disorder, aside, muted, .. } = &mut self.crowds[at];
         if places.len() == places.capacity() {
             // Every session has a place in each list, and a few in each URI's crowd.
             let len = places.len();
@@ -182,14 +195,15 @@ impl Outboxes {
         *disorder += u32::from(!is_in_order);
         let mut place = Place { slot, stream, sub, state: 0 };
         place.follow(flags);
+        *muted += u32::from(place.is_muted());
         places.push(place);
         slot
     }
 
     /// Takes the place of a link away.
     pub(super) fn part(&mut self, topic: u32, pos: u32) {
-        let Crowd { places, disorder, aside, .. } = &mut self.crowds[topic as usize];
-        places.swap_remove(pos as usize);
+        let Crowd { places, disorder, aside, muted, .. } = &mut self.crowds[topic as usize];
+        *muted -= u32::from(places.swap_remove(pos as usize).is_muted());
         *disorder += 1;
         if let Some(moved) = places.get(pos as usize) {
             self.slots[moved.slot].link_mut().topic_pos = pos;
@@ -248,7 +262,11 @@ impl Outboxes {
         let slot = &mut self.slots[slot_ix];
         slot.flags = slot.flags & !clear | set;
         if let Body::Link(link) = &slot.body {
-            self.crowds[link.topic as usize].places[link.topic_pos as usize].follow(slot.flags);
+            let Crowd { places, muted, .. } = &mut self.crowds[link.topic as usize];
+            let place = &mut places[link.topic_pos as usize];
+            *muted -= u32::from(place.is_muted());
+            place.follow(slot.flags);
+            *muted += u32::from(place.is_muted());
         }
     }
 
@@ -289,25 +307,29 @@ impl Outboxes {
         }
     }
 
-    /// Queues the notices of a crowd from a place on, but for those that are queued already or not
-    /// to be raised. Yields the slot of the first one that needs more than that, and carries on
-    /// behind it when called again.
+    /// Queues the notices of a crowd from a place up to another, but for those that are queued
+    /// already or not to be raised. Breaks with the slot of the first one that needs more than that,
+    /// and carries on behind it when called again.
     #[inline]
     pub(crate) fn raise_from(
         &mut self,
         topic: u32,
         at: &mut usize,
+        end: usize,
         reached: &mut Reached,
-    ) -> Option<u32> {
-        let crowd = self.crowds.get_mut(topic as usize)?;
+    ) -> ControlFlow<u32> {
+        let Some(crowd) = self.crowds.get_mut(topic as usize) else {
+            return ControlFlow::Continue(());
+        };
         let raised = crowd.raised;
         // Taken out for the walk, which changes no crowd but this one.
         let mut places = std::mem::take(&mut crowd.places);
-        let mut special = None;
+        let mut special = ControlFlow::Continue(());
         let (mut queued, mut merged) = (0, 0);
         let mut pos = *at;
-        'walk: while pos < places.len() {
-            let ahead = places.len().min(pos + AHEAD);
+        let end = end.min(places.len());
+        'walk: while pos < end {
+            let ahead = end.min(pos + AHEAD);
             self.fetch(&places[pos..ahead], places.len());
             for place in &mut places[pos..ahead] {
                 pos += 1;
@@ -320,7 +342,7 @@ impl Outboxes {
                     Place::QUEUED => merged += 1,
                     flags if flags & Place::MUTED != 0 => {}
                     _ => {
-                        special = Some(place.slot);
+                        special = ControlFlow::Break(place.slot);
                         break 'walk;
                     }
                 }

@@ -108,6 +108,7 @@ impl Core {
             let (count, halt) = self.drain_plain(max - taken, sink);
             taken += count;
             let Halt::Other(stream, turn) = halt else { return taken };
+            self.finish_raising();
             let (count, declined) = self.drain_stream(stream, turn, sink);
             taken += count;
             if declined {

@@ -53,6 +53,7 @@ mod template;
 mod timer;
 mod topic;
 mod types;
+mod underway;
 
 use std::collections::{HashMap, HashSet};
 
@@ -115,6 +116,8 @@ pub(crate) struct Core {
     told: HashSet<String>,
     /// Whether every session is delivered by callback.
     pushes_all: bool,
+    /// Whether any was, ever.
+    has_callbacks: bool,
     /// Sessions that overflowed during the present call and are to end with it.
     lagging: Vec<u32>,
     /// Streams, by their handles, that may be over without a last frame.
@@ -154,6 +157,7 @@ impl Core {
             counters: Stats::default(),
             told: HashSet::new(),
             pushes_all: false,
+            has_callbacks: false,
             lagging: Vec::new(),
             over: Vec::new(),
             lent: Vec::new(),
@@ -170,11 +174,15 @@ impl Core {
     /// earlier one leaves it where it is.
     pub(crate) fn advance(&mut self, now_ms: u64) -> Option<u64> {
         self.now_ms = self.now_ms.max(now_ms);
+        if self.next_deadline_ms().is_some_and(|due_ms| due_ms <= self.now_ms) {
+            self.finish_raising();
+        }
         while let Some(due) = self.timers.pop_due(self.now_ms) {
             match due {
                 Due::Progress(request) => self.release_held_progress(request),
                 Due::Debounce(key) => self.end_interval(key),
             }
+            self.finish_raising();
         }
         if self.has_ages() {
             self.age_kept();
@@ -192,6 +200,24 @@ impl Core {
     /// Whether time passing makes a difference beyond what the configuration says.
     pub(crate) fn needs_time(&self) -> bool {
         self.has_ages() || self.silence_ms().is_some()
+    }
+
+    /// Queues what a raising has left to whoever drains: called before anything but a drain of
+    /// whichever streams are ready.
+    #[inline]
+    pub(crate) fn finish_raising(&mut self) {
+        self.out.finish_raising();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_underway(&self) -> bool {
+        self.out.is_underway()
+    }
+
+    /// From now on raisings queue everything at once.
+    #[cfg(test)]
+    pub(crate) fn raise_at_once(&mut self) {
+        self.has_callbacks = true;
     }
 
     /// Whether some session has output.

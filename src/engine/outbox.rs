@@ -21,6 +21,7 @@ use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
 };
+use crate::engine::underway::Underway;
 use crate::framing::Framing;
 use crate::params::StreamKind;
 use crate::protocol::kind::NoticeKind;
@@ -212,6 +213,8 @@ pub(crate) struct Outboxes {
     pub(super) carriers: HashMap<u32, u32>,
     /// Owners of queued events, where those are not the sessions.
     pub(super) owned: Pool<Owned>,
+    /// What a raising has still to queue.
+    pub(super) underway: Underway,
 }
 
 impl Outboxes {
@@ -228,6 +231,7 @@ impl Outboxes {
             watched: 0,
             carriers: HashMap::new(),
             owned: Pool::new(),
+            underway: Underway::NOTHING,
         }
     }
 

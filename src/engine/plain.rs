@@ -33,6 +33,11 @@ impl Core {
         let mut at = out.ready[0].head;
         let mut run = Run::NONE;
         let halt = loop {
+            if at == NONE && out.is_underway() {
+                out.cut_ready(NONE);
+                out.carry_on_raising();
+                at = out.ready[0].head;
+            }
             if at == NONE || taken == max {
                 break Halt::Done;
             }

@@ -1,6 +1,7 @@
 //! Raising a notice: walk the topic's links, skip those already queued, queue the others.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use crate::engine::Core;
 use crate::engine::crowd::Reached;
@@ -94,8 +95,10 @@ impl Core {
         let context = context
             .filter(|members| !members.is_empty() && self.has_room_for_context(members.len()))
             .map(|members| self.events.insert(members.into()));
+        let is_alone =
+            kind != NoticeKind::Resource || self.subs.ears.is_empty() && !self.has_containers();
         let mut reached = match (audience, context) {
-            (Audience::All, None) => self.raise_to_all(topic),
+            (Audience::All, None) => self.raise_to_all(topic, is_alone),
             (audience, context) => self.raise_to_some(topic, audience, context),
         };
         if kind == NoticeKind::Resource {
@@ -152,12 +155,18 @@ impl Core {
         has_room
     }
 
-    /// The common case, in one pass over the topic's links.
-    fn raise_to_all(&mut self, topic: u32) -> Reached {
+    /// The common case, in one pass over the topic's links. If they are all that is raised, some of
+    /// them may be left to whoever drains.
+    fn raise_to_all(&mut self, topic: u32, is_alone: bool) -> Reached {
         self.out.sort(topic);
         self.out.count_raised(topic);
+        if is_alone && let Some(reached) = self.begin_raising(topic) {
+            return reached;
+        }
         let (mut at, mut reached) = (0, Reached::default());
-        while let Some(slot) = self.out.raise_from(topic, &mut at, &mut reached) {
+        while let ControlFlow::Break(slot) =
+            self.out.raise_from(topic, &mut at, usize::MAX, &mut reached)
+        {
             reached.matched += 1;
             let record = &self.out.slots[slot];
             if record.is(IN_HAND) && !record.is(AGAIN) {

@@ -316,6 +316,7 @@ impl Core {
                 self.sessions.indices()
             }
         };
+        self.has_callbacks = true;
         for ix in sessions {
             for stream in self.each_stream(ix) {
                 self.out.set_flags(stream, PUSHED, 0);

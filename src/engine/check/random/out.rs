@@ -23,12 +23,14 @@ impl World {
             1 => {
                 let Some(session) = self.any() else { return };
                 let ix = self.core.session_even_ending(session).unwrap();
+                self.core.finish_raising();
                 self.core.drain_session(ix, max, &mut frames);
             }
             _ => {
                 let Some(session) = self.any() else { return };
                 let Some(stream) = self.any_stream(session) else { return };
                 let Ok(ix) = self.core.stream_ix(stream) else { return };
+                self.core.finish_raising();
                 self.core.drain_stream(ix, max, &mut frames);
             }
         }
