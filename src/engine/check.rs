@@ -337,6 +337,7 @@ impl Core {
                 let link = record.link();
                 assert_eq!(({ link.topic }, link.topic_pos as usize), (ix, at));
                 assert!(self.out.streams.get(place.stream).is_some());
+                assert!(place.stream <= crowd.highest());
                 let mut as_flagged = *place;
                 as_flagged.follow(record.flags);
                 assert_eq!(*place, as_flagged);

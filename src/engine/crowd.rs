@@ -37,6 +37,9 @@ pub(crate) struct Crowd {
     pub(crate) raised: u32,
     /// How many of the places are muted.
     muted: u32,
+    /// No place has a higher stream. Kept here so that a link to come need not look at the last
+    /// one, which is seldom at hand.
+    highest: u32,
 }
 
 /// A link's place in its topic's crowd.
@@ -118,11 +121,16 @@ impl Place {
 
 impl Crowd {
     pub(super) const EMPTY: Self =
-        Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0, muted: 0 };
+        Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0, muted: 0, highest: 0 };
 
     /// The slots of its links.
     pub(crate) fn slots(&self) -> impl ExactSizeIterator<Item = u32> {
         self.places.iter().map(|place| place.slot)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn highest(&self) -> u32 {
+        self.highest
     }
 
     #[cfg(test)]
@@ -173,7 +181,7 @@ impl Outboxes {
             }
             self.crowds.resize_with(at + 1, || Crowd::EMPTY);
         }
-        let Crowd { places, disorder, aside, muted, .. } = &mut self.crowds[at];
+        let Crowd { places, disorder, aside, muted, highest, .. } = &mut self.crowds[at];
         if places.len() == places.capacity() {
             // Every session has a place in each list, and a few in each URI's crowd.
             let len = places.len();
@@ -191,8 +199,8 @@ impl Outboxes {
             }
             None => self.slots.insert(record),
         };
-        let is_in_order = places.last().is_none_or(|last| last.stream <= stream);
-        *disorder += u32::from(!is_in_order);
+        *disorder += u32::from(*highest > stream);
+        *highest = stream.max(*highest);
         let mut place = Place { slot, stream, sub, state: 0 };
         place.follow(flags);
         *muted += u32::from(place.is_muted());
@@ -202,14 +210,15 @@ impl Outboxes {
 
     /// Takes the place of a link away.
     pub(super) fn part(&mut self, topic: u32, pos: u32) {
-        let Crowd { places, disorder, aside, muted, .. } = &mut self.crowds[topic as usize];
+        let Crowd { places, disorder, aside, muted, highest, .. } =
+            &mut self.crowds[topic as usize];
         *muted -= u32::from(places.swap_remove(pos as usize).is_muted());
         *disorder += 1;
         if let Some(moved) = places.get(pos as usize) {
             self.slots[moved.slot].link_mut().topic_pos = pos;
         } else if places.is_empty() {
             *places = Vec::new();
-            *disorder = 0;
+            (*disorder, *highest) = (0, 0);
             self.slots.give_back(std::mem::replace(aside, 0..0));
         }
     }
@@ -292,7 +301,8 @@ impl Outboxes {
 
     /// Puts the places of a crowd in the order of their streams, if it is worth it.
     pub(crate) fn sort(&mut self, topic: u32) {
-        let Some(Crowd { places, disorder, .. }) = self.crowds.get_mut(topic as usize) else {
+        let Some(Crowd { places, disorder, highest, .. }) = self.crowds.get_mut(topic as usize)
+        else {
             return;
         };
         // Sorting costs about as much as so many links cost again, each time they are raised.
@@ -302,6 +312,7 @@ impl Outboxes {
         *disorder = 0;
         self.is_mixed = true;
         places.sort_unstable_by_key(|place| (place.stream, place.slot));
+        *highest = places.last().map_or(0, |last| last.stream);
         for (pos, place) in (0..).zip(places) {
             self.slots[place.slot].link_mut().topic_pos = pos;
         }

@@ -44,7 +44,7 @@ impl Core {
         let is_empty = honoured.topics.is_empty();
         for (kind, name) in &honoured.topics {
             let out = &self.out;
-            let look = |topic| out.fetch_end(topic);
+            let look = |topic| out.fetch_crowd(topic);
             let topic = self.topics.intern_after(*kind, name, look);
             self.add_link(sub, topic, 0);
             self.settle_access(ix, topic, true);

@@ -399,7 +399,7 @@ impl Core {
     ) -> std::result::Result<(), Excess> {
         let sub = own_sub(ix);
         let out = &self.out;
-        let look = |topic| out.fetch_end(topic);
+        let look = |topic| out.fetch_crowd(topic);
         let topic = self.topics.intern_after(NoticeKind::Resource, uri, look);
         let held = self.find_link(sub, topic);
         if held.is_some_and(|slot| !self.out.slots[slot].is(PASSING)) {
