@@ -7,6 +7,7 @@ use crate::engine::crowd::Reached;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::limits::Excess;
 use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING};
+use crate::engine::subscription::own_sub;
 use crate::error::{Error, Result};
 use crate::params::{Raise, SessionId, Target};
 use crate::protocol::Level;
@@ -140,11 +141,12 @@ impl Core {
             let is_exact = Some(topic) == exact;
             let unwanted = if is_exact { MUTED } else { MUTED | PASSING };
             let links = self.links_reached(topic, audience).into_iter();
-            let links = links.map(|slot| &self.out.slots[slot]).filter(|it| !it.is(unwanted));
+            let links = links.filter(|&slot| !self.out.slots[slot].is(unwanted));
             // Who holds the URI itself, and may not hear of it, does not by its container either.
             let is_held =
                 |sub: u32| exact.is_some_and(|exact| self.find_link(sub, exact).is_some());
-            let reached = links.map(|it| it.link().sub).filter(|&sub| is_exact || !is_held(sub));
+            let reached =
+                links.map(|slot| self.out.sub_of(slot)).filter(|&sub| is_exact || !is_held(sub));
             subs.extend(reached);
         }
         if kind == NoticeKind::Resource {
@@ -203,25 +205,25 @@ impl Core {
 
     /// The ears of an audience.
     fn ears_reached(&self, audience: Audience<'_>) -> Vec<u32> {
-        let own_sub = |ix: u32| self.sessions[ix].own_sub;
         let subs: Vec<u32> = match audience {
-            Audience::All => self.subs.ears.clone(),
+            Audience::All => return self.subs.ears.clone(),
             Audience::Except(not) => {
-                self.subs.ears.iter().copied().filter(|&sub| sub != own_sub(not)).collect()
+                let not = own_sub(not);
+                return self.subs.ears.iter().copied().filter(|&sub| sub != not).collect();
             }
             Audience::Session(ix) => vec![own_sub(ix)],
             Audience::Principal(name) => {
-                self.principals.sessions(name).iter().map(|&ix| own_sub(ix)).collect()
+                self.principals.sessions(name).iter().copied().map(own_sub).collect()
             }
         };
-        subs.into_iter().filter(|&sub| self.subs.is_ear(sub)).collect()
+        subs.into_iter().filter(|&sub| self.is_ear(sub)).collect()
     }
 
     /// The links of a topic that an audience leaves: found from the sessions where those are
     /// named, so that the cost does not grow with the topic.
     pub(crate) fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
         let of_session = |ix: u32| {
-            let subs = self.subs.of_session(&self.sessions[ix]).into_iter();
+            let subs = self.subs_of(ix).into_iter();
             subs.filter_map(|sub| self.find_link(sub, topic))
         };
         match audience {
@@ -238,7 +240,7 @@ impl Core {
     }
 
     fn session_of_link(&self, slot: u32) -> u32 {
-        self.out.streams[self.out.slots[slot].stream].session()
+        self.out.streams[self.out.stream_of(slot)].session()
     }
 
     pub(crate) fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
@@ -253,7 +255,7 @@ impl Core {
             reached.merged += 1;
             // The topic's count does not tell who was reached here, so it is told at once.
             let session = self.session_of_link(slot);
-            self.sessions[session].rare_mut().merged += 1;
+            self.sessions.rare_mut(session).merged += 1;
         } else {
             self.out.push(slot, Lane::Main);
         }
@@ -274,7 +276,7 @@ impl Core {
         context: Option<u32>,
         reached: &mut Reached,
     ) {
-        if self.make_room(self.subs[sub].session, self.subs[sub].stream, 0) {
+        if self.make_room(self.session_of_sub(sub), self.stream_of_sub(sub), 0) {
             let slot = self.add_link(sub, topic, PASSING);
             self.raise_link(slot, context, reached);
         }

@@ -250,7 +250,7 @@ impl World {
         for &session in &self.sessions {
             let Some(ix) = core.sessions.resolve(session.0) else { continue };
             let peer = self.peers.get_mut(&session).unwrap();
-            for sub in core.subs.of_session(&core.sessions[ix]) {
+            for sub in core.subs_of(ix) {
                 let Some(id) = core.subs.id(sub) else { continue };
                 let links = core.links_of(sub).into_iter();
                 let heard = links.filter(|&slot| !core.out.slots[slot].is(WITHDRAWN));
