@@ -11,6 +11,7 @@ mod boundary;
 mod callbacks;
 mod crowd;
 mod fanout;
+mod floors;
 mod growth;
 mod holding;
 mod lookup;

@@ -90,7 +90,8 @@ impl Core {
     }
 
     fn check_ready(&self) {
-        assert!(!self.out.is_underway() || self.is_ready() && !self.is_push_ready());
+        let is_unfinished = self.out.is_underway() || self.puts_off();
+        assert!(!is_unfinished || self.is_ready() && !self.is_push_ready());
         let mut found = HashSet::new();
         for (is_pushed, list) in [(false, self.out.ready[0]), (true, self.out.ready[1])] {
             let (mut at, mut before) = (list.head, NONE);

@@ -40,6 +40,8 @@ pub(crate) struct Crowd {
     /// No place has a higher stream. Kept here so that a link to come need not look at the last
     /// one, which is seldom at hand.
     highest: u32,
+    /// Whether a raising of it is put off.
+    pub(super) is_put_off: bool,
 }
 
 /// A link's place in its topic's crowd.
@@ -120,8 +122,15 @@ impl Place {
 }
 
 impl Crowd {
-    pub(super) const EMPTY: Self =
-        Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0, muted: 0, highest: 0 };
+    pub(super) const EMPTY: Self = Self {
+        places: Vec::new(),
+        disorder: 0,
+        aside: 0..0,
+        raised: 0,
+        muted: 0,
+        highest: 0,
+        is_put_off: false,
+    };
 
     /// The slots of its links.
     pub(crate) fn slots(&self) -> impl ExactSizeIterator<Item = u32> {
@@ -140,6 +149,16 @@ impl Crowd {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Counts a raising to everyone of which the links are queued later; yields the count. None
+    /// where counting has to begin anew, which looks at all of them.
+    pub(super) fn raise_later(&mut self) -> Option<u32> {
+        if self.raised >= MOST_RAISED {
+            return None;
+        }
+        self.raised += 1;
+        Some(self.raised)
     }
 
     /// How many of its links are not muted.
@@ -279,13 +298,12 @@ impl Outboxes {
         }
     }
 
-    /// Counts a raising of a topic to everyone.
-    pub(crate) fn count_raised(&mut self, topic: u32) {
+    /// Counts a raising of a topic to everyone; yields the count.
+    pub(crate) fn count_raised(&mut self, topic: u32) -> u32 {
         // A topic that nobody holds yet has nobody to tell how often it was raised, but for a list.
-        let Some(crowd) = self.crowds.get_mut(topic as usize) else { return };
-        if crowd.raised < MOST_RAISED {
-            crowd.raised += 1;
-            return;
+        let Some(crowd) = self.crowds.get_mut(topic as usize) else { return 0 };
+        if let Some(raised) = crowd.raise_later() {
+            return raised;
         }
         // What has merged so far is noted where it ends up anyway, and counting begins anew.
         let most = std::mem::replace(&mut crowd.raised, 1);
@@ -297,6 +315,7 @@ impl Outboxes {
                 self.count(stream, 0, merged);
             }
         }
+        1
     }
 
     /// Puts the places of a crowd in the order of their streams, if it is worth it.
@@ -319,7 +338,7 @@ impl Outboxes {
     }
 
     /// Queues the notices of a crowd from a place up to another, but for those that are queued
-    /// already or not to be raised. Breaks with the slot of the first one that needs more than that,
+    /// already or not to be raised; `raised` is the count of raisings with this one. Breaks with the slot of the first one that needs more than that,
     /// and carries on behind it when called again.
     #[inline]
     pub(crate) fn raise_from(
@@ -327,12 +346,12 @@ impl Outboxes {
         topic: u32,
         at: &mut usize,
         end: usize,
+        raised: u32,
         reached: &mut Reached,
     ) -> ControlFlow<u32> {
         let Some(crowd) = self.crowds.get_mut(topic as usize) else {
             return ControlFlow::Continue(());
         };
-        let raised = crowd.raised;
         // Taken out for the walk, which changes no crowd but this one.
         let mut places = std::mem::take(&mut crowd.places);
         let mut special = ControlFlow::Continue(());

@@ -103,6 +103,7 @@ impl Core {
     /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
     /// Yields how many.
     pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
+        self.queue_put_off();
         let mut taken = 0;
         loop {
             let (count, halt) = self.drain_plain(max - taken, sink);

@@ -35,6 +35,7 @@ mod plain;
 mod pool;
 mod principal;
 mod progress;
+mod put_off;
 mod queue;
 mod raise;
 mod receive;
@@ -202,16 +203,15 @@ impl Core {
         self.has_ages() || self.silence_ms().is_some()
     }
 
-    /// Queues what a raising has left to whoever drains: called before anything but a drain of
-    /// whichever streams are ready.
-    #[inline]
-    pub(crate) fn finish_raising(&mut self) {
-        self.out.finish_raising();
-    }
-
     #[cfg(test)]
     pub(crate) fn is_underway(&self) -> bool {
         self.out.is_underway()
+    }
+
+    /// Whether raisings are put off.
+    #[cfg(test)]
+    pub(crate) fn puts_off(&self) -> bool {
+        !self.out.put_off.is_empty()
     }
 
     /// From now on raisings queue everything at once.

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use crate::engine::crowd::{Crowd, Place};
 use crate::engine::owned::Owned;
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab, index_of, slab_bytes};
+use crate::engine::put_off::PutOff;
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
@@ -215,6 +216,8 @@ pub(crate) struct Outboxes {
     pub(super) owned: Pool<Owned>,
     /// What a raising has still to queue.
     pub(super) underway: Underway,
+    /// Raisings of which all is still to be queued, in their order.
+    pub(super) put_off: Vec<PutOff>,
 }
 
 impl Outboxes {
@@ -232,6 +235,7 @@ impl Outboxes {
             carriers: HashMap::new(),
             owned: Pool::new(),
             underway: Underway::NOTHING,
+            put_off: Vec::new(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Raising a notice: walk the topic's links, skip those already queued, queue the others.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 
 use crate::engine::Core;
 use crate::engine::crowd::Reached;
@@ -92,13 +91,24 @@ impl Core {
         context: Option<Box<str>>,
     ) -> usize {
         let kind = self.topics[topic].kind;
+        // All that it reaches are the topic's own links, and they are raised alike.
+        let is_plain = matches!(audience, Audience::All)
+            && context.is_none()
+            && (kind != NoticeKind::Resource
+                || self.subs.ears.is_empty() && !self.has_containers());
+        if is_plain && let Some(reached) = self.put_off(topic).or_else(|| self.begin_raising(topic))
+        {
+            return self.count_reached(reached);
+        }
+        self.finish_raising();
         let context = context
             .filter(|members| !members.is_empty() && self.has_room_for_context(members.len()))
             .map(|members| self.events.insert(members.into()));
-        let is_alone =
-            kind != NoticeKind::Resource || self.subs.ears.is_empty() && !self.has_containers();
         let mut reached = match (audience, context) {
-            (Audience::All, None) => self.raise_to_all(topic, is_alone),
+            (Audience::All, None) => {
+                let raised = self.out.count_raised(topic);
+                self.queue_crowd(topic, raised)
+            }
             (audience, context) => self.raise_to_some(topic, audience, context),
         };
         if kind == NoticeKind::Resource {
@@ -113,6 +123,10 @@ impl Core {
             self.events.release(context);
         }
         self.release_topic(topic);
+        self.count_reached(reached)
+    }
+
+    fn count_reached(&mut self, reached: Reached) -> usize {
         self.counters.matched += reached.matched as u64;
         self.counters.merged += reached.merged as u64;
         reached.matched
@@ -153,31 +167,6 @@ impl Core {
             self.log(Level::Warning, "fanfare::notify", text);
         }
         has_room
-    }
-
-    /// The common case, in one pass over the topic's links. If they are all that is raised, some of
-    /// them may be left to whoever drains.
-    fn raise_to_all(&mut self, topic: u32, is_alone: bool) -> Reached {
-        self.out.sort(topic);
-        self.out.count_raised(topic);
-        if is_alone && let Some(reached) = self.begin_raising(topic) {
-            return reached;
-        }
-        let (mut at, mut reached) = (0, Reached::default());
-        while let ControlFlow::Break(slot) =
-            self.out.raise_from(topic, &mut at, usize::MAX, &mut reached)
-        {
-            reached.matched += 1;
-            let record = &self.out.slots[slot];
-            if record.is(IN_HAND) && !record.is(AGAIN) {
-                self.out.raise_again(slot, true);
-            } else {
-                reached.merged += 1;
-            }
-            // The latest raising has no context, so neither has the merged notice.
-            self.drop_context(slot);
-        }
-        reached
     }
 
     /// To a part of the topic's links, or with a context.

@@ -181,7 +181,11 @@ impl World {
         }
         self.next_n += 1;
         let n = self.next_n;
-        match self.random.below(12) {
+        let sort = self.random.below(12);
+        if sort > 3 {
+            self.core.finish_raising();
+        }
+        match sort {
             8..=10 => {
                 let method = if self.random.one_in(3) { TASK_STATUS } else { TASK };
                 let task = self.random.of(&TASKS);
