@@ -204,7 +204,7 @@ impl Outboxes {
         if places.len() == places.capacity() {
             // Every session has a place in each list, and a few in each URI's crowd.
             let len = places.len();
-            places.reserve_exact(if len < 128 { (len / 8).max(4) } else { growth(len) });
+            places.reserve_exact(if len < 128 { (len / 16).max(4) } else { growth(len) });
         }
         if aside.start == aside.end && places.len() >= MANY && !self.slots.has_free() {
             *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));
