@@ -31,6 +31,15 @@ impl Outboxes {
         }
     }
 
+    /// Looks at the crowd of a topic that a link is to join, while what says whether it is that
+    /// topic is still on its way.
+    #[inline]
+    pub(super) fn fetch_crowd(&self, topic: u32) {
+        if self.slots.len() > MANY {
+            std::hint::black_box(self.crowd(topic).places.len());
+        }
+    }
+
     /// The same for the small ones of some crowds that are to be walked one after the other: first
     /// at all of their places, then at all of those streams.
     pub(super) fn fetch_crowds(&self, topics: impl Iterator<Item = u32> + Clone) {
@@ -47,15 +56,6 @@ impl Outboxes {
             .flatten()
             .fold(seen, |seen, place| seen ^ u32::from(self.streams[place.stream].flags));
         std::hint::black_box(seen);
-    }
-
-    /// Looks at the crowd of a topic that a link is to join, while what says whether it is that
-    /// topic is still on its way.
-    #[inline]
-    pub(super) fn fetch_crowd(&self, topic: u32) {
-        if self.slots.len() > MANY {
-            std::hint::black_box(self.crowd(topic).places.len());
-        }
     }
 
     /// Whether it takes long to look at slots one after the other.

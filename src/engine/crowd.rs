@@ -37,11 +37,11 @@ pub(crate) struct Crowd {
     pub(crate) raised: u32,
     /// How many of the places are muted.
     muted: u32,
-    /// Whether a raising of it is put off.
-    pub(super) is_put_off: bool,
     /// No place has a higher stream. Kept here so that a link to come need not look at the last
     /// one, which is seldom at hand.
     highest: u32,
+    /// Whether a raising of it is put off.
+    pub(super) is_put_off: bool,
 }
 
 /// A link's place in its topic's crowd.
@@ -204,7 +204,7 @@ impl Outboxes {
         if places.len() == places.capacity() {
             // Every session has a place in each list, and a few in each URI's crowd.
             let len = places.len();
-            places.reserve_exact(if len < 128 { (len / 8).max(4) } else { growth(len) });
+            places.reserve_exact(if len < 128 { (len / 16).max(4) } else { growth(len) });
         }
         if aside.start == aside.end && places.len() >= MANY && !self.slots.has_free() {
             *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));

@@ -1,5 +1,8 @@
 //! The streams of a session: which one a message goes out on, and what happens when one goes.
 
+use std::iter::Chain;
+use std::{array, vec};
+
 use crate::engine::Core;
 use crate::engine::limits::Excess;
 use crate::engine::news::{News, StreamEnd};
@@ -140,7 +143,10 @@ impl Core {
     /// The streams of a session, the newest first. They are known before the first one is yielded,
     /// so each may be removed then; for a session that has only one nothing is allocated.
     #[inline]
-    pub(crate) fn each_stream(&self, ix: u32) -> impl Iterator<Item = u32> + use<> {
+    pub(crate) fn each_stream(
+        &self,
+        ix: u32,
+    ) -> Chain<vec::IntoIter<u32>, array::IntoIter<u32, 1>> {
         let home = self.sessions[ix].home;
         let mut more = Vec::new();
         let mut at = self.out.streams[home].session_next;
