@@ -71,7 +71,7 @@ node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serv
 	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \
 	$(CARGO) build --locked --package fanfare-cli && \
 	$(MAKE) --no-print-directory $(NODE)/ready && \
-	$(RUN_NODE) $(NODE)/tests/serve.test.mjs
+	$(RUN_NODE) $(NODE)/tests/serve.test.mjs $(NODE)/tests/serve_http.test.mjs
 
 conformance: ## run the official conformance suite against a fixture server on our HTTP module
 	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \

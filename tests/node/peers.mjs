@@ -3,10 +3,14 @@
 // Where the two releases differ (how a client is made, how it says what it wants to hear) this
 // file knows, and the tests do not.
 
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+
 import * as two from '@modelcontextprotocol/client';
 import { StdioClientTransport as StdioTwo } from '@modelcontextprotocol/client/stdio';
 import * as one from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as StdioOne } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport as HttpOne } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 import { Record } from './waiting.mjs';
 
@@ -23,24 +27,28 @@ export const CLIENTS = [
     revision: LEGACY,
     make: () => new one.Client(ME),
     stdio: StdioOne,
+    http: HttpOne,
   },
   {
     name: 'client 2.4.0, legacy',
     revision: LEGACY,
     make: () => new two.Client(ME, { versionNegotiation: { mode: 'legacy' } }),
     stdio: StdioTwo,
+    http: two.StreamableHTTPClientTransport,
   },
   {
     name: 'client 2.4.0, auto',
     revision: MODERN,
     make: () => new two.Client(ME, { versionNegotiation: { mode: 'auto' } }),
     stdio: StdioTwo,
+    http: two.StreamableHTTPClientTransport,
   },
   {
     name: 'client 2.4.0, 2026-07-28',
     revision: MODERN,
     make: () => new two.Client(ME, { versionNegotiation: { mode: { pin: MODERN } } }),
     stdio: StdioTwo,
+    http: two.StreamableHTTPClientTransport,
   },
 ];
 
@@ -82,19 +90,19 @@ export class Peer {
     return (await this.sdk.readResource({ uri })).contents[0].text;
   }
 
-  /** Subscribes to a resource, in the way of the era. Gives the SDK's own handle where there is
+  /** Subscribes to resources, in the way of the era. Gives the SDK's own handle where there is
    * one. */
-  async subscribe(uri) {
-    if (this.modern) return this.sdk.listen({ resourceSubscriptions: [uri] });
-    await this.sdk.subscribeResource({ uri });
+  async subscribe(...uris) {
+    if (this.modern) return this.sdk.listen({ resourceSubscriptions: uris });
+    for (const uri of uris) await this.sdk.subscribeResource({ uri });
     return undefined;
   }
 
-  call(name, args, onprogress) {
+  call(name, args, options) {
     const params = { name, arguments: args };
     return this.sdk instanceof one.Client
-      ? this.sdk.callTool(params, undefined, { onprogress })
-      : this.sdk.callTool(params, { onprogress });
+      ? this.sdk.callTool(params, undefined, options)
+      : this.sdk.callTool(params, options);
   }
 
   /** How often the client was told that the resource changed. */
@@ -110,7 +118,37 @@ export class Peer {
     await this.heard.until(`resources/updated of ${uri}`, () => this.updates(uri) > before);
   }
 
+  /** Says goodbye where there is a session to end, and goes. */
   async close() {
+    await this.sdk.transport?.terminateSession?.();
     await this.sdk.close();
   }
+}
+
+/** Calls `checksum` on a file of that content, which must tell of its progress up to the last byte,
+ * and then answer. */
+export async function progresses(peer, path, content) {
+  const begun = peer.wire.items.length;
+  const told = [];
+  const onprogress = (progress) => told.push(progress);
+  const result = await peer.call('checksum', { path }, { onprogress });
+  assert(!result.isError, JSON.stringify(result));
+  const digest = createHash('sha256').update(content).digest('hex');
+  assert.equal(result.structuredContent.files[0].sha256, digest);
+
+  const came = rising(peer, begun);
+  assert.deepEqual([came.at(-1).progress, came.at(-1).total], [content.length, content.length]);
+  assert('result' in peer.wire.items.at(-1));
+  assert(told.length > 0);
+}
+
+/** The progress among what came after the first `begun` messages: more than one, and rising. */
+export function rising(peer, begun) {
+  const came = peer.wire.items
+    .slice(begun)
+    .filter(({ method }) => method === 'notifications/progress')
+    .map(({ params }) => params);
+  assert(came.length > 1, JSON.stringify(came));
+  for (let i = 1; i < came.length; i++) assert(came[i - 1].progress < came[i].progress);
+  return came;
 }

@@ -1,11 +1,11 @@
 // The clients of the official TypeScript SDK on `fanfare serve`: real files, real writes.
 
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 
 import { folder } from './folder.mjs';
-import { CLIENTS, Peer } from './peers.mjs';
+import { CLIENTS, Peer, progresses } from './peers.mjs';
 import { undoing } from './waiting.mjs';
 
 const FANFARE = process.env.FANFARE_BIN;
@@ -33,25 +33,7 @@ for (const kind of CLIENTS) {
     await peer.hears(notes, 0);
     assert.equal(await peer.read(notes), 'one\ntwo\n');
 
-    await progresses(peer, content);
+    await progresses(peer, 'big.bin', content);
     assert.deepEqual(peer.errors, []);
   });
-}
-
-/** Calls `checksum`, which must tell of its progress up to the last byte, and then answer. */
-async function progresses(peer, content) {
-  const told = [];
-  const result = await peer.call('checksum', { path: 'big.bin' }, (progress) => told.push(progress));
-  assert(!result.isError, JSON.stringify(result));
-  const digest = createHash('sha256').update(content).digest('hex');
-  assert.equal(result.structuredContent.files[0].sha256, digest);
-
-  const came = peer.wire.items
-    .filter((message) => message.method === 'notifications/progress')
-    .map((message) => message.params);
-  assert(came.length > 1, JSON.stringify(came));
-  for (let i = 1; i < came.length; i++) assert(came[i - 1].progress < came[i].progress);
-  assert.deepEqual([came.at(-1).progress, came.at(-1).total], [content.length, content.length]);
-  assert('result' in peer.wire.items.at(-1));
-  assert(told.length > 0);
 }
