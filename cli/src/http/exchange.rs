@@ -16,7 +16,7 @@ use hyper::header::{ALLOW, CONNECTION, HeaderMap};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 
-use super::feed::First;
+use super::feed::{First, Purpose};
 use super::hub::Hub;
 use super::lease::Lease;
 use super::listener::Slot;
@@ -147,10 +147,11 @@ async fn go_on(
         (CallKind::Get, Some(visit)) => {
             let mut lease = Lease::visit(hub, visit);
             let session = lease.session;
-            let stream = hub.feed.open(session, None, || match call.last_event_id {
-                Some(id) => engine.resume_stream(session, id),
-                None => engine.open_stream(session, StreamKind::Standalone),
-            })?;
+            let stream =
+                hub.feed.open(session, Purpose::Standalone, || match call.last_event_id {
+                    Some(id) => engine.resume_stream(session, id),
+                    None => engine.open_stream(session, StreamKind::Standalone),
+                })?;
             lease.expected(stream);
             return Ok(Outcome::Stream { lease, session_id: None, first: First::default() });
         }
@@ -195,7 +196,8 @@ async fn ask(
     let session = lease.session;
     let (send, first) = oneshot::channel();
     let open = || hub.engine().open_stream(session, StreamKind::Request);
-    let stream = hub.feed.open(session, Some(send), open)?;
+    let purpose = Purpose::Answer { first: send, owns_session: lease.owns_session };
+    let stream = hub.feed.open(session, purpose, open)?;
     lease.expected(stream);
     hub.app.take(session, stream, body)?;
     let Ok(first) = first.await else {

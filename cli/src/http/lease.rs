@@ -16,7 +16,7 @@ pub(super) struct Lease {
     pub(super) session: SessionId,
     pub(super) stream: Option<StreamId>,
     /// The session is there for this request alone.
-    owns_session: bool,
+    pub(super) owns_session: bool,
     /// The pump knows of the stream, and would go on keeping what comes on it.
     is_expected: bool,
     _visit: Option<Visit>,

@@ -29,12 +29,16 @@ const SHORTAGE: Duration = Duration::from_millis(50);
 pub(super) type Slot = Arc<Mutex<Option<Takeover>>>;
 
 /// Accepts until it is told to stop.
-pub(super) async fn accept(hub: Arc<Hub>, listener: TcpListener, stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(hub.options.max_connections));
+pub(super) async fn accept(
+    hub: &Arc<Hub>,
+    places: &Arc<Semaphore>,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) {
     let mut stopped = stop.clone();
     loop {
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            let place = Arc::clone(places).acquire_owned().await.ok()?;
             Some((listener.accept().await, place))
         };
         let accepted = tokio::select! {
@@ -45,7 +49,7 @@ pub(super) async fn accept(hub: Arc<Hub>, listener: TcpListener, stop: watch::Re
         let Some((accepted, place)) = accepted else { return };
         match accepted {
             Ok((socket, peer)) => {
-                let serving = serve(Arc::clone(&hub), socket, peer, place, stop.clone());
+                let serving = serve(Arc::clone(hub), socket, peer, place, stop.clone());
                 drop(tokio::spawn(serving));
             }
             // A client that was gone at once, or no descriptors: the next one may have more luck.
