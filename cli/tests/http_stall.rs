@@ -211,7 +211,7 @@ fn a_stream_that_has_ended_and_is_not_read_is_cut() {
     });
     let client = Legacy::open(host.address, "2025-11-25");
     let wire = client.send(&tool(1, "hold", json!({})));
-    host.app.answer_held(&json!({ "text": "x".repeat(20 << 20) }).to_string());
+    host.app.answer_held(&json!({ "text": "x".repeat(12 << 20) }).to_string());
     until("it is cut", || {
         host.meter.read() == fanfare_cli::http::Gauges { connections: 0, streams: 0, sessions: 1 }
     });
