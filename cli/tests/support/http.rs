@@ -256,6 +256,12 @@ impl Wire {
         Self { socket, buffer: Vec::new(), text: String::new(), is_chunked: false, is_over: false }
     }
 
+    /// Takes no more than little at a time, so that it is soon full.
+    pub(crate) fn narrow(self) -> Self {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&self.socket, 4096).unwrap();
+        self
+    }
+
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).unwrap();
@@ -449,6 +455,11 @@ impl Wire {
     pub(crate) fn half_close(&self) {
         self.socket.shutdown(Shutdown::Write).unwrap();
     }
+}
+
+/// More than the buffers of a connection that is not read have room for.
+pub(crate) fn too_much() -> String {
+    json!({ "text": "x".repeat(6 << 20) }).to_string()
 }
 
 /// A request of 2026-07-28 and the headers that mirror it.
