@@ -12,11 +12,11 @@ use fanfare::http::{
 use fanfare::{Error, ErrorKind, Framing, Profile, Revision, SessionParams, StreamKind};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{ALLOW, CONNECTION, HeaderMap};
+use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 
-use super::feed::First;
+use super::feed::{First, Purpose};
 use super::hub::Hub;
 use super::lease::Lease;
 use super::listener::Slot;
@@ -73,7 +73,20 @@ async fn mcp(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
     if let Err(refusal) = hub.options.endpoint.check_origin(&headers) {
         return Outcome::Reply(refused(refusal));
     }
-    let principal = None;
+    let principal = match hub.options.tokens.who(&head.headers) {
+        Ok(principal) => principal,
+        Err(stranger) => {
+            let mut reply = json(StatusCode::UNAUTHORIZED, error_body("no valid bearer token"));
+            let challenge = HeaderValue::from_static(stranger.challenge());
+            reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            return Outcome::Reply(reply);
+        }
+    };
+    let most = hub.options.max_connections_per_principal;
+    let Some(place) = hub.places.take(principal.as_ref(), most) else {
+        let text = error_body(&format!("{most} requests are open, and no more may be"));
+        return Outcome::Reply(json(StatusCode::TOO_MANY_REQUESTS, text));
+    };
     let body = match head.method {
         Method::POST => match collect(hub, body).await {
             Ok(body) => body,
@@ -97,6 +110,10 @@ async fn mcp(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
         return Outcome::Reply(json(StatusCode::SERVICE_UNAVAILABLE, text));
     }
     match go_on(hub, &call, &body, principal, visit).await {
+        Ok(Outcome::Stream { mut lease, session_id, first }) => {
+            lease.keep_place(place);
+            Outcome::Stream { lease, session_id, first }
+        }
         Ok(outcome) => outcome,
         Err(error) => Outcome::Reply(failed(&call, &error)),
     }
@@ -147,10 +164,11 @@ async fn go_on(
         (CallKind::Get, Some(visit)) => {
             let mut lease = Lease::visit(hub, visit);
             let session = lease.session;
-            let stream = hub.feed.open(session, None, || match call.last_event_id {
-                Some(id) => engine.resume_stream(session, id),
-                None => engine.open_stream(session, StreamKind::Standalone),
-            })?;
+            let stream =
+                hub.feed.open(session, Purpose::Standalone, || match call.last_event_id {
+                    Some(id) => engine.resume_stream(session, id),
+                    None => engine.open_stream(session, StreamKind::Standalone),
+                })?;
             lease.expected(stream);
             return Ok(Outcome::Stream { lease, session_id: None, first: First::default() });
         }
@@ -195,7 +213,8 @@ async fn ask(
     let session = lease.session;
     let (send, first) = oneshot::channel();
     let open = || hub.engine().open_stream(session, StreamKind::Request);
-    let stream = hub.feed.open(session, Some(send), open)?;
+    let purpose = Purpose::Answer { first: send, owns_session: lease.owns_session };
+    let stream = hub.feed.open(session, purpose, open)?;
     lease.expected(stream);
     hub.app.take(session, stream, body)?;
     let Ok(first) = first.await else {
@@ -270,7 +289,7 @@ pub(super) fn refused(refusal: Refusal) -> Reply {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut reply = json(status, refusal.body);
     if let Some(allow) = refusal.allow {
-        reply.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static(allow));
+        reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
     reply
 }
@@ -318,6 +337,6 @@ fn with_headers(status: StatusCode, headers: &'static [(&str, &str)], body: Byte
 
 /// The rest of the request is not read, so nothing more can be.
 fn close(mut reply: Reply) -> Reply {
-    reply.headers_mut().insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     reply
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use fanfare::{EndReason, Engine, SessionId};
 
 use super::app::Served;
+use super::auth::Places;
 use super::feed::{Command, Feed};
 use super::options::Options;
 use super::sessions::Sessions;
@@ -15,6 +16,7 @@ pub(super) struct Hub {
     pub(super) feed: Feed,
     pub(super) options: Options,
     pub(super) sessions: Sessions,
+    pub(super) places: Arc<Places>,
     pub(super) counts: Counts,
     /// No new work is taken.
     pub(super) is_stopping: AtomicBool,

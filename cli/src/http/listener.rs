@@ -18,6 +18,7 @@ use super::exchange::{self, Takeover};
 use super::feed::{Attach, Command};
 use super::hub::Hub;
 use super::outlet::Conn;
+use super::socket::Socket;
 
 /// How many headers a request may have: 431 beyond it.
 const MAX_HEADERS: usize = 128;
@@ -29,12 +30,16 @@ const SHORTAGE: Duration = Duration::from_millis(50);
 pub(super) type Slot = Arc<Mutex<Option<Takeover>>>;
 
 /// Accepts until it is told to stop.
-pub(super) async fn accept(hub: Arc<Hub>, listener: TcpListener, stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(hub.options.max_connections));
+pub(super) async fn accept(
+    hub: &Arc<Hub>,
+    places: &Arc<Semaphore>,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) {
     let mut stopped = stop.clone();
     loop {
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            let place = Arc::clone(places).acquire_owned().await.ok()?;
             Some((listener.accept().await, place))
         };
         let accepted = tokio::select! {
@@ -45,7 +50,7 @@ pub(super) async fn accept(hub: Arc<Hub>, listener: TcpListener, stop: watch::Re
         let Some((accepted, place)) = accepted else { return };
         match accepted {
             Ok((socket, peer)) => {
-                let serving = serve(Arc::clone(&hub), socket, peer, place, stop.clone());
+                let serving = serve(Arc::clone(hub), socket, peer, place, stop.clone());
                 drop(tokio::spawn(serving));
             }
             // A client that was gone at once, or no descriptors: the next one may have more luck.
@@ -91,7 +96,8 @@ async fn serve(
         .header_read_timeout(hub.options.head_timeout)
         .max_buf_size(hub.options.max_head_bytes.max(8 << 10))
         .max_headers(MAX_HEADERS);
-    let mut connection = builder.serve_connection(TokioIo::new(socket), service);
+    let mut connection = builder
+        .serve_connection(TokioIo::new(Socket::new(socket, hub.options.write_timeout)), service);
     let taken = {
         // A service that wants its connection for a stream says so while it is polled, and never
         // answers.
@@ -124,8 +130,11 @@ async fn serve(
             .await
         }
     };
-    let Some(Takeover { lease, head, first, is_chunked }) = taken else { return };
-    let Ok(socket) = connection.into_parts().io.into_inner().into_std() else { return };
+    let socket = connection.into_parts().io.into_inner();
+    let Some(Takeover { lease, head, first, is_chunked }) = taken else {
+        return socket.close().await;
+    };
+    let Ok(socket) = socket.into_inner().into_std() else { return };
     drop(counted);
     let conn = Conn::new(socket, is_chunked, place);
     hub.feed.push(Command::Attach(Box::new(Attach { conn, lease, head, first })));

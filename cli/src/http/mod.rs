@@ -32,6 +32,7 @@
 //! ```
 
 mod app;
+mod auth;
 mod exchange;
 mod feed;
 mod hub;
@@ -42,8 +43,10 @@ mod outlet;
 mod pump;
 mod server;
 mod sessions;
+mod socket;
 
 pub use app::App;
+pub use auth::Tokens;
 pub use feed::Feed;
 pub use options::Options;
 pub use server::{Gauges, Meter, Server, Stopper};

@@ -33,7 +33,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// and then answers, and `hold`, which the test answers.
 pub(crate) struct Fixture {
     pub(crate) engine: Engine,
-    pub(crate) held: Mutex<Vec<(SessionId, String)>>,
+    pub(crate) held: Mutex<Vec<(SessionId, StreamId, String)>>,
     pub(crate) gone: Mutex<Vec<SessionId>>,
 }
 
@@ -48,7 +48,9 @@ impl App for Fixture {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> fanfare::Result<()> {
-        let act = |text: &str| self.act(session, &serde_json::from_str(text).unwrap());
+        let act = |text: &str| {
+            self.act(session, stream.unwrap(), &serde_json::from_str(text).unwrap());
+        };
         self.engine.receive_each(session, stream, message, act).map(|_| ())
     }
 
@@ -58,7 +60,7 @@ impl App for Fixture {
 }
 
 impl Fixture {
-    fn act(&self, session: SessionId, message: &Value) {
+    fn act(&self, session: SessionId, stream: StreamId, message: &Value) {
         if message.get("method").is_none() || message.get("id").is_none() {
             return;
         }
@@ -79,7 +81,7 @@ impl Fixture {
                 }
                 self.answer(session, &id, "{}");
             }
-            ("tools/call", Some("hold")) => self.held.lock().unwrap().push((session, id)),
+            ("tools/call", Some("hold")) => self.held.lock().unwrap().push((session, stream, id)),
             (method @ ("nothing" | "initialize"), _) => {
                 let code = if method == "nothing" { -32601 } else { -32602 };
                 let error = json!({ "code": code, "message": "no" });
@@ -103,7 +105,7 @@ impl Fixture {
             held = self.held.lock().unwrap().pop();
             held.is_some()
         });
-        let (session, id) = held.unwrap();
+        let (session, _, id) = held.unwrap();
         self.answer(session, &id, result);
     }
 
