@@ -484,6 +484,11 @@ impl Engine {
         {
             wake();
         }
+        if owed.is_nearer()
+            && let Some(deadline) = &self.hooks.deadline
+        {
+            deadline();
+        }
     }
 
     pub(super) fn tell(&self, news: &News) {

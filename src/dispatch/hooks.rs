@@ -1,5 +1,5 @@
 //! What the engine tells the host unasked: log lines, sessions that lag or ended, output that
-//! waits.
+//! waits, deadlines that come nearer.
 
 use std::fmt;
 
@@ -22,6 +22,7 @@ pub struct Hooks {
     pub(crate) session_end: Option<EndHook>,
     pub(crate) stream_end: Option<StreamEndHook>,
     pub(crate) wake: Option<WakeHook>,
+    pub(crate) deadline: Option<WakeHook>,
     pub(crate) authorize: Option<AuthorizeHook>,
 }
 
@@ -67,6 +68,15 @@ impl Hooks {
         self
     }
 
+    /// Called each time something is due sooner than all that was planned before: a host that polls
+    /// [`Engine::fd`](crate::Engine::fd) with the time that [`Engine::tick`](crate::Engine::tick)
+    /// yielded must ask again, or what was held back for a while (progress, say) leaves late.
+    /// [`Engine::wait`](crate::Engine::wait) and dispatcher threads need no such call.
+    pub fn on_deadline(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.deadline = Some(Box::new(hook));
+        self
+    }
+
     /// Asked whether a principal may hear of a topic (R69): when one of its sessions subscribes
     /// to it by `subscriptions/listen` or `resources/subscribe`, or through the host; when the
     /// handshake of a legacy session is done, about the lists of which it hears unasked; and by
@@ -96,6 +106,7 @@ impl fmt::Debug for Hooks {
             .field("session_end", &self.session_end.is_some())
             .field("stream_end", &self.stream_end.is_some())
             .field("wake", &self.wake.is_some())
+            .field("deadline", &self.deadline.is_some())
             .field("authorize", &self.authorize.is_some())
             .finish()
     }

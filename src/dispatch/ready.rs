@@ -65,6 +65,12 @@ pub(crate) struct Owed {
     is_nearer: bool,
 }
 
+impl Owed {
+    pub(crate) fn is_nearer(&self) -> bool {
+        self.is_nearer
+    }
+}
+
 type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// What the outside sees.

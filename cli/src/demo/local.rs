@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use fanfare::{Batch, Framing, Level, Profile, SessionId, SessionParams};
+use fanfare::{Batch, Framing, Hooks, Level, Profile, SessionId, SessionParams};
 use serde_json::Value;
 
 use crate::listen::client::{Incoming, Wire};
@@ -26,7 +26,7 @@ impl LocalWire {
     pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
         let catalog = Catalog::new(folder, 1000).context("cannot serve the folder")?;
         let log = Log::start(Level::Emergency)?;
-        let running = Server::start(catalog, 1 << 20, log, |_| ())?;
+        let running = Server::start(catalog, 1 << 20, log, Hooks::new())?;
         let params = SessionParams::new(Profile::Open).framing(Framing::Json);
         let session = running.server.engine().open(params).context("cannot open a session")?;
         Ok(Self { running, session, batch: Batch::new(), lines: VecDeque::new() })

@@ -6,8 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fanfare::{
-    Capabilities, Config, Engine, ErrorKind, Hooks, Level, Raise, Revision, SessionEnd, SessionId,
-    StreamId,
+    Capabilities, Config, Engine, ErrorKind, Hooks, Level, Raise, Revision, SessionId, StreamId,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -48,21 +47,18 @@ pub(crate) struct Running {
 }
 
 impl Server {
-    /// Begins to watch the folder and to raise what changes. `ended` is called when a session
-    /// ends by anything but its transport's own closing.
+    /// Begins to watch the folder and to raise what changes. The hooks are its transport's.
     pub(crate) fn start(
         catalog: Catalog,
         max_read_bytes: u64,
         log: Log,
-        ended: impl Fn(&SessionEnd) + Send + Sync + 'static,
+        hooks: Hooks,
     ) -> anyhow::Result<Running> {
         let mut config = Config::default();
         // Twenty times a second is as fast as a person can follow (R21).
         config.set("progress.min_interval_ms", "50")?;
         let engine_log = log.clone();
-        let hooks = Hooks::new()
-            .on_log(move |record| engine_log.say(record.level, &record.message))
-            .on_session_end(ended);
+        let hooks = hooks.on_log(move |record| engine_log.say(record.level, &record.message));
         let server = Arc::new(Self {
             engine: Engine::with_hooks(config, hooks),
             catalog: Arc::new(catalog),

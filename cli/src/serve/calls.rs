@@ -83,9 +83,19 @@ impl Calls {
         }
     }
 
+    /// Cancels every call of a session.
+    pub(crate) fn cancel_session(&self, session: SessionId) {
+        self.cancel_where(|key| key.0 == session);
+    }
+
     /// Cancels every call.
     pub(crate) fn cancel_all(&self) {
-        self.lock().values().for_each(|cancel| cancel.set());
+        self.cancel_where(|_| true);
+    }
+
+    fn cancel_where(&self, is_meant: impl Fn(&Key) -> bool) {
+        let running = self.lock();
+        running.iter().filter(|(key, _)| is_meant(key)).for_each(|(_, cancel)| cancel.set());
     }
 
     /// Waits until no call runs, but not beyond the deadline; says whether that came about.
@@ -209,6 +219,8 @@ mod tests {
         calls.cancel(SessionId::from_raw(1), r#""\u0031""#);
         assert_eq!(string.check(), Err(Cancelled));
         assert_eq!(number.check(), Ok(()));
+        calls.cancel_session(SessionId::from_raw(1));
+        assert_eq!(number.check(), Err(Cancelled));
         assert_eq!(other.check(), Ok(()));
         drop(string);
         assert!(calls.begin(request(3, "1")).is_ok());

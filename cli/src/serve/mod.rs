@@ -9,6 +9,7 @@ pub(crate) mod app;
 mod calls;
 pub(crate) mod catalog;
 mod dialect;
+mod http;
 pub(crate) mod log;
 mod read;
 mod room;
@@ -23,14 +24,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use fanfare::Level;
+use fanfare::{Hooks, Level};
 
 use app::Server;
 use catalog::Catalog;
 use log::Log;
 use stdio::End;
 
-/// Serve the files of a folder over stdin and stdout, as an MCP server of every revision.
+/// Serve the files of a folder over stdin and stdout, or over HTTP, as an MCP server of every
+/// revision.
 ///
 /// Every regular file below DIR is a resource, file:///...; hidden files and folders are left out,
 /// and so is what a .gitignore in DIR or below it ignores. DIR is watched: a write raises
@@ -41,17 +43,19 @@ use stdio::End;
 /// Tools: `checksum {path?}` and `wait {seconds}`; both report progress and can be cancelled.
 ///
 /// Revisions 2024-11-05 to 2025-11-25 (a client that begins with initialize) and 2026-07-28 (all
-/// others) are spoken on the same pipe; the first message decides.
+/// others) are spoken on the same pipe; the first message decides. With --http, 2025-03-26 to
+/// 2026-07-28 are spoken at http://ADDR/mcp.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit codes:
   0  the client closed stdin or stdout, or SIGINT or SIGTERM came, and everything was said
   1  it failed (the cause is on stderr): no such folder, too many folders to watch,
-     the client did not read what it was sent
+     the client did not read what it was sent, the address is taken
   2  the command line was not understood
 
 Try it:
-  fanfare listen --resource file:///tmp/notes.txt -- fanfare serve /tmp")]
+  fanfare listen --resource file:///tmp/notes.txt -- fanfare serve /tmp
+  fanfare serve /tmp --http 127.0.0.1:8080")]
 pub(crate) struct Args {
     /// The folder to serve
     #[arg(default_value = ".")]
@@ -69,6 +73,9 @@ pub(crate) struct Args {
     /// Tell on stderr what is at least this serious
     #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = level_parser())]
     log_level: Level,
+
+    #[command(flatten)]
+    http: http::HttpArgs,
 }
 
 /// Reads a level by its name.
@@ -82,15 +89,23 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::new(&args.dir, args.max_files as usize)
         .with_context(|| format!("cannot serve {folder}"))?;
     let log = Log::start(args.log_level)?;
+    let done = match &args.http.http {
+        Some(address) => http::serve(catalog, args.max_read, &log, *address, &args.http),
+        None => serve_stdio(catalog, args.max_read, &log),
+    };
+    log.flush();
+    done
+}
+
+fn serve_stdio(catalog: Catalog, max_read: u64, log: &Log) -> anyhow::Result<ExitCode> {
     let (send, ends) = stdio::ends();
     let ended = send.clone();
-    let running = Server::start(catalog, args.max_read, log.clone(), move |end| {
+    let hooks = Hooks::new().on_session_end(move |end| {
         // A graceful end was asked for, and the writer tells when it is over.
         if !end.reason.is_graceful() {
             drop(ended.send(End::Session(end.reason)));
         }
-    })?;
-    let done = stdio::serve(&running, (send, ends));
-    log.flush();
-    done
+    });
+    let running = Server::start(catalog, max_read, log.clone(), hooks)?;
+    stdio::serve(&running, (send, ends))
 }

@@ -1,0 +1,55 @@
+//! What all connections share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use fanfare::{EndReason, Engine, SessionId};
+
+use super::app::Served;
+use super::feed::{Command, Feed};
+use super::options::Options;
+use super::sessions::Sessions;
+
+pub(super) struct Hub {
+    pub(super) app: Arc<dyn Served>,
+    pub(super) feed: Feed,
+    pub(super) options: Options,
+    pub(super) sessions: Sessions,
+    pub(super) counts: Counts,
+    /// No new work is taken.
+    pub(super) is_stopping: AtomicBool,
+}
+
+/// What is open now.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) connections: AtomicUsize,
+    pub(super) streams: AtomicUsize,
+}
+
+impl Hub {
+    pub(super) fn engine(&self) -> &Engine {
+        self.app.engine()
+    }
+
+    /// Ends a session of the legacy era for its client, or because it has been idle.
+    pub(super) fn end_session(&self, session: SessionId) {
+        if self.sessions.remove(session) {
+            // Whoever still waits for something of it must not wait for ever.
+            self.feed.push(Command::SessionEnded(session, EndReason::Cancelled));
+            drop(self.engine().close(session));
+            self.app.gone(session);
+        }
+    }
+
+    /// A session of the legacy era has ended by itself.
+    pub(super) fn session_ended(&self, session: SessionId) {
+        if self.sessions.remove(session) {
+            self.app.gone(session);
+        }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+}
