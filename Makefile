@@ -12,6 +12,17 @@ FANFARE := $(TARGET)/debug/fanfare
 SDKS  := 2.3.0 1.30.0
 VENVS := $(TARGET)/venv
 
+# What the tests run of others in Node.js: the conformance suite, and the clients of the official
+# TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
+# than many machines have; its own is used where there is none to install.
+NODE     := $(TARGET)/node
+
+# Runs tests of tests/node. They are seen through a link beside what is installed, where they find it.
+RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && PATH="$(NODE)/node_modules/.bin:$$PATH" \
+	NODE_OPTIONS='--preserve-symlinks --preserve-symlinks-main' \
+	FANFARE_BIN=$(FANFARE) FANFARE_CONFORMANCE=$(TARGET)/debug/examples/conformance \
+	node --test --test-reporter=spec
+
 # The benchmarks that are not bars: groups of criterion, each with its peers, and a short table.
 GROUPS := callbacks churn encode fanout merge miss
 
@@ -25,12 +36,12 @@ COUNTS   := $(TARGET)/counts.json
 RUST  := src cli benches tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test rules loom counts counts-renew lint unsafe-check bench header clean
+.PHONY: help test rust-test sdk-test node-test conformance rules loom counts counts-renew lint unsafe-check bench header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test loom sdk-test counts ## run every test: Rust, the C, C++ and Python programs, the SDK's clients
+test: rust-test loom sdk-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
 	@scripts/missing-tools
 
 rust-test: ## run the Rust tests, which also build and run the examples
@@ -55,6 +66,26 @@ $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
 	touch $@
 
 .PRECIOUS: $(VENVS)/%/ready
+
+node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serve`
+	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \
+	$(CARGO) build --locked --package fanfare-cli && \
+	$(MAKE) --no-print-directory $(NODE)/ready && \
+	$(RUN_NODE) $(NODE)/tests/serve.test.mjs $(NODE)/tests/serve_http.test.mjs
+
+conformance: ## run the official conformance suite against a fixture server on our HTTP module
+	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \
+	$(CARGO) build --locked --package fanfare-cli --example conformance && \
+	$(MAKE) --no-print-directory $(NODE)/ready && \
+	$(RUN_NODE) $(NODE)/tests/conformance.test.mjs
+
+# As the environments: made anew whenever the lock changes.
+$(NODE)/ready: tests/node/package-lock.json tests/node/package.json tests/node/.npmrc
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --loglevel=error
+	touch $@
 
 rules: ## prove the rules of the protocol, and write docs/CONFORMANCE.md
 	FANFARE_BLESS=1 $(CARGO) test --locked --package fanfare --test rules
