@@ -149,8 +149,8 @@ fn who_is_slow_is_not_waited_for() {
     assert_eq!(idle.answer().head.status, 200);
     assert!(idle.is_closed());
     // An answer that is not read.
-    let unread = Modern::tool(2, "hold", json!({})).send(host.address);
-    host.app.answer_held(&json!({ "text": "x".repeat(12 << 20) }).to_string());
+    let unread = Modern::tool(2, "hold", json!({})).send(host.address).narrow();
+    host.app.answer_held(&too_much());
     until("only the listen is left", || {
         let open = host.meter.read();
         (open.connections, open.streams) == (0, 1)

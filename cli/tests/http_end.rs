@@ -58,8 +58,8 @@ fn who_does_not_read_is_cut_off_in_the_end() {
         ..options
     });
     let client = Legacy::open(host.address, "2025-11-25");
-    let stalled = client.send(&tool(1, "hold", json!({})));
-    host.app.answer_held(&json!({ "text": "x".repeat(12 << 20) }).to_string());
+    let stalled = client.send(&tool(1, "hold", json!({}))).narrow();
+    host.app.answer_held(&too_much());
     let held = Modern::tool("c", "hold", json!({})).send(host.address);
     until("the call is held", || host.app.held.lock().unwrap().len() == 1);
     let began = Instant::now();

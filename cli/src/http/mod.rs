@@ -38,6 +38,7 @@ mod feed;
 mod hub;
 mod lease;
 mod listener;
+mod metrics;
 mod options;
 mod outlet;
 mod pump;

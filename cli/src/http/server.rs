@@ -10,8 +10,9 @@ use tokio::sync::{Semaphore, watch};
 
 use super::app::{App, Held};
 use super::feed::{Command, Feed};
-use super::hub::{Counts, Hub};
+use super::hub::Hub;
 use super::listener;
+use super::metrics::Counts;
 use super::options::Options;
 use super::pump::Pump;
 use super::sessions::Sessions;
