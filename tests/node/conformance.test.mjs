@@ -81,7 +81,7 @@ const read = new Set();
 let url;
 const undo = [];
 before(async () => {
-  url = await serve((action) => undo.push(action), [FIXTURE], (child) => child.stdin.end());
+  ({ url } = await serve((action) => undo.push(action), [FIXTURE], (child) => child.stdin.end()));
 });
 after(async () => {
   for (const action of undo) await action();
