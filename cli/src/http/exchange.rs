@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use fanfare::http::{
@@ -50,20 +50,24 @@ enum Outcome {
 /// then never does.
 pub(super) async fn answer(
     hub: Arc<Hub>,
-    slot: Slot,
+    slot: Arc<Slot>,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let is_chunked = request.version() == Version::HTTP_11;
     match outcome(&hub, request).await {
         Outcome::Reply(reply) => {
             hub.counts.answered(reply.status());
+            if !reply.headers().contains_key(CONNECTION) {
+                return Ok(reply);
+            }
+            slot.note_unread();
             Ok(reply)
         }
         Outcome::Stream { lease, session_id, first } => {
             hub.counts.answered(StatusCode::OK);
             let head = stream_head(session_id.as_deref(), is_chunked);
             let takeover = Takeover { lease, head, first, is_chunked };
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(takeover);
+            slot.leave(takeover);
             std::future::pending().await
         }
     }

@@ -45,9 +45,11 @@ mod pump;
 mod server;
 mod sessions;
 mod socket;
+mod tls;
 
 pub use app::App;
 pub use auth::Tokens;
 pub use feed::Feed;
 pub use options::Options;
 pub use server::{Gauges, Meter, Server, Stopper};
+pub use tls::Tls;
