@@ -618,8 +618,8 @@ impl Legacy {
         if answer.head.header("content-type") == Some("application/json") {
             return answer.json();
         }
-        let data = answer.body.lines().filter_map(|line| line.strip_prefix("data: "));
-        serde_json::from_str(data.last().unwrap()).unwrap()
+        let mut data = answer.body.lines().filter_map(|line| line.strip_prefix("data: "));
+        serde_json::from_str(data.next_back().unwrap()).unwrap()
     }
 
     #[track_caller]
