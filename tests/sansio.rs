@@ -399,7 +399,9 @@ fn uses(tokens: &[Token]) -> Vec<Use> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        if tokens[at].text == "use" {
+        // What captures lifetimes, `use<'_>`, is no import.
+        let is_import = tokens.get(at + 1).is_some_and(|next| next.text != "<");
+        if tokens[at].text == "use" && is_import {
             at = import(tokens, at + 1, "", &mut found);
         } else if tokens[at].is_word() {
             let (line, mut path) = (tokens[at].line, tokens[at].text.clone());
@@ -429,6 +431,11 @@ fn import(tokens: &[Token], mut at: usize, prefix: &str, found: &mut Vec<Use>) -
             "{" => {
                 at += 1;
                 while tokens.get(at).is_some_and(|token| token.text != "}") {
+                    assert_ne!(
+                        tokens[at].text, ";",
+                        "line {}: a `use` without end",
+                        tokens[at].line
+                    );
                     at = import(tokens, at, &path, found);
                     at += usize::from(tokens.get(at).is_some_and(|token| token.text == ","));
                 }

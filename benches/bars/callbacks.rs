@@ -13,6 +13,7 @@ use fanfare::{
 };
 
 use crate::crowd::Crowd;
+use crate::floors;
 use crate::measure::{Pair, compare, median, time_once};
 use crate::table::{Row, Table};
 
@@ -36,6 +37,7 @@ pub(crate) fn on_own_thread(table: &mut Table, n: usize, rounds: usize) {
     let pair = compare(rounds, &mut dispatch, &mut recv);
     let scenario = ("callbacks on the host's thread", n);
     table.add(Row::difference(scenario, pair, "ns a frame", "the same pulled by recv", 5.0));
+    floors::callbacks(table, n, rounds);
 }
 
 /// Bar 8, on the engine's threads: from just before the raising to the first line of the callback,

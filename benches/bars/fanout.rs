@@ -6,6 +6,7 @@ use std::hint::black_box;
 use fanfare::{Batch, Engine, Framing, Profile, Raise, SessionParams};
 
 use crate::crowd::{self, Crowd};
+use crate::floors;
 use crate::measure::{compare, in_turn, time};
 use crate::peers::{Broadcast, Channels, Sinks};
 use crate::table::{Row, Table};
@@ -21,7 +22,9 @@ pub(crate) fn fan_out(table: &mut Table, sizes: &[usize], rounds: usize) {
         let mut peer = Broadcast::new(n);
         let pair = in_turn(rounds, n, &mut || crowd.round(), &mut || peer.round());
         let bar = if n >= 1_000_000 { 1.0 } else { 0.8 };
-        table.add(Row::ratio(scenario, pair, UNIT, "tokio broadcast, try_recv", bar));
+        let name = "tokio broadcast, try_recv";
+        table.add(Row::ratio(scenario, pair, UNIT, name, bar));
+        floors::fan_out(table, (n, rounds), (name, &mut || peer.round()), bar);
         drop(peer);
         if n >= 10_000 {
             let mut peer = Channels::new(n);
@@ -88,6 +91,8 @@ pub(crate) fn merge(table: &mut Table, n: usize, rounds: usize) {
     assert_eq!(crowd.raise(), n);
     let mut again = || {
         black_box(crowd.raise());
+        // What was put off is a part of it: whoever asks for anything has it done.
+        black_box(crowd.engine.stats());
     };
     let pair = in_turn(rounds, n, &mut again, &mut || peer.round());
     let scenario = ("raise again while all are pending", n);

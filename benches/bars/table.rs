@@ -19,6 +19,8 @@ pub(crate) struct Row {
     /// What is held against the bar: a ratio, a difference, a size.
     measured: f64,
     bar: f64,
+    /// Whether it is not ours at all, but the least that can be done.
+    is_floor: bool,
 }
 
 impl Row {
@@ -31,7 +33,8 @@ impl Row {
         bar: f64,
     ) -> Self {
         let Pair { ours, peer } = pair;
-        Self { scenario, n, ours, peer_name, peer: Some(peer), unit, measured: pair.ratio(), bar }
+        let (peer, measured, is_floor) = (Some(peer), pair.ratio(), false);
+        Self { scenario, n, ours, peer_name, peer, unit, measured, bar, is_floor }
     }
 
     /// What the first has above the second is held against the bar.
@@ -53,7 +56,14 @@ impl Row {
         unit: &'static str,
         bar: f64,
     ) -> Self {
-        Self { scenario, n, ours, peer_name: "", peer: None, unit, measured: ours, bar }
+        let (peer_name, peer, measured, is_floor) = ("", None, ours, false);
+        Self { scenario, n, ours, peer_name, peer, unit, measured, bar, is_floor }
+    }
+
+    /// The same as a floor: what the least that can be done takes, and so whether anything of its
+    /// kind could hold the bar. Ours does not fall short where a floor does.
+    pub(crate) fn floor(self) -> Self {
+        Self { is_floor: true, ..self }
     }
 }
 
@@ -107,12 +117,14 @@ impl Table {
         let mut all_hold = true;
         for runs in &self.rows {
             let of = |part: fn(&Row) -> f64| median(runs.iter().map(part));
-            let Row { scenario, n, peer_name, peer, unit, bar, .. } = runs[0];
+            let Row { scenario, n, peer_name, peer, unit, bar, is_floor, .. } = runs[0];
             let measured = of(|row| row.measured);
             let holds = measured <= bar * GRACE;
-            all_hold &= holds;
+            all_hold &= holds || is_floor;
             let verdict = match measured <= bar {
                 _ if !full => "-",
+                _ if is_floor && holds => "within reach",
+                _ if is_floor => "out of reach",
                 true => "holds",
                 false if holds => "holds nearly",
                 false => "falls short",

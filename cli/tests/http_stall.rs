@@ -210,8 +210,8 @@ fn a_stream_that_has_ended_and_is_not_read_is_cut() {
         ..options
     });
     let client = Legacy::open(host.address, "2025-11-25");
-    let wire = client.send(&tool(1, "hold", json!({})));
-    host.app.answer_held(&json!({ "text": "x".repeat(20 << 20) }).to_string());
+    let wire = client.send(&tool(1, "hold", json!({}))).narrow();
+    host.app.answer_held(&too_much());
     until("it is cut", || {
         host.meter.read() == fanfare_cli::http::Gauges { connections: 0, streams: 0, sessions: 1 }
     });

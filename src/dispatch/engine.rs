@@ -433,8 +433,8 @@ impl Engine {
         self.with_locked(self.lock(), work)
     }
 
-    /// The same for what may find a raising under way: draining whichever streams are ready, and
-    /// letting time pass.
+    /// The same for what may find a raising under way, or some put off: raising, draining whichever
+    /// streams are ready, and letting time pass.
     pub(super) fn with_underway<T>(&self, work: impl FnOnce(&mut Core) -> T) -> T {
         self.with_locked(self.lock_underway(), work)
     }
@@ -522,8 +522,8 @@ impl Engine {
         self.whole(self.lock_underway())
     }
 
-    /// For draining whichever streams are ready, and for letting time pass: a raising may still be
-    /// under way.
+    /// For raising, draining whichever streams are ready, and letting time pass: some of earlier
+    /// raisings may still have to be queued.
     pub(super) fn lock_underway(&self) -> MutexGuard<'_, Core> {
         // A panic of the core's own under the lock: what it left is not to be trusted.
         let core =
@@ -531,8 +531,8 @@ impl Engine {
         self.unlent(core)
     }
 
-    /// The core with nothing lent and no raising under way: whoever takes the lock for more than a
-    /// drain finds it so.
+    /// The core with nothing lent and all raisings finished: whoever takes the lock for more than
+    /// raising and draining finds it so.
     #[inline]
     pub(super) fn whole<'a>(&self, core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
         let mut core = self.unlent(core);

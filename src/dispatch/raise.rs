@@ -46,10 +46,10 @@ impl Engine {
     }
 
     fn raise(&self, kind: NoticeKind, uri: &str, raise: &Raise<'_>) -> Result<usize> {
-        self.with_limits(|core| {
+        self.with_underway(|core| {
             let reached = core.raise(kind, uri, raise);
             core.settle_lagging();
-            reached
+            reached.inspect_err(|error| core.count_limited(error))
         })
     }
 

@@ -199,7 +199,7 @@ impl Core {
 
     /// Nothing is asked for what will be refused anyway.
     fn questions_of_uri(&self, ix: u32, uri: String) -> Vec<Question> {
-        if self.sessions[ix].own_sub == NONE || self.check_uri(&uri).is_err() {
+        if !self.sessions[ix].has_own() || self.check_uri(&uri).is_err() {
             return Vec::new();
         }
         vec![self.question(ix, NoticeKind::Resource, uri)]
@@ -235,11 +235,10 @@ impl Core {
         let topic = self.topics.find(kind, &name);
         let held = topic.and_then(|topic| self.access.held.get(&(self.holder(ix), topic)));
         let is_known = held.is_some_and(|held| !held.is_withdrawn && held.doubted == 0);
-        let session = &self.sessions[ix];
         Question {
             session: SessionId(self.sessions.handle(ix)),
-            user_data: session.user_data,
-            principal: self.principals.name(session.principal).map(Into::into),
+            user_data: self.sessions.user_data(ix),
+            principal: self.principals.name(self.sessions.principal(ix)).map(Into::into),
             kind,
             name,
             known: is_known.then_some(Access::Allow),
@@ -291,10 +290,7 @@ impl Core {
     /// it, in case that changes.
     pub(crate) fn grant_lists(&mut self, handle: SessionId, raised: [u32; 3]) {
         let Ok(ix) = self.session(handle) else { return };
-        let sub = self.sessions[ix].own_sub;
-        if sub == NONE {
-            return;
-        }
+        let Some(sub) = self.own_sub(ix) else { return };
         for kind in self.lists_heard(ix) {
             if self.find_link(sub, kind as u32).is_none() {
                 let slot = self.add_link(sub, kind as u32, 0);
@@ -322,29 +318,28 @@ impl Core {
     }
 
     pub(super) fn holder(&self, ix: u32) -> Holder {
-        match self.sessions[ix].principal {
+        match self.sessions.principal(ix) {
             NONE => Holder::Session(ix),
             principal => Holder::Principal(principal),
         }
     }
 
-    /// A link that is none of the passing ones has been made.
-    pub(crate) fn note_held(&mut self, sub: u32, topic: u32) {
+    /// A link of a session that is none of the passing ones has been made.
+    pub(crate) fn note_held(&mut self, ix: u32, topic: u32) {
         // A template is the host's own choice.
-        if self.access.is_asked && !self.topics[topic].is_template {
-            let ix = self.subs[sub].session;
-            if self.is_asked_about(ix, self.topics[topic].kind) {
-                self.access.held.entry((self.holder(ix), topic)).or_default().links += 1;
-            }
+        if self.access.is_asked
+            && !self.topics[topic].is_template
+            && self.is_asked_about(ix, self.topics[topic].kind)
+        {
+            self.access.held.entry((self.holder(ix), topic)).or_default().links += 1;
         }
     }
 
     /// Such a link is about to go.
-    pub(crate) fn forget_held(&mut self, sub: u32, topic: u32) {
+    pub(crate) fn forget_held(&mut self, ix: u32, topic: u32) {
         if !self.access.is_asked || self.topics[topic].is_template {
             return;
         }
-        let ix = self.subs[sub].session;
         if !self.is_asked_about(ix, self.topics[topic].kind) {
             return;
         }
@@ -375,7 +370,7 @@ impl Core {
                 continue;
             }
             count += 1;
-            let sub = self.out.slots[slot].link().sub;
+            let sub = self.out.sub_of(slot);
             if is_withdrawn {
                 self.retract(slot);
                 self.out.flag(slot, WITHDRAWN | MUTED, 0);
@@ -384,7 +379,7 @@ impl Core {
                 self.out.flag(slot, 0, WITHDRAWN | MUTED);
                 let kind = self.topics[key.1].kind;
                 let is_own = self.subs.id(sub).is_none();
-                if is_own && !self.sessions[self.subs[sub].session].admits(kind.method()) {
+                if is_own && !self.sessions.admits(self.session_of_sub(sub), kind.method()) {
                     self.out.flag(slot, MUTED, 0);
                 }
             }
@@ -403,7 +398,7 @@ impl Core {
         let mut links = self.links_reached(topic, audience);
         links.retain(|&slot| {
             let record = &self.out.slots[slot];
-            let ix = self.subs[record.link().sub].session;
+            let ix = self.session_of_sub(self.out.sub_of(slot));
             !record.is(PASSING) && self.is_asked_about(ix, self.topics[topic].kind)
         });
         links
@@ -430,7 +425,7 @@ impl Core {
             (Some(name), topic) => {
                 let Some(of) = self.principals.find(name) else { return Vec::new() };
                 let sessions = self.principals.sessions(name).iter();
-                let subs = sessions.flat_map(|&ix| self.subs.of_session(&self.sessions[ix]));
+                let subs = sessions.flat_map(|&ix| self.subs_of(ix));
                 let links = subs.flat_map(|sub| self.links_of(sub));
                 let topics = links.map(|slot| self.out.slots[slot].link().topic);
                 let wanted = topics.filter(|&it| topic.is_none_or(|topic| it == topic));
@@ -438,8 +433,8 @@ impl Core {
             }
             (None, Some(topic)) => {
                 let links = self.out.crowd(topic).slots();
-                let subs = links.map(|slot| self.out.slots[slot].link().sub);
-                subs.map(|sub| (self.holder(self.subs[sub].session), topic)).collect()
+                let subs = links.map(|slot| self.out.sub_of(slot));
+                subs.map(|sub| (self.holder(self.session_of_sub(sub)), topic)).collect()
             }
             (None, None) => self.access.held.keys().copied().collect(),
         };
@@ -454,7 +449,7 @@ impl Core {
         let epoch = self.access.epoch;
         self.access.held.get_mut(&key).expect("only what is held is doubted").doubted = epoch;
         let link = self.links_held(key)[0];
-        let ix = self.subs[self.out.slots[link].link().sub].session;
+        let ix = self.session_of_sub(self.out.sub_of(link));
         let topic = &self.topics[key.1];
         let (kind, name) = (topic.kind, topic.plain_name());
         Question { known: None, doubted: Some(key), ..self.question(ix, kind, name) }
@@ -491,7 +486,7 @@ impl Core {
 
     /// G23. What open and legacy sessions subscribed to has no end on the wire: it stays withdrawn.
     fn end_listens_held(&mut self, key: (Holder, u32)) -> usize {
-        let subs = self.links_held(key).into_iter().map(|slot| self.out.slots[slot].link().sub);
+        let subs = self.links_held(key).into_iter().map(|slot| self.out.sub_of(slot));
         let listens: Vec<u32> = subs.filter(|&sub| self.subs.id(sub).is_some()).collect();
         for &sub in &listens {
             self.end_subscription_ix(sub, EndReason::Revoked);

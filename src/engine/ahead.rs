@@ -31,6 +31,33 @@ impl Outboxes {
         }
     }
 
+    /// Looks at the crowd of a topic that a link is to join, while what says whether it is that
+    /// topic is still on its way.
+    #[inline]
+    pub(super) fn fetch_crowd(&self, topic: u32) {
+        if self.slots.len() > MANY {
+            std::hint::black_box(self.crowd(topic).places.len());
+        }
+    }
+
+    /// The same for the small ones of some crowds that are to be walked one after the other: first
+    /// at all of their places, then at all of those streams.
+    pub(super) fn fetch_crowds(&self, topics: impl Iterator<Item = u32> + Clone) {
+        if self.slots.len() <= MANY {
+            return;
+        }
+        let crowds = topics.map(|topic| &self.crowd(topic).places[..]);
+        let small = crowds.filter(|places| places.len() <= FEW);
+        let seen = small.clone().fold(0, |seen, places| {
+            // A line of a processor's cache has four of them.
+            places.iter().step_by(4).fold(seen, |seen, place| seen ^ place.stream)
+        });
+        let seen = small
+            .flatten()
+            .fold(seen, |seen, place| seen ^ u32::from(self.streams[place.stream].flags));
+        std::hint::black_box(seen);
+    }
+
     /// Whether it takes long to look at slots one after the other.
     fn is_scattered(&self) -> bool {
         self.is_mixed && self.slots.len() > MANY
@@ -49,12 +76,15 @@ impl Outboxes {
             }
             at = stream.ready_next;
         }
-        let slots = found[..count].iter_mut();
-        for slot in slots {
-            *slot = match &self.slots[*slot].body {
-                Body::Link(link) => link.sub,
-                Body::Event(_) => NONE,
-            };
+        let mut places = [(NONE, 0); AHEAD];
+        for (place, &slot) in places.iter_mut().zip(&found[..count]) {
+            if let Body::Link(link) = &self.slots[slot].body {
+                *place = (link.topic, link.topic_pos);
+            }
+        }
+        for (sub, &(topic, pos)) in found.iter_mut().zip(&places[..count]) {
+            let crowd = self.crowds.get(topic as usize);
+            *sub = crowd.map_or(NONE, |crowd| crowd.places[pos as usize].sub);
         }
         (found, count)
     }
@@ -80,19 +110,28 @@ pub(super) fn fetch_ready(first: u32, run: Run, out: &Outboxes, subs: &Subscript
 }
 
 impl Core {
-    /// Looks at what taking those links away will touch, which no two of them have in common.
+    /// Looks at what taking up to [`AHEAD`] links away will touch, which no two of them have in
+    /// common: first where each of them is, then its place in the crowd and the last place there,
+    /// which moves to where it was, and then the slot of that one.
     pub(super) fn fetch_links(&self, links: &[u32]) {
         if links.len() < 2 || self.out.slots.len() < MANY {
             return;
         }
-        let seen = links.iter().fold(0, |seen, &slot| {
+        let mut at = [(0, 0); AHEAD];
+        let mut moved = [0; AHEAD];
+        for (at, &slot) in at.iter_mut().zip(links) {
             let link = self.out.slots[slot].link();
-            let places = &self.out.crowd(link.topic).places;
-            // The last one will move to where this one is.
-            let moved = places.last().map_or(0, |last| self.out.slots[last.slot].flags);
-            let is_paired = self.find_link(link.sub, link.topic).is_some();
-            seen ^ places[link.topic_pos as usize].slot ^ u32::from(moved) ^ u32::from(is_paired)
-        });
+            *at = (link.topic, link.topic_pos);
+        }
+        let mut seen = 0;
+        for (moved, &(topic, pos)) in moved.iter_mut().zip(&at[..links.len()]) {
+            let places = &self.out.crowd(topic).places;
+            *moved = places.last().map_or(NONE, |last| last.slot);
+            seen ^= places[pos as usize].slot;
+        }
+        for &slot in moved[..links.len()].iter().filter(|&&slot| slot != NONE) {
+            seen ^= u32::from(self.out.slots[slot].flags);
+        }
         std::hint::black_box(seen);
     }
 }

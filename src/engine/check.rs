@@ -11,11 +11,12 @@ use crate::engine::outbox::{
     BUSY, CARRIED, CARRIES, COLD, DETACHED, FINISHED, NUMBERED, PAUSED, PUSHED, READY, SILENT,
     WATCHED,
 };
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
-use crate::engine::session::Rules;
+use crate::engine::session::{MANY, Rules};
+use crate::engine::sessions::Member;
 use crate::engine::slot::{
-    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, Owner, PASSING, QUEUED, Slot,
-    WITHDRAWN,
+    AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, IN_HAND, Lane, MUTED, PASSING, QUEUED, WITHDRAWN,
 };
 use crate::engine::timer::Due;
 use crate::protocol::kind::NoticeKind;
@@ -51,7 +52,7 @@ impl Core {
                     assert!(found.insert(slot), "a slot is in one lane");
                     assert!(self.out.is_queued(slot));
                     assert_eq!(record.is(CONTROL), lane == Lane::Control);
-                    assert_eq!((record.stream, record.prev), (ix, before));
+                    assert_eq!((self.out.stream_of(slot), record.prev), (ix, before));
                     if record.is(DROPPABLE) && first_droppable == NONE {
                         first_droppable = slot;
                     }
@@ -76,7 +77,7 @@ impl Core {
                 assert_eq!(slot.flags & idle, 0);
             }
             assert!(!slot.is(AGAIN) || slot.is(IN_HAND));
-            assert!(!slot.is(IN_HAND) || self.out.streams[slot.stream].is(BUSY));
+            assert!(!slot.is(IN_HAND) || self.out.streams[self.out.stream_of(ix)].is(BUSY));
             assert!(!slot.is(MUTED) || !is_queued, "what is muted is not raised");
             if let Body::Link(link) = &slot.body {
                 let is_task = self.topics[link.topic].kind == NoticeKind::Task;
@@ -89,7 +90,8 @@ impl Core {
     }
 
     fn check_ready(&self) {
-        assert!(!self.out.is_underway() || self.is_ready() && !self.is_push_ready());
+        let is_unfinished = self.out.is_underway() || self.puts_off();
+        assert!(!is_unfinished || self.is_ready() && !self.is_push_ready());
         let mut found = HashSet::new();
         for (is_pushed, list) in [(false, self.out.ready[0]), (true, self.out.ready[1])] {
             let (mut at, mut before) = (list.head, NONE);
@@ -125,9 +127,10 @@ impl Core {
     }
 
     fn check_sessions(&self) {
-        let mut streams = 0;
+        let (mut streams, mut rares) = (0, 0);
         for ix in self.sessions.indices() {
             let session = &self.sessions[ix];
+            rares += usize::from(self.sessions.rare(ix).is_some());
             let own = self.streams_of(ix);
             streams += own.len();
             assert!(own.contains(&session.home));
@@ -141,10 +144,12 @@ impl Core {
                 assert_eq!(stream.is(BUSY), is_busy);
                 let requests = self.requests.of_session(session.requests);
                 let requests = requests.filter(|&r| self.requests[r].task.is_none());
-                let listens = self.subs.of_session(session).into_iter();
+                let listens = self.subs_of(ix).into_iter();
                 let open = requests.filter(|&r| self.requests[r].stream == stream_ix).count()
                     + listens
-                        .filter(|&s| self.subs[s].stream == stream_ix && self.subs.id(s).is_some())
+                        .filter(|&s| {
+                            self.stream_of_sub(s) == stream_ix && self.subs.id(s).is_some()
+                        })
                         .count();
                 assert_eq!(stream.open_requests as usize, open);
                 let lanes = [Lane::Control, Lane::Main];
@@ -171,18 +176,20 @@ impl Core {
             };
             let hears = hears && !session.is_ending();
             assert_eq!(session.audience_pos != NONE, hears);
-            assert_eq!(session.own_sub != NONE, hears);
+            assert_eq!(session.has_own(), hears);
             if hears {
                 assert_eq!(self.audience[session.audience_pos as usize], ix);
             }
-            assert!(!session.is_ending() || session.listens == NONE && session.requests == NONE);
-            if session.principal != NONE {
-                let (name, members) = &self.principals.members[session.principal as usize];
-                assert_eq!(members[session.principal_pos as usize], ix);
-                assert_eq!(self.principals.names[name], session.principal);
+            assert!(!session.is_ending() || session.listens() == NONE && session.requests == NONE);
+            if self.sessions.principal(ix) != NONE {
+                let Member { of, pos } = self.sessions.member(ix);
+                let (name, members) = &self.principals.members[of as usize];
+                assert_eq!(members[pos as usize], ix);
+                assert_eq!(self.principals.names[name], of);
             }
         }
         assert_eq!(streams, self.out.streams.len());
+        assert_eq!(rares, self.sessions.rares());
         let hearers = self.sessions.indices().into_iter();
         let hearers = hearers.filter(|&ix| self.sessions[ix].audience_pos != NONE).count();
         assert_eq!(self.audience.len(), hearers);
@@ -193,65 +200,63 @@ impl Core {
     }
 
     fn check_subscriptions(&self) {
-        let (mut held, mut links, mut listens, mut ears, mut uris) = (0, 0, 0, 0, 0);
+        let (mut links, mut listens, mut ears, mut uris) = (0, 0, 0, 0);
+        let (mut lists, mut indexed) = (0, 0);
         for session_ix in self.sessions.indices() {
             let session = &self.sessions[session_ix];
-            for ix in self.subs.of_session(session) {
-                let sub = &self.subs[ix];
-                held += 1;
-                assert_eq!(sub.session, session_ix);
-                assert_eq!(self.out.streams[sub.stream].session(), session_ix);
+            for ix in self.subs_of(session_ix) {
+                assert_eq!(self.session_of_sub(ix), session_ix);
+                assert_eq!(self.out.streams[self.stream_of_sub(ix)].session(), session_ix);
+                let is_own = self.own_sub(session_ix) == Some(ix);
+                assert_eq!(self.subs.id(ix).is_none(), is_own);
                 if let Some(id) = self.subs.id(ix) {
                     listens += 1;
-                    assert_eq!(self.subs.find_listen(session_ix, id), Some(ix));
-                    assert_eq!(sub.ears_pos, NONE);
+                    assert_eq!(self.find_listen(session_ix, id), Some(ix));
+                    assert_eq!(session.ears_pos, NONE);
+                    indexed += usize::from(session.is(MANY));
                 }
                 let mut own_uris = 0;
-                let mut before = NONE;
-                let of_sub = self.links_of(ix);
-                assert_eq!(sub.link_count as usize, of_sub.len());
-                for slot in of_sub {
+                lists += usize::from(self.subs.lists.check(self.links_at(ix), &self.out.slots));
+                for slot in self.links_of(ix) {
                     links += 1;
                     let record = &self.out.slots[slot];
                     let link = record.link();
                     let topic = &self.topics[link.topic];
-                    assert_eq!((link.sub, link.sub_prev), (ix, before));
+                    assert_eq!(self.out.sub_of(slot), ix);
                     assert_eq!(self.find_link(ix, link.topic), Some(slot));
-                    assert_eq!(record.stream, sub.stream);
-                    let is_own = self.subs.id(ix).is_none();
+                    assert_eq!(self.out.stream_of(slot), self.stream_of_sub(ix));
                     own_uris += u32::from(
                         is_own && topic.kind == NoticeKind::Resource && !record.is(PASSING),
                     );
-                    let is_muted =
-                        is_own && session.types().is_some_and(|t| !t.admit_notice(topic.kind));
+                    let is_muted = is_own
+                        && self
+                            .sessions
+                            .types(session_ix)
+                            .is_some_and(|t| !t.admit_notice(topic.kind));
                     assert_eq!(record.is(MUTED), is_muted || record.is(WITHDRAWN));
                     assert!(
-                        !record.is(PASSING)
-                            || sub.ears_pos != NONE
-                            || self.is_contained(ix, link.topic)
+                        !record.is(PASSING) || self.is_ear(ix) || self.is_contained(ix, link.topic)
                     );
-                    before = slot;
                 }
-                assert_eq!(sub.uris, own_uris);
+                assert!(!is_own || session.held == own_uris);
                 uris += u64::from(own_uris);
-                let is_ear = self.subs.id(ix).is_none()
+                let is_ear = is_own
                     && session.rules == Rules::Open
                     && own_uris == 0
-                    && session.types().is_none_or(|t| t.admit_notice(NoticeKind::Resource));
-                assert_eq!(sub.ears_pos != NONE, is_ear);
+                    && self
+                        .sessions
+                        .types(session_ix)
+                        .is_none_or(|t| t.admit_notice(NoticeKind::Resource));
+                assert_eq!(self.is_ear(ix), is_ear);
                 if is_ear {
                     ears += 1;
-                    assert_eq!(self.subs.ears[sub.ears_pos as usize], ix);
+                    assert_eq!(self.subs.ears[session.ears_pos as usize], ix);
                 }
             }
         }
-        assert_eq!(held, self.subs.subs.len());
-        assert_eq!((links, listens), (self.subs.links, self.subs.listens.len()));
-        let is_indexed = |(_, slot): &(u32, &Slot)| match &slot.body {
-            Body::Link(link) => self.subs[link.sub].is_indexed,
-            Body::Event(_) => false,
-        };
-        assert_eq!(self.out.slots.iter().filter(is_indexed).count(), self.subs.pairs.len());
+        assert_eq!((links, listens), (self.subs.links, self.subs.subs.len()));
+        assert_eq!(indexed, self.subs.listens.len());
+        assert_eq!(lists, self.subs.lists.len());
         assert_eq!((ears, uris), (self.subs.ears.len(), self.subs.uris));
         let slots = self.out.slots.iter().filter(|(_, slot)| matches!(slot.body, Body::Link(_)));
         assert_eq!(links, slots.count());
@@ -261,17 +266,16 @@ impl Core {
         let mut of_principals = vec![0; self.principals.members.len()];
         for ix in self.sessions.indices() {
             let session = &self.sessions[ix];
-            assert_eq!(session.stream_count as usize, self.streams_of(ix).len());
+            assert_eq!(self.sessions.stream_count(ix) as usize, self.streams_of(ix).len());
             let requests = self.requests.of_session(session.requests);
             let in_flight = requests.filter(|&r| self.requests[r].task.is_none());
-            assert_eq!(session.in_flight as usize, in_flight.count());
-            let subs = self.subs.of_session(session).into_iter();
-            let held: u32 = subs
-                .map(|sub| if self.subs.id(sub).is_some() { 1 } else { self.subs[sub].uris })
-                .sum();
-            assert_eq!(session.held, held);
+            assert_eq!(self.requests.in_flight(session.requests) as usize, in_flight.count());
+            let listens = self.subs_of(ix).into_iter().filter(|&sub| self.subs.id(sub).is_some());
+            // What an own subscription holds is counted above.
+            assert!(session.has_own() || session.held as usize == listens.count());
+            let held = session.held;
             let mut filter_bytes = 0;
-            for sub in self.subs.of_session(session) {
+            for sub in self.subs_of(ix) {
                 filter_bytes += self.subs.id(sub).map_or(0, |id| id.as_json().len());
                 let links = self.links_of(sub).into_iter();
                 let named = links.filter(|&slot| !self.out.slots[slot].is(PASSING));
@@ -279,8 +283,8 @@ impl Core {
                 filter_bytes += topics.map(|topic| topic.link_bytes() as usize).sum::<usize>();
             }
             assert_eq!(session.filter_bytes as usize, filter_bytes);
-            if session.principal != NONE {
-                of_principals[session.principal as usize] += u64::from(held);
+            if self.sessions.principal(ix) != NONE {
+                of_principals[self.sessions.principal(ix) as usize] += u64::from(held);
             }
         }
         assert_eq!(self.principals.held, of_principals);
@@ -289,9 +293,9 @@ impl Core {
         assert!(self.subs.held() <= config.engine_max_subscriptions);
         for ix in self.sessions.indices() {
             let session = &self.sessions[ix];
-            assert!(session.stream_count <= config.max_streams);
+            assert!(self.sessions.stream_count(ix) <= config.max_streams);
             assert!(session.held <= config.session_max_subscriptions);
-            assert!(session.in_flight <= config.max_requests);
+            assert!(self.requests.in_flight(session.requests) <= config.max_requests);
         }
         if config.principal_max_subscriptions != 0 {
             let limit = u64::from(config.principal_max_subscriptions);
@@ -301,16 +305,16 @@ impl Core {
 
     fn check_access(&self) {
         let mut links: HashMap<(Holder, u32), u32> = HashMap::new();
-        for (_, record) in self.out.slots.iter() {
+        for (slot, record) in self.out.slots.iter() {
             let Body::Link(link) = &record.body else { continue };
-            let session = self.subs[link.sub].session;
+            let session = self.session_of_sub(self.out.sub_of(slot));
             let topic = &self.topics[link.topic];
             let is_asked = self.is_asked_about(session, topic.kind) && !topic.is_template;
             if record.is(PASSING) || !is_asked {
                 assert!(!record.is(WITHDRAWN));
                 continue;
             }
-            let key = (self.holder(session), link.topic);
+            let key = (self.holder(session), { link.topic });
             assert_eq!(self.access.held[&key].is_withdrawn, record.is(WITHDRAWN));
             *links.entry(key).or_default() += 1;
         }
@@ -332,8 +336,9 @@ impl Core {
             for (at, place) in crowd.places.iter().enumerate() {
                 let record = &self.out.slots[place.slot];
                 let link = record.link();
-                assert_eq!((link.topic, link.topic_pos as usize), (ix, at));
-                assert_eq!((place.stream, place.sub), (record.stream, link.sub));
+                assert_eq!(({ link.topic }, link.topic_pos as usize), (ix, at));
+                assert!(self.out.streams.get(place.stream).is_some());
+                assert!(place.stream <= crowd.highest());
                 let mut as_flagged = *place;
                 as_flagged.follow(record.flags);
                 assert_eq!(*place, as_flagged);
@@ -422,11 +427,11 @@ impl Core {
                 while at != NONE {
                     let record = &self.out.slots[at];
                     let entry = record.event().expect("a chain holds events");
-                    assert_eq!(entry.owner, Owner::Request(ix));
-                    assert_eq!(record.stream, request.stream);
+                    assert_eq!(self.out.owner(at), Some(Owner::Request(ix)));
+                    assert_eq!({ entry.stream }, request.stream);
                     assert!(chained.insert(at));
                     chain.push(at);
-                    at = entry.owner_next;
+                    at = self.out.next_of_owner(at);
                 }
                 assert_eq!(request.last, chain.last().copied().unwrap_or(NONE));
                 if request.stream != NONE {
@@ -445,29 +450,32 @@ impl Core {
         }
         assert_eq!(count, self.requests.requests.len());
         assert_eq!((in_flight, with_token), (self.requests.ids.len(), self.requests.tokens.len()));
+        let mut owned = 0;
         for (slot, record) in self.out.slots.iter() {
             let Some(entry) = record.event() else { continue };
-            let session = &self.sessions[self.out.streams[record.stream].session()];
-            match entry.owner {
+            let rare = self.sessions.rare(self.out.streams[entry.stream].session());
+            owned += usize::from(entry.owned != NONE);
+            match self.out.owner(slot).expect("it is an event") {
                 Owner::Session => {}
                 Owner::Request(_) => assert!(chained.contains(&slot)),
                 Owner::Subscription(sub) => {
-                    assert!(self.subs.id(sub).is_some() && self.subs[sub].stream == record.stream);
+                    assert!(
+                        self.subs.id(sub).is_some() && self.subs.subs[sub].stream == entry.stream
+                    );
                 }
                 Owner::OpenProgress => {
                     // Not necessarily the one to be replaced: a later one may have been queued, and
                     // dropped, while it was in hand.
-                    assert!(
-                        session.rare().is_some_and(|rare| rare.open_tokens.contains_key(&slot))
-                    );
+                    assert!(rare.is_some_and(|rare| rare.open_tokens.contains_key(&slot)));
                 }
             }
         }
+        assert_eq!(owned, self.out.owned.len());
         for session in self.sessions.indices() {
-            let Some(rare) = self.sessions[session].rare() else { continue };
+            let Some(rare) = self.sessions.rare(session) else { continue };
             for (token, &slot) in &rare.open_progress {
-                let entry = self.out.slots[slot].event().expect("it is progress");
-                assert_eq!((entry.owner, &rare.open_tokens[&slot]), (Owner::OpenProgress, token));
+                assert_eq!(self.out.owner(slot), Some(Owner::OpenProgress));
+                assert_eq!(&rare.open_tokens[&slot], token);
             }
         }
     }
@@ -480,7 +488,7 @@ impl Core {
         }
         let mut known = 0;
         for ix in self.sessions.indices() {
-            let Some(rare) = self.sessions[ix].rare() else { continue };
+            let Some(rare) = self.sessions.rare(ix) else { continue };
             assert!(rare.elicitations.len() <= self.config.max_elicitations as usize);
             for id in &rare.elicitations {
                 known += 1;

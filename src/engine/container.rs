@@ -48,15 +48,15 @@ impl Core {
         for &container in containers {
             for slot in self.links_reached(container, audience) {
                 let record = &self.out.slots[slot];
-                let sub = record.link().sub;
+                let sub = self.out.sub_of(slot);
                 if record.is(PASSING | MUTED) || self.find_link(sub, topic).is_some() {
                     continue;
                 }
-                let ix = self.subs[sub].session;
+                let ix = self.session_of_sub(sub);
                 if self.topics[container].is_template {
                     // It cannot stand for what it matches.
                     self.raise_passing(sub, topic, context, reached);
-                } else if self.sessions[ix].is_full(0) {
+                } else if self.sessions.is_full(ix, 0) {
                     // Once, by the nearest container that it holds.
                     if told_otherwise.insert(sub) {
                         self.raise_link(slot, context, reached);
@@ -74,17 +74,18 @@ impl Core {
     pub(crate) fn let_go(&mut self, ix: u32, slot: u32) {
         let record = &self.out.slots[slot];
         let (sub, topic, is_queued) =
-            (record.link().sub, record.link().topic, self.out.is_queued(slot));
-        let (stream, cover) = (record.stream, is_queued.then(|| self.cover_of(sub, topic)));
+            (self.out.sub_of(slot), record.link().topic, self.out.is_queued(slot));
+        let (stream, cover) =
+            (self.out.stream_of(slot), is_queued.then(|| self.cover_of(sub, topic)));
         let Some(cover) = cover.flatten() else { return self.remove_link(slot) };
         let is_template = self.topics[self.out.slots[cover].link().topic].is_template;
-        if !is_template && self.sessions[ix].is_full(0) {
+        if !is_template && self.sessions.is_full(ix, 0) {
             self.remove_link(slot);
             self.raise_link(cover, None, &mut Reached::default());
         } else if is_template && !self.make_room(ix, stream, 0) {
             self.remove_link(slot);
         } else {
-            self.forget_held(sub, topic);
+            self.forget_held(ix, topic);
             self.out.flag(slot, PASSING, 0);
             self.topics[topic].passing += 1;
             let bytes = self.topics[topic].link_bytes();
@@ -97,8 +98,8 @@ impl Core {
     /// Drops what passes by to a subscription and is covered by nothing any more (R25).
     pub(crate) fn retract_uncovered(&mut self, sub: u32) {
         // What passes by is counted as a frame.
-        let is_passed = self.sessions[self.subs[sub].session].frames != 0;
-        if !is_passed || self.subs.is_ear(sub) {
+        let is_passed = self.sessions[self.session_of_sub(sub)].frames != 0;
+        if !is_passed || self.is_ear(sub) {
             return;
         }
         for slot in self.links_of(sub) {

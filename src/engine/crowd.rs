@@ -12,6 +12,7 @@ use std::ops::{ControlFlow, Range};
 
 use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::Outboxes;
+use crate::engine::pool::{NONE, growth};
 use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Link, MUTED, PASSING, Slot};
 
 /// A crowd with so few changes is not worth sorting; in tests nearly all are.
@@ -36,6 +37,11 @@ pub(crate) struct Crowd {
     pub(crate) raised: u32,
     /// How many of the places are muted.
     muted: u32,
+    /// No place has a higher stream. Kept here so that a link to come need not look at the last
+    /// one, which is seldom at hand.
+    highest: u32,
+    /// Whether a raising of it is put off.
+    pub(super) is_put_off: bool,
 }
 
 /// A link's place in its topic's crowd.
@@ -116,12 +122,24 @@ impl Place {
 }
 
 impl Crowd {
-    pub(super) const EMPTY: Self =
-        Self { places: Vec::new(), disorder: 0, aside: 0..0, raised: 0, muted: 0 };
+    pub(super) const EMPTY: Self = Self {
+        places: Vec::new(),
+        disorder: 0,
+        aside: 0..0,
+        raised: 0,
+        muted: 0,
+        highest: 0,
+        is_put_off: false,
+    };
 
     /// The slots of its links.
     pub(crate) fn slots(&self) -> impl ExactSizeIterator<Item = u32> {
         self.places.iter().map(|place| place.slot)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn highest(&self) -> u32 {
+        self.highest
     }
 
     #[cfg(test)]
@@ -131,6 +149,16 @@ impl Crowd {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Counts a raising to everyone of which the links are queued later; yields the count. None
+    /// where counting has to begin anew, which looks at all of them.
+    pub(super) fn raise_later(&mut self) -> Option<u32> {
+        if self.raised >= MOST_RAISED {
+            return None;
+        }
+        self.raised += 1;
+        Some(self.raised)
     }
 
     /// How many of its links are not muted.
@@ -163,27 +191,26 @@ impl Outboxes {
     }
 
     /// Gives a new link a slot and its place in its topic's crowd; yields the slot.
-    pub(super) fn join(&mut self, stream: u32, flags: u16, mut link: Link) -> u32 {
-        let at = link.topic as usize;
+    pub(super) fn join(&mut self, topic: u32, stream: u32, sub: u32, flags: u16) -> u32 {
+        let at = topic as usize;
         if at >= self.crowds.len() {
             if at >= self.crowds.capacity() {
-                // By an eighth, as the records do.
                 let len = self.crowds.len();
-                self.crowds.reserve_exact((at + 1 - len).max(len / 8).max(16));
+                self.crowds.reserve_exact((at + 1 - len).max(growth(len)));
             }
             self.crowds.resize_with(at + 1, || Crowd::EMPTY);
         }
-        let Crowd { places, disorder, aside, muted, .. } = &mut self.crowds[at];
+        let Crowd { places, disorder, aside, muted, highest, .. } = &mut self.crowds[at];
         if places.len() == places.capacity() {
-            // Likewise: every session has a place in each list.
-            places.reserve_exact((places.len() / 8).max(4));
+            // Every session has a place in each list, and a few in each URI's crowd.
+            let len = places.len();
+            places.reserve_exact(if len < 128 { (len / 16).max(4) } else { growth(len) });
         }
         if aside.start == aside.end && places.len() >= MANY && !self.slots.has_free() {
             *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));
         }
-        link.topic_pos = places.len() as u32;
-        let sub = link.sub;
-        let record = Slot::new(stream, flags, Body::Link(link));
+        let link = Link { topic, topic_pos: places.len() as u32, of_sub: NONE };
+        let record = Slot::new(flags, Body::Link(link));
         let slot = match aside.next() {
             Some(slot) => {
                 self.slots.insert_at(slot, record);
@@ -191,8 +218,8 @@ impl Outboxes {
             }
             None => self.slots.insert(record),
         };
-        let is_in_order = places.last().is_none_or(|last| last.stream <= stream);
-        *disorder += u32::from(!is_in_order);
+        *disorder += u32::from(*highest > stream);
+        *highest = stream.max(*highest);
         let mut place = Place { slot, stream, sub, state: 0 };
         place.follow(flags);
         *muted += u32::from(place.is_muted());
@@ -202,14 +229,15 @@ impl Outboxes {
 
     /// Takes the place of a link away.
     pub(super) fn part(&mut self, topic: u32, pos: u32) {
-        let Crowd { places, disorder, aside, muted, .. } = &mut self.crowds[topic as usize];
+        let Crowd { places, disorder, aside, muted, highest, .. } =
+            &mut self.crowds[topic as usize];
         *muted -= u32::from(places.swap_remove(pos as usize).is_muted());
         *disorder += 1;
         if let Some(moved) = places.get(pos as usize) {
             self.slots[moved.slot].link_mut().topic_pos = pos;
         } else if places.is_empty() {
             *places = Vec::new();
-            *disorder = 0;
+            (*disorder, *highest) = (0, 0);
             self.slots.give_back(std::mem::replace(aside, 0..0));
         }
     }
@@ -218,11 +246,29 @@ impl Outboxes {
     #[inline]
     pub(crate) fn place(&self, slot: u32) -> Option<Place> {
         match &self.slots[slot].body {
-            Body::Link(link) => {
-                Some(self.crowds[link.topic as usize].places[link.topic_pos as usize])
-            }
+            Body::Link(link) => Some(self.place_of(link)),
             Body::Event(_) => None,
         }
+    }
+
+    #[inline]
+    fn place_of(&self, link: &Link) -> Place {
+        self.crowds[link.topic as usize].places[link.topic_pos as usize]
+    }
+
+    /// The stream of a slot.
+    #[inline]
+    pub(crate) fn stream_of(&self, slot: u32) -> u32 {
+        match &self.slots[slot].body {
+            Body::Link(link) => self.place_of(link).stream,
+            Body::Event(entry) => entry.stream,
+        }
+    }
+
+    /// The subscription of a link.
+    #[inline]
+    pub(crate) fn sub_of(&self, slot: u32) -> u32 {
+        self.place_of(self.slots[slot].link()).sub
     }
 
     /// A queued link was queued when another place says.
@@ -252,13 +298,12 @@ impl Outboxes {
         }
     }
 
-    /// Counts a raising of a topic to everyone.
-    pub(crate) fn count_raised(&mut self, topic: u32) {
+    /// Counts a raising of a topic to everyone; yields the count.
+    pub(crate) fn count_raised(&mut self, topic: u32) -> u32 {
         // A topic that nobody holds yet has nobody to tell how often it was raised, but for a list.
-        let Some(crowd) = self.crowds.get_mut(topic as usize) else { return };
-        if crowd.raised < MOST_RAISED {
-            crowd.raised += 1;
-            return;
+        let Some(crowd) = self.crowds.get_mut(topic as usize) else { return 0 };
+        if let Some(raised) = crowd.raise_later() {
+            return raised;
         }
         // What has merged so far is noted where it ends up anyway, and counting begins anew.
         let most = std::mem::replace(&mut crowd.raised, 1);
@@ -270,11 +315,13 @@ impl Outboxes {
                 self.count(stream, 0, merged);
             }
         }
+        1
     }
 
     /// Puts the places of a crowd in the order of their streams, if it is worth it.
     pub(crate) fn sort(&mut self, topic: u32) {
-        let Some(Crowd { places, disorder, .. }) = self.crowds.get_mut(topic as usize) else {
+        let Some(Crowd { places, disorder, highest, .. }) = self.crowds.get_mut(topic as usize)
+        else {
             return;
         };
         // Sorting costs about as much as so many links cost again, each time they are raised.
@@ -284,13 +331,14 @@ impl Outboxes {
         *disorder = 0;
         self.is_mixed = true;
         places.sort_unstable_by_key(|place| (place.stream, place.slot));
+        *highest = places.last().map_or(0, |last| last.stream);
         for (pos, place) in (0..).zip(places) {
             self.slots[place.slot].link_mut().topic_pos = pos;
         }
     }
 
     /// Queues the notices of a crowd from a place up to another, but for those that are queued
-    /// already or not to be raised. Breaks with the slot of the first one that needs more than that,
+    /// already or not to be raised; `raised` is the count of raisings with this one. Breaks with the slot of the first one that needs more than that,
     /// and carries on behind it when called again.
     #[inline]
     pub(crate) fn raise_from(
@@ -298,12 +346,12 @@ impl Outboxes {
         topic: u32,
         at: &mut usize,
         end: usize,
+        raised: u32,
         reached: &mut Reached,
     ) -> ControlFlow<u32> {
         let Some(crowd) = self.crowds.get_mut(topic as usize) else {
             return ControlFlow::Continue(());
         };
-        let raised = crowd.raised;
         // Taken out for the walk, which changes no crowd but this one.
         let mut places = std::mem::take(&mut crowd.places);
         let mut special = ControlFlow::Continue(());
@@ -349,7 +397,7 @@ impl Outboxes {
         let place = &mut crowd.places[link.topic_pos as usize];
         let before = crowd.raised - place.raised_at() - u32::from(is_counted);
         place.set_raised_at(crowd.raised);
-        let stream = slot.stream;
+        let stream = place.stream;
         self.count(stream, 0, before);
     }
 }

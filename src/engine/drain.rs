@@ -103,6 +103,7 @@ impl Core {
     /// Takes up to `max` frames from whichever streams are ready and have no callback, in turns.
     /// Yields how many.
     pub(crate) fn drain(&mut self, max: usize, sink: &mut impl Sink) -> usize {
+        self.queue_put_off();
         let mut taken = 0;
         loop {
             let (count, halt) = self.drain_plain(max - taken, sink);
@@ -216,9 +217,9 @@ impl Core {
         if slot != NONE {
             self.out.flag(slot, IN_HAND, 0);
         }
-        let session = &self.sessions[self.out.streams[stream].session()];
-        let (home, mut at) = (session.home, session.streams);
+        let home = self.sessions[self.out.streams[stream].session()].home;
         self.out.streams[home].flags &= !RESUMED;
+        let mut at = home;
         while at != NONE {
             self.out.set_flags(at, BUSY, 0);
             at = self.out.streams[at].session_next;
@@ -244,7 +245,7 @@ impl Core {
         }
         let Ok(session) = self.session_even_ending(hand.session) else { return };
         let stream = self.stream_ix(hand.stream).ok();
-        let only = self.sessions[session].streams;
+        let only = self.sessions[session].home;
         if self.out.streams[only].session_next == NONE {
             self.out.set_flags(only, 0, BUSY);
             return self.settle_put_down(session, &[only], stream, hand, is_accepted);
@@ -287,7 +288,7 @@ impl Core {
     fn settle_hand(&mut self, session: u32, slot: u32, is_accepted: bool) {
         // A session has one frame in hand, so this is it, or it was withdrawn.
         let is_there = self.out.slots.get(slot).is_some_and(|record| {
-            record.is(IN_HAND) && self.out.streams[record.stream].session() == session
+            record.is(IN_HAND) && self.out.streams[self.out.stream_of(slot)].session() == session
         });
         if !is_there {
             return;
@@ -298,7 +299,7 @@ impl Core {
             if is_again {
                 // It has merged after all.
                 self.counters.merged += 1;
-                self.sessions[session].rare_mut().merged += 1;
+                self.sessions.rare_mut(session).merged += 1;
             }
             return;
         }
@@ -355,7 +356,7 @@ impl Core {
             Body::Link(link) => link,
         };
         let topic = &self.topics[link.topic];
-        let subscription = self.subs.id(link.sub);
+        let subscription = self.subs.id(self.out.sub_of(slot));
         let context = if record.is(CONTEXT) {
             self.contexts.get(&slot).map(|&context| self.events.body(context))
         } else {
@@ -392,7 +393,8 @@ impl Core {
             return self.discard(slot);
         }
         let merged = self.out.merged_into(slot);
-        let (stream, is_plain) = (record.stream, record.flags & (PASSING | CONTEXT) == 0);
+        let is_plain = record.flags & (PASSING | CONTEXT) == 0;
+        let stream = self.out.stream_of(slot);
         self.out.count(stream, 0, merged);
         if is_plain {
             self.out.unlink(slot);

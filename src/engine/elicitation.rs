@@ -43,7 +43,7 @@ impl Core {
             return;
         }
         self.elicitations.known.entry(id.into()).or_default().push(ix);
-        let ids = &mut self.sessions[ix].rare_mut().elicitations;
+        let ids = &mut self.sessions.rare_mut(ix).elicitations;
         ids.push_back(id.into());
         let max = self.config.max_elicitations;
         if ids.len() > max as usize
@@ -61,10 +61,10 @@ impl Core {
 
     /// A session is over, and with it whatever it was asked.
     pub(crate) fn forget_elicitations(&mut self, ix: u32) {
-        if self.sessions[ix].rare().is_none_or(|rare| rare.elicitations.is_empty()) {
+        if self.sessions.rare(ix).is_none_or(|rare| rare.elicitations.is_empty()) {
             return;
         }
-        for id in std::mem::take(&mut self.sessions[ix].rare_mut().elicitations) {
+        for id in std::mem::take(&mut self.sessions.rare_mut(ix).elicitations) {
             self.elicitations.leave(&id, ix);
         }
     }
@@ -100,9 +100,9 @@ impl Core {
         let event = self.events.insert(body);
         let mut reached = 0;
         for ix in know {
-            if self.sessions[ix].admits(name) && self.queue_held(event, ix, raise.target) {
+            if self.sessions.admits(ix, name) && self.queue_held(event, ix, raise.target) {
                 self.elicitations.leave(&id, ix);
-                self.sessions[ix].rare_mut().elicitations.retain(|other| **other != *id);
+                self.sessions.rare_mut(ix).elicitations.retain(|other| **other != *id);
                 reached += 1;
             }
         }

@@ -3,7 +3,9 @@
 //! Invariant: `bytes` is the sum of the bodies that live, plus a fixed cost for each entry; it is
 //! what `engine.max_queued_bytes` bounds.
 
+use crate::engine::crowd::Place;
 use crate::engine::pool::Pool;
+use crate::engine::slot::Slot;
 
 #[derive(Debug)]
 pub(crate) struct Event {
@@ -11,8 +13,9 @@ pub(crate) struct Event {
     pub(super) entries: u32,
 }
 
-/// What an entry in an outbox costs beside the body: the slot.
-pub(crate) const ENTRY_BYTES: u64 = size_of::<crate::engine::slot::Slot>() as u64;
+/// What an entry in an outbox costs beside the body: the slot, and a link's place in its crowd or
+/// an event's share of what stands for its body.
+pub(crate) const ENTRY_BYTES: u64 = (size_of::<Slot>() + size_of::<Place>()) as u64;
 
 #[derive(Debug)]
 pub(crate) struct Events {

@@ -4,9 +4,9 @@
 //!
 //! Invariants: `held` of a session is the count of its listens and of the URIs that its own
 //! subscription holds, and that of a principal the sum over its sessions; `filter_bytes` is what
-//! its links that are not passing and the ids of its listens take up; `stream_count` of a session
-//! is the length of its chain of streams, `in_flight` that of its requests which have not been
-//! answered.
+//! its links that are not passing and the ids of its listens take up; `more_streams` of a
+//! session is how many it has beside its home, and the newest of its requests counts in `in_flight`
+//! those which have not been answered.
 
 use std::fmt::Display;
 
@@ -72,7 +72,7 @@ impl Core {
     }
 
     pub(crate) fn check_stream_limit(&self, ix: u32) -> Result<(), Excess> {
-        let (held, limit) = (self.sessions[ix].stream_count, self.config.max_streams);
+        let (held, limit) = (self.sessions.stream_count(ix), self.config.max_streams);
         if held < limit {
             return Ok(());
         }
@@ -82,7 +82,8 @@ impl Core {
 
     /// Whether the host may be given one more request of a session to answer.
     pub(crate) fn check_request_limit(&self, ix: u32) -> Result<(), Excess> {
-        let (in_flight, limit) = (self.sessions[ix].in_flight, self.config.max_requests);
+        let (in_flight, limit) =
+            (self.requests.in_flight(self.sessions[ix].requests), self.config.max_requests);
         if in_flight < limit {
             return Ok(());
         }
@@ -93,7 +94,7 @@ impl Core {
     /// Whether a session may hold one more listen, or one more URI.
     pub(crate) fn check_subscription_limits(&self, ix: u32) -> Result<(), Excess> {
         let config = &self.config;
-        let (session, principal) = (&self.sessions[ix], self.sessions[ix].principal);
+        let (session, principal) = (&self.sessions[ix], self.sessions.principal(ix));
         let full = |who: &str, held: u64, key: &str, limit: u64| {
             let there_is = format_args!("the {who} holds {held} subscriptions");
             Err(Excess::full("Subscription", there_is, key, limit))
@@ -165,19 +166,19 @@ impl Core {
 
     /// A session holds one more listen, or one more URI.
     pub(crate) fn count_held(&mut self, ix: u32) {
-        let session = &mut self.sessions[ix];
-        session.held += 1;
-        if session.principal != NONE {
-            *self.principals.held_mut(session.principal) += 1;
+        self.sessions[ix].held += 1;
+        let principal = self.sessions.principal(ix);
+        if principal != NONE {
+            *self.principals.held_mut(principal) += 1;
         }
     }
 
     /// A session holds so many fewer.
     pub(crate) fn uncount_held(&mut self, ix: u32, count: u32) {
-        let session = &mut self.sessions[ix];
-        session.held -= count;
-        if session.principal != NONE {
-            *self.principals.held_mut(session.principal) -= u64::from(count);
+        self.sessions[ix].held -= count;
+        let principal = self.sessions.principal(ix);
+        if principal != NONE {
+            *self.principals.held_mut(principal) -= u64::from(count);
         }
     }
 }

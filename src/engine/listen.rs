@@ -1,15 +1,13 @@
 //! `subscriptions/listen`: how one starts, acknowledged before anything else of it (R41), and the
 //! ways in which it ends.
 
-use std::hash::BuildHasher;
-
 use crate::engine::Core;
 use crate::engine::access::Denied;
 use crate::engine::limits::Excess;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::session::{Rules, closing_frame};
-use crate::engine::slot::{Lane, Owner};
-use crate::engine::subscription::{Subscription, Subscriptions};
+use crate::engine::slot::Lane;
 use crate::engine::topic::links_bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::framing::Framing;
@@ -34,39 +32,20 @@ impl Core {
         self.check_subscription_limits(ix)?;
         let topics = honoured.topics.iter().map(|(kind, name)| (*kind, &**name));
         self.check_filter_bytes(ix, id.as_json().len() as u64 + links_bytes(topics))?;
-        let record = Subscription {
-            session: ix,
-            stream,
-            links: NONE,
-            link_count: 0,
-            uris: 0,
-            session_next: self.sessions[ix].listens,
-            session_prev: NONE,
-            ears_pos: NONE,
-            ack: NONE,
-            is_indexed: false,
-        };
-        let sub = self.subs.insert(record, Some(id.clone()));
-        let newer_than = std::mem::replace(&mut self.sessions[ix].listens, sub);
-        if newer_than != NONE {
-            self.subs.subs[newer_than].session_prev = sub;
-        }
+        let id_bytes = id.as_json().len() as u32;
+        let sub = self.subs.insert((ix, &mut self.sessions[ix]), stream, id.clone());
         self.count_held(ix);
-        self.sessions[ix].filter_bytes += id.as_json().len() as u32;
+        self.sessions[ix].filter_bytes += id_bytes;
         self.expect_answer(stream);
-        let hash = self.subs.hash((ix, id.as_bytes()));
-        let Subscriptions { subs, ids, listens, hasher, .. } = &mut self.subs;
-        listens.insert_unique(hash, sub, |&other| {
-            let id = ids[other as usize].as_ref().expect("a listen has an id");
-            hasher.hash_one((subs[other].session, id.as_bytes()))
-        });
         let ack = encode::acknowledged(&id, &honoured.to_json());
         let ack = self.push_reply(stream, ack, Owner::Subscription(sub), Lane::Control);
         self.subs.subs[sub].ack = ack;
         let handle = self.subs.subs.handle(sub);
         let is_empty = honoured.topics.is_empty();
         for (kind, name) in &honoured.topics {
-            let topic = self.topics.intern(*kind, name);
+            let out = &self.out;
+            let look = |topic| out.fetch_crowd(topic);
+            let topic = self.topics.intern_after(*kind, name, look);
             self.add_link(sub, topic, 0);
             self.settle_access(ix, topic, true);
         }
@@ -111,7 +90,7 @@ impl Core {
         let ix = self.session_even_ending(handle)?;
         let id = Id::parse(id)
             .ok_or_else(|| Error::invalid("id must be the JSON text of a string or an integer"))?;
-        let sub = self.subs.find_listen(ix, &id).ok_or_else(|| Error::gone("subscription"))?;
+        let sub = self.find_listen(ix, &id).ok_or_else(|| Error::gone("subscription"))?;
         Ok(self.subs.subs.handle(sub))
     }
 
@@ -139,15 +118,15 @@ impl Core {
     /// Ends a listen. What is queued of it goes out first, then its result (R48) or the error that
     /// says why. If the client cancelled, or does not read, what is queued is dropped (R47).
     pub(crate) fn end_subscription_ix(&mut self, sub: u32, reason: EndReason) {
-        let (stream, id) = (self.subs[sub].stream, self.subs.id(sub).cloned());
-        let ix = self.subs[sub].session;
+        let (stream, id) = (self.stream_of_sub(sub), self.subs.id(sub).cloned());
+        let ix = self.session_of_sub(sub);
         if reason.keeps_queue() {
             // Its waiting notices move behind its acknowledgment, in their order.
             for slot in self.out.in_order(self.queued_links(sub)) {
                 self.materialise(slot);
                 self.out.requeue(slot, Lane::Control);
             }
-            let ack = self.subs[sub].ack;
+            let ack = self.subs.subs[sub].ack;
             if ack != NONE {
                 self.own_by_session(ack);
             }

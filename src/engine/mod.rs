@@ -12,6 +12,7 @@ mod access;
 mod ahead;
 #[cfg(test)]
 mod check;
+mod column;
 mod container;
 mod crowd;
 mod debounce;
@@ -24,14 +25,17 @@ mod keep_alive;
 mod lend;
 mod limits;
 mod link;
+mod links;
 mod listen;
 mod news;
 mod notify;
 mod outbox;
+mod owned;
 mod plain;
 mod pool;
 mod principal;
 mod progress;
+mod put_off;
 mod queue;
 mod raise;
 mod receive;
@@ -40,6 +44,7 @@ mod request;
 mod resume;
 mod send;
 mod session;
+mod sessions;
 mod slot;
 mod stats;
 mod stream;
@@ -70,11 +75,10 @@ use crate::engine::event::Events;
 use crate::engine::keep_alive::Silence;
 use crate::engine::lend::Loan;
 use crate::engine::outbox::Outboxes;
-use crate::engine::pool::{HandleKind, Slab};
 use crate::engine::principal::Principals;
 use crate::engine::replay::Replays;
 use crate::engine::request::Requests;
-use crate::engine::session::Session;
+use crate::engine::sessions::Sessions;
 use crate::engine::subscription::Subscriptions;
 use crate::engine::task::Tasks;
 use crate::engine::timer::{Due, Timers};
@@ -88,7 +92,7 @@ pub(crate) struct Core {
     /// What the engine itself advertises where it answers for the host.
     advertised: Option<Capabilities>,
     now_ms: u64,
-    sessions: Slab<Session>,
+    sessions: Sessions,
     /// Sessions that may hear of events raised to everyone: open and legacy ones.
     audience: Vec<u32>,
     principals: Principals,
@@ -132,10 +136,10 @@ impl Core {
         let is_ours = config.answer_initialize;
         let advertised = is_ours.then(|| Capabilities::from_json(&config.capabilities).ok());
         Self {
+            sessions: Sessions::new(&config, engine),
             config,
             advertised: advertised.flatten(),
             now_ms: 0,
-            sessions: Slab::new(HandleKind::Session, engine),
             audience: Vec::new(),
             principals: Principals::default(),
             access: AccessControl::default(),
@@ -199,16 +203,15 @@ impl Core {
         self.has_ages() || self.silence_ms().is_some()
     }
 
-    /// Queues what a raising has left to whoever drains: called before anything but a drain of
-    /// whichever streams are ready.
-    #[inline]
-    pub(crate) fn finish_raising(&mut self) {
-        self.out.finish_raising();
-    }
-
     #[cfg(test)]
     pub(crate) fn is_underway(&self) -> bool {
         self.out.is_underway()
+    }
+
+    /// Whether raisings are put off.
+    #[cfg(test)]
+    pub(crate) fn puts_off(&self) -> bool {
+        !self.out.put_off.is_empty()
     }
 
     /// From now on raisings queue everything at once.

@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::raise::{Audience, check_request_id};
 use crate::engine::session::{Phase, Rules, Session};
-use crate::engine::slot::Owner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, Target};
 use crate::protocol::id::Id;
@@ -217,7 +217,7 @@ impl Core {
     ) -> Result<Vec<u32>> {
         let is_listener = |&ix: &u32| {
             let session = &self.sessions[ix];
-            !session.is_ending() && admits(session) && session.admits(name)
+            !session.is_ending() && admits(session) && self.sessions.admits(ix, name)
         };
         Ok(match self.audience(raise.target)? {
             Audience::All => self.audience.iter().copied().filter(is_listener).collect(),

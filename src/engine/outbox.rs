@@ -15,7 +15,9 @@
 use std::collections::HashMap;
 
 use crate::engine::crowd::{Crowd, Place};
+use crate::engine::owned::Owned;
 use crate::engine::pool::{HandleKind, NONE, Pool, Slab, index_of, slab_bytes};
+use crate::engine::put_off::PutOff;
 use crate::engine::slot::{
     AGAIN, Body, CONTEXT, CONTROL, DROPPABLE, EventEntry, IN_HAND, Lane, MUTED, PASSING, QUEUED,
     Slot, WITHDRAWN,
@@ -210,8 +212,12 @@ pub(crate) struct Outboxes {
     pub(super) watched: u32,
     /// Of each stream that is `CARRIED` the one that carries it, and the other way round.
     pub(super) carriers: HashMap<u32, u32>,
+    /// Owners of queued events, where those are not the sessions.
+    pub(super) owned: Pool<Owned>,
     /// What a raising has still to queue.
     pub(super) underway: Underway,
+    /// Raisings of which all is still to be queued, in their order.
+    pub(super) put_off: Vec<PutOff>,
 }
 
 impl Outboxes {
@@ -227,7 +233,9 @@ impl Outboxes {
             spilled: HashMap::new(),
             watched: 0,
             carriers: HashMap::new(),
+            owned: Pool::new(),
             underway: Underway::NOTHING,
+            put_off: Vec::new(),
         }
     }
 
@@ -239,14 +247,18 @@ impl Outboxes {
         if lane == Lane::Control {
             slot.flags |= CONTROL;
         }
-        match &slot.body {
-            Body::Event(_) => slot.flags |= QUEUED,
+        let stream_ix = match &slot.body {
+            Body::Event(entry) => {
+                slot.flags |= QUEUED;
+                entry.stream
+            }
             Body::Link(link) => {
                 let crowd = &mut self.crowds[link.topic as usize];
-                crowd.places[link.topic_pos as usize].set_queued(crowd.raised);
+                let place = &mut crowd.places[link.topic_pos as usize];
+                place.set_queued(crowd.raised);
+                place.stream
             }
-        }
-        let stream_ix = slot.stream;
+        };
         let stream = &mut self.streams[stream_ix];
         if slot.is(DROPPABLE) && lane == Lane::Main && stream.first_droppable == NONE {
             stream.first_droppable = slot_ix;
@@ -333,14 +345,18 @@ impl Outboxes {
     pub(crate) fn unlink(&mut self, slot_ix: u32) {
         debug_assert!(self.is_queued(slot_ix));
         let slot = &mut self.slots[slot_ix];
-        let (next, prev, lane, stream_ix) = (slot.next, slot.prev, slot.lane(), slot.stream);
+        let (next, prev, lane) = (slot.next, slot.prev, slot.lane());
         slot.flags &= !(QUEUED | CONTROL | IN_HAND | AGAIN);
         (slot.next, slot.prev) = (NONE, NONE);
-        if let Body::Link(link) = &slot.body {
-            let place = &mut self.crowds[link.topic as usize].places[link.topic_pos as usize];
-            place.set_idle();
-            place.follow(slot.flags);
-        }
+        let stream_ix = match &slot.body {
+            Body::Event(entry) => entry.stream,
+            Body::Link(link) => {
+                let place = &mut self.crowds[link.topic as usize].places[link.topic_pos as usize];
+                place.set_idle();
+                place.follow(slot.flags);
+                place.stream
+            }
+        };
         if next != NONE {
             self.slots[next].prev = prev;
         }
@@ -581,7 +597,9 @@ impl Outboxes {
     pub(crate) fn remove_stream(&mut self, ix: u32) {
         debug_assert_eq!(self.streams[ix].queued, 0);
         self.set_flags(ix, DETACHED, 0);
-        self.spilled.remove(&ix);
+        if !self.spilled.is_empty() {
+            self.spilled.remove(&ix);
+        }
         self.streams.remove(ix);
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::crowd::{Crowd, Place};
 use crate::engine::drain::{Address, Output, Sink, Source, TURN};
 use crate::engine::outbox::{Outboxes, Stream, UNUSUAL, next_droppable};
 use crate::engine::pool::{NONE, Pool};
-use crate::engine::slot::{Body, DROPPABLE, EventEntry, Link, Owner, QUEUED, Slot};
+use crate::engine::slot::{Body, DROPPABLE, Link, QUEUED, Slot};
 use crate::engine::topic::Topic;
 use crate::params::{SessionId, StreamId};
 use crate::protocol::encode::Text;
@@ -189,13 +189,15 @@ impl First {
         }
         let slot = &slots[slot_ix];
         match slot.body {
-            Body::Link(Link { topic, topic_pos: pos, sub, .. }) if slot.flags == 0 => {
+            Body::Link(link) if slot.flags == 0 => {
+                let Link { topic, topic_pos: pos, .. } = link;
+                let sub = crowds[topic as usize].places[pos as usize].sub;
                 Some(Self::Notice { topic, pos, sub, next: slot.next })
             }
-            Body::Event(EventEntry { event, owner: Owner::Session, .. })
-                if slot.flags & !(QUEUED | DROPPABLE) == 0 =>
+            Body::Event(entry)
+                if entry.owned == NONE && slot.flags & !(QUEUED | DROPPABLE) == 0 =>
             {
-                Some(Self::Event(event))
+                Some(Self::Event(entry.event))
             }
             _ => None,
         }

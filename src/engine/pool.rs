@@ -5,6 +5,7 @@
 //!   resolves to the record it was made for, or to nothing. A slot whose generations are used up
 //!   is never used again.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// No index.
@@ -93,11 +94,10 @@ impl<T> Pool<T> {
         self.entries.len() - self.len - free
     }
 
-    /// Makes room for so many more: by an eighth rather than by doubling, so that what is held
-    /// stays near what is used.
+    /// Makes room for so many more.
     fn grow(&mut self, count: usize) {
         if self.entries.len() + count > self.entries.capacity() {
-            self.entries.reserve_exact((self.entries.len() / 8).max(16).max(count));
+            self.entries.reserve_exact(growth(self.entries.len()).max(count));
         }
     }
 
@@ -157,8 +157,21 @@ impl<T> std::ops::IndexMut<u32> for Pool<T> {
     }
 }
 
+/// By how much a full table of so many grows: by a part of it rather than by doubling, so that what
+/// is held stays near what is used. It is a smaller part of a large one: an allocator moves that by
+/// mapping its pages elsewhere.
+pub(crate) fn growth(len: usize) -> usize {
+    const LARGE: usize = 1 << 16;
+    if len < LARGE { (len / 8).max(16) } else { len / 16 }
+}
+
 fn index(at: usize) -> u32 {
     u32::try_from(at).expect("fewer than 2^32 records fit in memory")
+}
+
+/// How many bytes a record takes up in a [`Pool`].
+pub(crate) const fn pool_bytes<T>() -> usize {
+    size_of::<Entry<T>>()
 }
 
 /// How many bytes a record takes up in a [`Slab`].
@@ -200,8 +213,23 @@ pub(crate) struct Slab<T> {
 #[derive(Debug)]
 struct Generation<T> {
     record: T,
-    generation: u32,
+    /// One more than that, so that 0 can say that there is no record, and nothing else has to.
+    one_more: NonZeroU32,
 }
+
+impl<T> Generation<T> {
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.one_more.get() - 1
+    }
+
+    #[inline]
+    fn set(&mut self, generation: u32) {
+        self.one_more = NonZeroU32::MIN.saturating_add(generation);
+    }
+}
+
+const _: () = assert!(slab_bytes::<[u32; 5]>() == 24);
 
 impl<T> Slab<T> {
     pub(crate) fn new(kind: HandleKind, engine: u32) -> Self {
@@ -211,15 +239,15 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn insert(&mut self, record: T) -> u32 {
-        let ix = self.pool.insert(Generation { record, generation: 0 });
+        let ix = self.pool.insert(Generation { record, one_more: NonZeroU32::MIN });
         if let Some(&generation) = self.generations.get(ix as usize) {
-            self.pool[ix].generation = generation;
+            self.pool[ix].set(generation);
         }
         ix
     }
 
     pub(crate) fn remove(&mut self, ix: u32) -> T {
-        let next = self.pool[ix].generation + 1;
+        let next = self.pool[ix].generation() + 1;
         if self.generations.len() <= ix as usize {
             self.generations.resize(ix as usize + 1, 0);
         }
@@ -234,32 +262,34 @@ impl<T> Slab<T> {
     /// Gives a live record a handle that it never had: the one it had is stale from now on. A
     /// place whose generations are nearly used up keeps its handle.
     pub(crate) fn renew(&mut self, ix: u32) {
-        let generation = &mut self.pool[ix].generation;
-        if *generation + 1 < MAX_GENERATION {
-            *generation += 1;
+        let entry = &mut self.pool[ix];
+        let next = entry.generation() + 1;
+        if next < MAX_GENERATION {
+            entry.set(next);
         }
     }
 
     /// The handle of a live record.
     #[inline]
     pub(crate) fn handle(&self, ix: u32) -> u64 {
-        self.handle_of(ix, self.pool[ix].generation)
+        self.handle_of(ix, self.pool[ix].generation())
     }
 
     /// A live record, and its handle.
     #[inline]
     pub(crate) fn with_handle(&self, ix: u32) -> (&T, u64) {
-        let Generation { record, generation } = &self.pool[ix];
-        (record, self.handle_of(ix, *generation))
+        let entry = &self.pool[ix];
+        (&entry.record, self.handle_of(ix, entry.generation()))
     }
 
     /// The same, to be changed.
     #[inline]
     pub(crate) fn with_handle_mut(&mut self, ix: u32) -> (&mut T, u64) {
         let mark = self.mark;
-        let Generation { record, generation } = &mut self.pool[ix];
-        let handle = (u64::from(ix) + 1) | mark | u64::from(*generation) << (34 + ENGINE_BITS);
-        (record, handle)
+        let entry = &mut self.pool[ix];
+        let generation = u64::from(entry.generation());
+        let handle = (u64::from(ix) + 1) | mark | generation << (34 + ENGINE_BITS);
+        (&mut entry.record, handle)
     }
 
     #[inline]

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
-use crate::engine::slot::{AGAIN, IN_HAND, Lane, Owner};
+use crate::engine::slot::{AGAIN, IN_HAND, Lane};
 use crate::engine::timer::{Due, RequestRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Overflow, Raise, Target};
@@ -189,7 +190,7 @@ impl Core {
     fn report(&mut self, ix: u32, report: &Report<'_>) -> bool {
         let request = &self.requests[ix];
         let session = &self.sessions[request.session];
-        if request.stream == NONE || !session.admits(method::PROGRESS) {
+        if request.stream == NONE || !self.sessions.admits(request.session, method::PROGRESS) {
             return false;
         }
         if request.gate.last.is_some_and(|last| !report.amount.is_above(last)) {
@@ -249,7 +250,7 @@ impl Core {
 
     fn count_merged(&mut self, ix: u32) {
         self.counters.merged += 1;
-        self.sessions[self.requests[ix].session].rare_mut().merged += 1;
+        self.sessions.rare_mut(self.requests[ix].session).merged += 1;
     }
 
     /// Its time has come.
@@ -281,7 +282,7 @@ impl Core {
             if self.requests.find_token(ix, &report.token).is_some() {
                 continue;
             }
-            let queued = self.sessions[ix].rare().map(|rare| &rare.open_progress);
+            let queued = self.sessions.rare(ix).map(|rare| &rare.open_progress);
             let queued = queued.and_then(|queued| queued.get(&report.token)).copied();
             let mut queued = queued.filter(|&slot| !self.out.slots[slot].is(IN_HAND));
             if let Some(slot) = queued
@@ -289,7 +290,7 @@ impl Core {
             {
                 // It has grown beyond the session's bound: the policy decides, as for a new one.
                 let session = &self.sessions[ix];
-                let is_hopeless = !session.fits_empty(self.events.body(event).len());
+                let is_hopeless = !self.sessions.fits_empty(ix, self.events.body(event).len());
                 match session.overflow() {
                     Overflow::DropOldest if !is_hopeless => {}
                     Overflow::Close => {}
@@ -306,13 +307,13 @@ impl Core {
                     self.events.hold(event);
                     self.replace_event(slot, event);
                     self.counters.merged += 1;
-                    self.sessions[ix].rare_mut().merged += 1;
+                    self.sessions.rare_mut(ix).merged += 1;
                     reached += 1;
                 }
                 None => {
                     let home = self.sessions[ix].home;
                     if let Some(slot) = self.offer(home, event, Owner::OpenProgress) {
-                        self.sessions[ix].rare_mut().note_open_progress(&report.token, slot);
+                        self.sessions.rare_mut(ix).note_open_progress(&report.token, slot);
                         reached += 1;
                     }
                 }

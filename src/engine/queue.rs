@@ -7,8 +7,9 @@
 use crate::engine::Core;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::news::{Lag, News};
-use crate::engine::pool::NONE;
-use crate::engine::slot::{Body, DROPPABLE, EventEntry, Lane, Owner, PASSING, QUEUED, Slot};
+use crate::engine::owned::Owner;
+use crate::engine::session::{BEHIND, LAGGING};
+use crate::engine::slot::{Body, DROPPABLE, EventEntry, Lane, PASSING, QUEUED, Slot};
 use crate::params::{EndReason, Overflow, SessionId};
 
 impl Core {
@@ -30,7 +31,7 @@ impl Core {
     /// Applies the overflow policy until an event of that size fits, or says that it may not.
     #[inline]
     pub(crate) fn make_room(&mut self, ix: u32, stream: u32, len: usize) -> bool {
-        let has_room = !self.is_engine_nearly_full() && !self.sessions[ix].is_full(len);
+        let has_room = !self.is_engine_nearly_full() && !self.sessions.is_full(ix, len);
         has_room || self.make_room_by_policy(ix, stream, len)
     }
 
@@ -41,24 +42,24 @@ impl Core {
             if is_engine_full && self.shed_kept() {
                 continue;
             }
-            if !is_engine_full && !self.sessions[ix].is_full(len) {
+            if !is_engine_full && !self.sessions.is_full(ix, len) {
                 return true;
             }
             match self.sessions[ix].overflow() {
                 // What would not fit into an empty queue makes no room for itself.
-                Overflow::DropOldest if !self.sessions[ix].fits_empty(len) => {
+                Overflow::DropOldest if !self.sessions.fits_empty(ix, len) => {
                     self.count_dropped(ix);
                 }
                 Overflow::DropOldest => {
                     self.count_dropped(ix);
                     // What passes to an ear was not asked for one by one; to a container it was.
-                    let or_passing = self.subs.is_ear(self.sessions[ix].own_sub);
+                    let or_passing = self.own_sub(ix).is_some_and(|sub| self.is_ear(sub));
                     if self.sessions[ix].frames != 0
                         && let Some(oldest) = self.out.oldest_droppable(stream, or_passing)
                     {
                         self.discard(oldest);
                         // It was made empty to be filled again: nobody has read.
-                        self.sessions[ix].is_behind = true;
+                        self.sessions[ix].set(BEHIND, true);
                         continue;
                     }
                 }
@@ -94,21 +95,21 @@ impl Core {
 
     pub(crate) fn count_dropped(&mut self, ix: u32) {
         self.counters.dropped += 1;
-        self.sessions[ix].rare_mut().dropped += 1;
+        self.sessions.rare_mut(ix).dropped += 1;
         self.tell_lag(ix, self.sessions[ix].overflow());
     }
 
     /// Tells the host of a session that does not keep up, once until its queue of events has been
     /// empty again.
     fn tell_lag(&mut self, ix: u32, policy: Overflow) {
-        if std::mem::replace(&mut self.sessions[ix].is_behind, true) {
+        if self.sessions[ix].set(BEHIND, true) {
             return;
         }
         let session = &self.sessions[ix];
-        let streams = self.streams_of(ix).into_iter();
+        let streams = self.each_stream(ix);
         self.news.push(News::Lag(Lag {
             session: SessionId(self.sessions.handle(ix)),
-            user_data: session.user_data,
+            user_data: self.sessions.user_data(ix),
             queued_frames: streams.map(|it| u64::from(self.out.streams[it].queued)).sum(),
             queued_bytes: u64::from(session.bytes) + u64::from(session.reply_bytes),
             policy,
@@ -117,7 +118,7 @@ impl Core {
 
     /// Notes that a session has to end because it does not keep up.
     pub(crate) fn lag(&mut self, ix: u32) {
-        if !std::mem::replace(&mut self.sessions[ix].is_lagging, true) {
+        if !self.sessions[ix].set(LAGGING, true) {
             self.tell_lag(ix, Overflow::Close);
             self.lagging.push(ix);
         }
@@ -128,7 +129,7 @@ impl Core {
     pub(crate) fn settle_lagging(&mut self) {
         while let Some(ix) = self.lagging.pop() {
             // It may be gone by now, and another one have its place.
-            if self.sessions.get(ix).is_some_and(|it| it.is_lagging && !it.is_ending()) {
+            if self.sessions.get(ix).is_some_and(|it| it.is(LAGGING) && !it.is_ending()) {
                 self.counters.lagged += 1;
                 self.end_session(ix, EndReason::Lagged);
             }
@@ -170,8 +171,8 @@ impl Core {
 
     #[inline]
     fn push_event(&mut self, stream: u32, event: u32, owner: Owner, lane: Lane, flags: u16) -> u32 {
-        let entry = EventEntry { event, owner, owner_next: NONE };
-        let slot = self.out.slots.insert(Slot::new(stream, flags, Body::Event(entry)));
+        let entry = self.out.entry(event, stream, owner);
+        let slot = self.out.slots.insert(Slot::new(flags, Body::Event(entry)));
         self.out.push(slot, lane);
         if let Owner::Request(request) = owner {
             self.chain_push(request, slot);
@@ -184,16 +185,17 @@ impl Core {
         let record = &self.out.slots[slot];
         let held = record.event().map_or(0, |entry| self.events.body(entry.event).len());
         let growth = self.events.body(event).len().saturating_sub(held);
-        self.sessions[self.out.streams[record.stream].session()].fits_beside(growth)
+        let stream = self.out.stream_of(slot);
+        self.sessions.fits_beside(self.out.streams[stream].session(), growth)
     }
 
     /// Puts another event, which the caller holds and hands over, in the place of a queued one.
     pub(crate) fn replace_event(&mut self, slot: u32, event: u32) {
         let record = &mut self.out.slots[slot];
         let is_droppable = record.is(DROPPABLE);
-        let stream = record.stream;
         let Body::Event(entry) = &mut record.body else { return };
-        let old = std::mem::replace(&mut entry.event, event);
+        let EventEntry { event: old, stream, .. } = *entry;
+        entry.event = event;
         let (old_len, len) = (self.events.body(old).len(), self.events.body(event).len());
         let session = &mut self.sessions[self.out.streams[stream].session()];
         let bytes = if is_droppable { &mut session.bytes } else { &mut session.reply_bytes };
@@ -209,19 +211,22 @@ impl Core {
             Body::Link(_) if record.is(PASSING) => self.remove_link(slot),
             Body::Link(_) => self.retract(slot),
             Body::Event(entry) => {
-                let (is_droppable, stream) = (record.is(DROPPABLE), record.stream);
+                let (is_droppable, owner) = (record.is(DROPPABLE), self.out.owner(slot));
                 if record.is(QUEUED) {
                     self.out.unlink(slot);
                 }
                 self.chain_remove(slot);
                 let len = self.events.body(entry.event).len();
-                let session = &mut self.sessions[self.out.streams[stream].session()];
-                session.uncount_event(is_droppable, len);
-                match entry.owner {
-                    Owner::OpenProgress => session.rare_mut().forget_open_progress(slot),
-                    Owner::Subscription(sub) => self.subs.forget_ack(sub),
-                    Owner::Session | Owner::Request(_) => {}
+                let ix = self.out.streams[entry.stream].session();
+                self.sessions[ix].uncount_event(is_droppable, len);
+                match owner {
+                    Some(Owner::OpenProgress) => {
+                        self.sessions.rare_mut(ix).forget_open_progress(slot)
+                    }
+                    Some(Owner::Subscription(sub)) => self.subs.forget_ack(sub),
+                    Some(Owner::Session | Owner::Request(_)) | None => {}
                 }
+                self.out.disown(slot);
                 self.events.release(entry.event);
                 self.out.slots.remove(slot);
             }

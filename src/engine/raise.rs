@@ -1,13 +1,13 @@
 //! Raising a notice: walk the topic's links, skip those already queued, queue the others.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 
 use crate::engine::Core;
 use crate::engine::crowd::Reached;
 use crate::engine::event::ENTRY_BYTES;
 use crate::engine::limits::Excess;
 use crate::engine::slot::{AGAIN, CONTEXT, IN_HAND, Lane, MUTED, PASSING};
+use crate::engine::subscription::own_sub;
 use crate::error::{Error, Result};
 use crate::params::{Raise, SessionId, Target};
 use crate::protocol::Level;
@@ -91,13 +91,24 @@ impl Core {
         context: Option<Box<str>>,
     ) -> usize {
         let kind = self.topics[topic].kind;
+        // All that it reaches are the topic's own links, and they are raised alike.
+        let is_plain = matches!(audience, Audience::All)
+            && context.is_none()
+            && (kind != NoticeKind::Resource
+                || self.subs.ears.is_empty() && !self.has_containers());
+        if is_plain && let Some(reached) = self.put_off(topic).or_else(|| self.begin_raising(topic))
+        {
+            return self.count_reached(reached);
+        }
+        self.finish_raising();
         let context = context
             .filter(|members| !members.is_empty() && self.has_room_for_context(members.len()))
             .map(|members| self.events.insert(members.into()));
-        let is_alone =
-            kind != NoticeKind::Resource || self.subs.ears.is_empty() && !self.has_containers();
         let mut reached = match (audience, context) {
-            (Audience::All, None) => self.raise_to_all(topic, is_alone),
+            (Audience::All, None) => {
+                let raised = self.out.count_raised(topic);
+                self.queue_crowd(topic, raised)
+            }
             (audience, context) => self.raise_to_some(topic, audience, context),
         };
         if kind == NoticeKind::Resource {
@@ -112,6 +123,10 @@ impl Core {
             self.events.release(context);
         }
         self.release_topic(topic);
+        self.count_reached(reached)
+    }
+
+    fn count_reached(&mut self, reached: Reached) -> usize {
         self.counters.matched += reached.matched as u64;
         self.counters.merged += reached.merged as u64;
         reached.matched
@@ -126,11 +141,12 @@ impl Core {
             let is_exact = Some(topic) == exact;
             let unwanted = if is_exact { MUTED } else { MUTED | PASSING };
             let links = self.links_reached(topic, audience).into_iter();
-            let links = links.map(|slot| &self.out.slots[slot]).filter(|it| !it.is(unwanted));
+            let links = links.filter(|&slot| !self.out.slots[slot].is(unwanted));
             // Who holds the URI itself, and may not hear of it, does not by its container either.
             let is_held =
                 |sub: u32| exact.is_some_and(|exact| self.find_link(sub, exact).is_some());
-            let reached = links.map(|it| it.link().sub).filter(|&sub| is_exact || !is_held(sub));
+            let reached =
+                links.map(|slot| self.out.sub_of(slot)).filter(|&sub| is_exact || !is_held(sub));
             subs.extend(reached);
         }
         if kind == NoticeKind::Resource {
@@ -151,31 +167,6 @@ impl Core {
             self.log(Level::Warning, "fanfare::notify", text);
         }
         has_room
-    }
-
-    /// The common case, in one pass over the topic's links. If they are all that is raised, some of
-    /// them may be left to whoever drains.
-    fn raise_to_all(&mut self, topic: u32, is_alone: bool) -> Reached {
-        self.out.sort(topic);
-        self.out.count_raised(topic);
-        if is_alone && let Some(reached) = self.begin_raising(topic) {
-            return reached;
-        }
-        let (mut at, mut reached) = (0, Reached::default());
-        while let ControlFlow::Break(slot) =
-            self.out.raise_from(topic, &mut at, usize::MAX, &mut reached)
-        {
-            reached.matched += 1;
-            let record = &self.out.slots[slot];
-            if record.is(IN_HAND) && !record.is(AGAIN) {
-                self.out.raise_again(slot, true);
-            } else {
-                reached.merged += 1;
-            }
-            // The latest raising has no context, so neither has the merged notice.
-            self.drop_context(slot);
-        }
-        reached
     }
 
     /// To a part of the topic's links, or with a context.
@@ -214,25 +205,25 @@ impl Core {
 
     /// The ears of an audience.
     fn ears_reached(&self, audience: Audience<'_>) -> Vec<u32> {
-        let own_sub = |ix: u32| self.sessions[ix].own_sub;
         let subs: Vec<u32> = match audience {
-            Audience::All => self.subs.ears.clone(),
+            Audience::All => return self.subs.ears.clone(),
             Audience::Except(not) => {
-                self.subs.ears.iter().copied().filter(|&sub| sub != own_sub(not)).collect()
+                let not = own_sub(not);
+                return self.subs.ears.iter().copied().filter(|&sub| sub != not).collect();
             }
             Audience::Session(ix) => vec![own_sub(ix)],
             Audience::Principal(name) => {
-                self.principals.sessions(name).iter().map(|&ix| own_sub(ix)).collect()
+                self.principals.sessions(name).iter().copied().map(own_sub).collect()
             }
         };
-        subs.into_iter().filter(|&sub| self.subs.is_ear(sub)).collect()
+        subs.into_iter().filter(|&sub| self.is_ear(sub)).collect()
     }
 
     /// The links of a topic that an audience leaves: found from the sessions where those are
     /// named, so that the cost does not grow with the topic.
     pub(crate) fn links_reached(&self, topic: u32, audience: Audience<'_>) -> Vec<u32> {
         let of_session = |ix: u32| {
-            let subs = self.subs.of_session(&self.sessions[ix]).into_iter();
+            let subs = self.subs_of(ix).into_iter();
             subs.filter_map(|sub| self.find_link(sub, topic))
         };
         match audience {
@@ -249,7 +240,7 @@ impl Core {
     }
 
     fn session_of_link(&self, slot: u32) -> u32 {
-        self.out.streams[self.out.slots[slot].stream].session()
+        self.out.streams[self.out.stream_of(slot)].session()
     }
 
     pub(crate) fn raise_link(&mut self, slot: u32, context: Option<u32>, reached: &mut Reached) {
@@ -264,7 +255,7 @@ impl Core {
             reached.merged += 1;
             // The topic's count does not tell who was reached here, so it is told at once.
             let session = self.session_of_link(slot);
-            self.sessions[session].rare_mut().merged += 1;
+            self.sessions.rare_mut(session).merged += 1;
         } else {
             self.out.push(slot, Lane::Main);
         }
@@ -285,7 +276,7 @@ impl Core {
         context: Option<u32>,
         reached: &mut Reached,
     ) {
-        if self.make_room(self.subs[sub].session, self.subs[sub].stream, 0) {
+        if self.make_room(self.session_of_sub(sub), self.stream_of_sub(sub), 0) {
             let slot = self.add_link(sub, topic, PASSING);
             self.raise_link(slot, context, reached);
         }

@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::engine::Core;
 use crate::engine::incoming::Incoming;
-use crate::engine::pool::NONE;
+use crate::engine::owned::Owner;
 use crate::engine::request::NewRequest;
 use crate::engine::session::{Phase, Rules};
-use crate::engine::slot::{Lane, Owner};
+use crate::engine::slot::Lane;
 use crate::engine::types::Types;
 use crate::error::Result;
 use crate::params::{Disposition, EndReason, SessionId, StreamId};
@@ -124,9 +124,9 @@ impl Core {
             Err(fault) => self.refuse(via, fault),
             Ok(Message::Response { id, .. }) => {
                 if let Some(id) = id
-                    && self.sessions[via.session].rare().is_some_and(|rare| !rare.asked.is_empty())
+                    && self.sessions.rare(via.session).is_some_and(|rare| !rare.asked.is_empty())
                 {
-                    self.sessions[via.session].rare_mut().asked.remove(&id);
+                    self.sessions.rare_mut(via.session).asked.remove(&id);
                 }
                 Disposition::Pass
             }
@@ -208,7 +208,7 @@ impl Core {
     /// cancelled (R80).
     fn receive_cancelled(&mut self, via: Via, params: Option<&str>) -> Disposition {
         let Some(id) = message::cancelled_id(params) else { return Disposition::Handled };
-        if let Some(sub) = self.subs.find_listen(via.session, &id) {
+        if let Some(sub) = self.find_listen(via.session, &id) {
             self.end_subscription_ix(sub, EndReason::Cancelled);
             return Disposition::Handled;
         }
@@ -244,8 +244,8 @@ impl Core {
         } else {
             None
         };
-        self.sessions[ix].rare_mut().types = types;
-        if self.sessions[ix].own_sub != NONE {
+        self.sessions.rare_mut(ix).types = types;
+        if self.sessions[ix].has_own() {
             self.follow_types(ix);
         }
         match id {
@@ -289,7 +289,7 @@ impl Core {
             let is_served = request_meta.version().is_none_or(|version| version == served.as_str());
             if is_served {
                 // R57: nor does what was said before count for them.
-                self.sessions[ix].forget_types();
+                self.sessions.forget_types(ix);
                 Rules::Modern
             } else {
                 Rules::Undecided
@@ -451,7 +451,7 @@ impl Core {
             let text = format!("{name}: the server does not advertise resources.subscribe");
             return self.refuse(via, Fault::of(id, code::METHOD_NOT_FOUND, text));
         }
-        if session.own_sub == NONE {
+        if !session.has_own() {
             let text = format!("{name}: the session is not initialized");
             return self.refuse(via, Fault::of(id, code::INVALID_REQUEST, text));
         }

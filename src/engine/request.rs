@@ -18,9 +18,10 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::{NONE, Pool};
 use crate::engine::progress::Gate;
-use crate::engine::slot::{AGAIN, Body, EventEntry, Lane, Owner};
+use crate::engine::slot::{AGAIN, Lane};
 use crate::engine::timer::RequestRef;
 use crate::protocol::Level;
 use crate::protocol::id::Id;
@@ -45,6 +46,8 @@ pub(crate) struct Request {
     pub(super) last: u32,
     pub(super) session_next: u32,
     session_prev: u32,
+    /// Of the newest of its session: how many of those have not been answered.
+    in_flight: u32,
     /// The requests of all sessions that have the same token.
     token_next: u32,
     token_prev: u32,
@@ -85,6 +88,11 @@ impl Requests {
     /// How many are in flight.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// How many of the requests chained from a session's head have not been answered.
+    pub(crate) fn in_flight(&self, head: u32) -> u32 {
+        if head == NONE { 0 } else { self.requests[head].in_flight }
     }
 
     /// The requests chained from a session's head, the newest first.
@@ -234,7 +242,7 @@ impl std::ops::IndexMut<u32> for Requests {
 
 impl Core {
     pub(crate) fn is_id_in_use(&self, session: u32, id: &Id) -> bool {
-        self.requests.find(session, id).is_some() || self.subs.find_listen(session, id).is_some()
+        self.requests.find(session, id).is_some() || self.find_listen(session, id).is_some()
     }
 
     /// Takes note of a request that the host will answer.
@@ -268,6 +276,7 @@ impl Core {
             last: NONE,
             session_next: self.sessions[session].requests,
             session_prev: NONE,
+            in_flight: self.requests.in_flight(self.sessions[session].requests) + 1,
             token_next: NONE,
             token_prev: NONE,
         };
@@ -276,7 +285,6 @@ impl Core {
         if newer_than != NONE {
             self.requests[newer_than].session_prev = ix;
         }
-        self.sessions[session].in_flight += 1;
         self.expect_answer(stream);
     }
 
@@ -300,11 +308,11 @@ impl Core {
         if let Ok(entry) = ids.find_entry(hash, |&other| other == ix) {
             entry.remove();
         }
-        let session = &mut self.sessions[request.session];
-        session.in_flight -= 1;
+        let session = &self.sessions[request.session];
         request.task = Some(task.into());
         let stream = std::mem::replace(&mut request.stream, session.home);
         self.out.streams[stream].open_requests -= 1;
+        requests[session.requests].in_flight -= 1;
         stream
     }
 
@@ -341,10 +349,17 @@ impl Core {
     }
 
     fn remove_request(&mut self, ix: u32) -> u32 {
+        let session = self.requests[ix].session;
+        if self.requests[ix].task.is_none() {
+            self.requests[self.sessions[session].requests].in_flight -= 1;
+        }
         let request = self.requests.remove(ix);
         let (next, prev) = (request.session_next, request.session_prev);
         if prev == NONE {
-            self.sessions[request.session].requests = next;
+            self.sessions[session].requests = next;
+            if next != NONE {
+                self.requests[next].in_flight = request.in_flight;
+            }
         } else {
             self.requests[prev].session_next = next;
         }
@@ -358,7 +373,6 @@ impl Core {
             }
             return NONE;
         }
-        self.sessions[request.session].in_flight -= 1;
         if request.stream != NONE {
             self.out.streams[request.stream].open_requests -= 1;
         }
@@ -372,7 +386,7 @@ impl Core {
         let mut at = self.requests[ix].first;
         while at != NONE {
             found.push(at);
-            at = self.out.slots[at].event().expect("a chain holds events").owner_next;
+            at = self.out.next_of_owner(at);
         }
         found
     }
@@ -381,20 +395,20 @@ impl Core {
         let last = std::mem::replace(&mut self.requests[ix].last, slot);
         if last == NONE {
             self.requests[ix].first = slot;
-        } else if let Body::Event(entry) = &mut self.out.slots[last].body {
-            entry.owner_next = slot;
+        } else {
+            self.out.set_next_of_owner(last, slot);
         }
     }
 
     /// Takes an event out of its request's chain, if it is in one.
     pub(crate) fn chain_remove(&mut self, slot: u32) {
-        let Some(entry) = self.out.slots[slot].event() else { return };
-        let Owner::Request(ix) = entry.owner else { return };
+        let Some(Owner::Request(ix)) = self.out.owner(slot) else { return };
+        let next = self.out.next_of_owner(slot);
         let mut before = NONE;
         let mut at = self.requests[ix].first;
         while at != slot {
             before = at;
-            at = self.out.slots[at].event().expect("a chain holds events").owner_next;
+            at = self.out.next_of_owner(at);
         }
         let request = &mut self.requests[ix];
         request.gate.forget_queued(slot);
@@ -402,23 +416,18 @@ impl Core {
             request.last = before;
         }
         if before == NONE {
-            request.first = entry.owner_next;
-        } else if let Body::Event(before) = &mut self.out.slots[before].body {
-            before.owner_next = entry.owner_next;
+            request.first = next;
+        } else {
+            self.out.set_next_of_owner(before, next);
         }
     }
 
     /// An event has gone to the end of its lane, and goes to the end of its request's chain.
     pub(crate) fn chain_to_end(&mut self, slot: u32) {
-        let Some(EventEntry { owner: Owner::Request(ix), .. }) = self.out.slots[slot].event()
-        else {
-            return;
-        };
+        let Some(Owner::Request(ix)) = self.out.owner(slot) else { return };
         let queued = self.requests[ix].gate.queued;
         self.chain_remove(slot);
-        if let Body::Event(entry) = &mut self.out.slots[slot].body {
-            entry.owner_next = NONE;
-        }
+        self.out.set_next_of_owner(slot, NONE);
         self.chain_push(ix, slot);
         self.requests[ix].gate.queued = queued;
     }
@@ -426,15 +435,12 @@ impl Core {
     /// What is queued outlives what it belongs to.
     pub(crate) fn own_by_session(&mut self, slot: u32) {
         self.chain_remove(slot);
-        match self.out.slots[slot].event().map(|entry| entry.owner) {
+        match self.out.owner(slot) {
             // It is the session's already.
             Some(Owner::OpenProgress) => return,
             Some(Owner::Subscription(sub)) => self.subs.forget_ack(sub),
             _ => {}
         }
-        if let Body::Event(entry) = &mut self.out.slots[slot].body {
-            entry.owner = Owner::Session;
-            entry.owner_next = NONE;
-        }
+        self.out.disown(slot);
     }
 }

@@ -358,7 +358,7 @@ impl Core {
 
     /// The session says goodbye: what was being sent again still is, the rest is forgotten.
     pub(crate) fn settle_kept(&mut self, ix: u32, is_graceful: bool) {
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             if !self.out.streams[stream].is(NUMBERED) {
                 continue;
             }

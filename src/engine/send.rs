@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use crate::engine::Core;
+use crate::engine::owned::Owner;
 use crate::engine::pool::NONE;
 use crate::engine::session::Rules;
-use crate::engine::slot::{Lane, Owner};
+use crate::engine::slot::Lane;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{Raise, SessionId, StreamId, Target};
 use crate::protocol::elicitation;
@@ -117,7 +118,7 @@ impl Core {
                 let event = self.events.insert(text.into_owned());
                 self.push_undroppable(stream, event, Owner::Session, Lane::Main);
                 let stream = self.out.streams.handle(stream);
-                self.sessions[ix].rare_mut().asked.insert(id, stream);
+                self.sessions.rare_mut(ix).asked.insert(id, stream);
             }
             Message::Notification { method: name, params } => {
                 let name = name.into_owned();
@@ -213,7 +214,7 @@ impl Core {
         let id = cancelled_id(params).ok_or_else(|| {
             Error::new(ErrorKind::Json, "params.requestId must be a string or an integer")
         })?;
-        let rare = self.sessions[ix].rare();
+        let rare = self.sessions.rare(ix);
         let Some(&stream) = rare.and_then(|rare| rare.asked.get(&id)) else {
             return Err(Error::new(
                 ErrorKind::State,
@@ -224,7 +225,7 @@ impl Core {
         let stream = self.out.streams.resolve(stream).unwrap_or(self.sessions[ix].home);
         let event = self.events.insert(text.to_owned());
         self.push_undroppable(stream, event, Owner::Session, Lane::Main);
-        self.sessions[ix].rare_mut().asked.remove(&id);
+        self.sessions.rare_mut(ix).asked.remove(&id);
         Ok(())
     }
 }

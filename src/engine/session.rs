@@ -3,16 +3,15 @@
 //! Invariant: a session is in the audience if and only if it is open or legacy and not ending;
 //! what it holds (streams, subscriptions, requests) is chained from it and goes with it.
 
-use std::collections::{HashMap, VecDeque};
-
 use crate::engine::limits::Excess;
+use crate::engine::links::Links;
 use crate::engine::news::News;
 use crate::engine::outbox::{
     BUSY, COLD, DETACHED, FINISHED, HELD, PAUSED, PUSHED, RESUMED, Stream,
 };
-use crate::engine::pool::NONE;
+use crate::engine::pool::{NONE, slab_bytes};
+use crate::engine::sessions::Member;
 use crate::engine::slot::Lane;
-use crate::engine::types::Types;
 use crate::engine::{Core, SessionEnd, SessionStats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{EndReason, Overflow, Profile, SessionId, SessionParams, StreamKind};
@@ -43,6 +42,7 @@ pub(crate) enum Phase {
     Initialized,
 }
 
+/// One peer. What few have is kept apart ([`Sessions`](crate::engine::sessions::Sessions)).
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) rules: Rules,
@@ -51,93 +51,56 @@ pub(crate) struct Session {
     overflow: Overflow,
     /// Why it is ending, once it is.
     ending: Option<EndReason>,
-    /// To be ended with the present call.
-    pub(crate) is_lagging: bool,
-    /// Told to the host as lagging since its queue of events was empty.
-    pub(crate) is_behind: bool,
-    max_frames: u32,
-    max_bytes: u32,
+    flags: u8,
     /// Droppable events queued, and their bytes.
     pub(crate) frames: u32,
     pub(crate) bytes: u32,
     /// Bytes of queued replies.
     pub(crate) reply_bytes: u32,
-    /// The stream for what belongs to no request.
+    /// The stream for what belongs to no request, which the other ones are chained from.
     pub(crate) home: u32,
+    /// The newest of its requests, which the other ones are chained from.
+    pub(crate) requests: u32,
     /// Listens, and URIs of its own subscription.
     pub(crate) held: u32,
     /// Bytes that its listens, and the links of its subscriptions, take up.
     pub(crate) filter_bytes: u32,
-    /// How many streams and requests are chained below.
-    pub(crate) stream_count: u32,
-    pub(crate) in_flight: u32,
-    /// Heads of the chains of what it holds.
-    pub(crate) streams: u32,
-    pub(crate) listens: u32,
-    pub(crate) requests: u32,
-    /// The subscription that holds its lists and URIs (open and legacy).
-    pub(crate) own_sub: u32,
-    pub(super) principal: u32,
-    pub(super) principal_pos: u32,
+    /// The newest of its listens; with an own subscription, the links of that.
+    heard: u32,
+    /// Of an own subscription: where it stands among those that hear of every URI, and where its
+    /// session stands in the audience.
+    pub(super) ears_pos: u32,
     pub(super) audience_pos: u32,
-    pub(crate) user_data: u64,
-    rare: Option<Box<Rare>>,
+    /// Where what few have of it is.
+    pub(super) rare: u32,
 }
 
-/// What few sessions have, kept apart because all pay for the size of the others.
-#[derive(Debug, Default)]
-pub(crate) struct Rare {
-    /// The types it chose.
-    pub(crate) types: Option<Types>,
-    /// The host's own requests that the client has not answered, each with the handle of the
-    /// stream that it went out on (R79).
-    pub(crate) asked: HashMap<Id, u64>,
-    /// Open sessions: the queued progress event of each token.
-    pub(crate) open_progress: HashMap<Id, u32>,
-    /// The tokens of those events.
-    pub(super) open_tokens: HashMap<u32, Id>,
-    /// The elicitations by URL that the client was given and that are not complete, the oldest
-    /// first (R68).
-    pub(super) elicitations: VecDeque<Box<str>>,
-    /// Frames drained from streams that have gone, and notices that had merged into them.
-    pub(crate) delivered: u64,
-    pub(crate) merged: u64,
-    pub(crate) dropped: u64,
-}
+// There are many of them, and most of them wait.
+const _: () = assert!(slab_bytes::<Session>() == 56);
 
-impl Rare {
-    pub(crate) fn note_open_progress(&mut self, token: &Id, slot: u32) {
-        self.open_progress.insert(token.clone(), slot);
-        self.open_tokens.insert(slot, token.clone());
-    }
-
-    /// A progress event has left the outbox. A later one of its token may be queued.
-    pub(crate) fn forget_open_progress(&mut self, slot: u32) {
-        if let Some(token) = self.open_tokens.remove(&slot)
-            && self.open_progress.get(&token) == Some(&slot)
-        {
-            self.open_progress.remove(&token);
-        }
-    }
-}
+/// To be ended with the present call.
+pub(crate) const LAGGING: u8 = 1;
+/// Told to the host as lagging since its queue of events was empty.
+pub(crate) const BEHIND: u8 = 1 << 1;
+/// It has a subscription of its own, which holds its lists and URIs (open and legacy).
+const OWN: u8 = 1 << 2;
+/// Its listens are in the table of those of sessions with many.
+pub(crate) const MANY: u8 = 1 << 3;
+/// What it queues has bounds of its own.
+pub(crate) const BOUNDED: u8 = 1 << 4;
 
 impl Session {
-    pub(crate) fn types(&self) -> Option<&Types> {
-        self.rare()?.types.as_ref()
+    #[inline]
+    pub(crate) fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
     }
 
-    pub(crate) fn forget_types(&mut self) {
-        if let Some(rare) = &mut self.rare {
-            rare.types = None;
-        }
-    }
-
-    pub(crate) fn rare(&self) -> Option<&Rare> {
-        self.rare.as_deref()
-    }
-
-    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+    /// Sets or clears a flag; yields what it was.
+    #[inline]
+    pub(crate) fn set(&mut self, flag: u8, value: bool) -> bool {
+        let before = self.is(flag);
+        self.flags = if value { self.flags | flag } else { self.flags & !flag };
+        before
     }
 
     /// What was advertised to it.
@@ -153,10 +116,6 @@ impl Session {
         self.ending.is_some()
     }
 
-    pub(crate) fn admits(&self, method: &str) -> bool {
-        self.types().is_none_or(|types| types.admit(method))
-    }
-
     /// The revision by which its messages are read and written.
     pub(crate) fn revision(&self) -> Option<Revision> {
         match self.rules {
@@ -164,23 +123,6 @@ impl Session {
             Rules::Modern => Some(Revision::MODERN),
             _ => None,
         }
-    }
-
-    /// Whether an event of that size would exceed its bounds.
-    #[inline]
-    pub(crate) fn is_full(&self, bytes: usize) -> bool {
-        self.frames >= self.max_frames || !self.fits_beside(bytes)
-    }
-
-    /// Whether so many bytes more fit beside what is queued.
-    #[inline]
-    pub(crate) fn fits_beside(&self, bytes: usize) -> bool {
-        u64::from(self.bytes) + bytes as u64 <= u64::from(self.max_bytes)
-    }
-
-    /// Whether an event of that size would fit if nothing else were queued.
-    pub(crate) fn fits_empty(&self, bytes: usize) -> bool {
-        bytes as u64 <= u64::from(self.max_bytes)
     }
 
     /// An event with a body of so many bytes is queued no more.
@@ -198,11 +140,45 @@ impl Session {
     #[inline]
     pub(crate) fn uncount_frame(&mut self) {
         self.frames -= 1;
-        self.is_behind &= self.frames != 0;
+        if self.frames == 0 {
+            self.set(BEHIND, false);
+        }
     }
 
     pub(crate) fn overflow(&self) -> Overflow {
         self.overflow
+    }
+
+    /// Whether it has a subscription of its own.
+    pub(crate) fn has_own(&self) -> bool {
+        self.is(OWN)
+    }
+
+    /// It has one from now on, without a link, or none any more.
+    pub(super) fn set_own(&mut self, has_own: bool) {
+        self.set(OWN, has_own);
+        self.heard = Links::EMPTY.into_word();
+    }
+
+    /// The links of its own subscription.
+    pub(super) fn own_links(&self) -> Links {
+        if self.has_own() { Links::from_word(self.heard) } else { Links::EMPTY }
+    }
+
+    pub(super) fn set_own_links(&mut self, links: Links) {
+        debug_assert!(self.has_own());
+        self.heard = links.into_word();
+    }
+
+    /// The newest of its listens, which the others are chained from. Who has a subscription of its
+    /// own has none.
+    pub(crate) fn listens(&self) -> u32 {
+        if self.has_own() { NONE } else { self.heard }
+    }
+
+    pub(super) fn set_listens(&mut self, newest: u32) {
+        debug_assert!(!self.has_own());
+        self.heard = newest;
     }
 }
 
@@ -219,45 +195,35 @@ impl Core {
             Profile::Modern => Rules::Modern,
             Profile::Auto => Rules::Undecided,
         };
-        let ix = self.sessions.insert(Session {
+        let record = Session {
             rules,
             capabilities: params.capabilities.into(),
             level: self.config.default_level,
             overflow: params.overflow.unwrap_or(self.config.overflow),
             ending: None,
-            is_lagging: false,
-            is_behind: false,
-            max_frames: params.max_queued_frames.unwrap_or(self.config.max_queued_frames),
-            max_bytes: params.max_queued_bytes.unwrap_or(self.config.max_queued_bytes),
+            flags: 0,
             frames: 0,
             bytes: 0,
             reply_bytes: 0,
             home: NONE,
+            requests: NONE,
             held: 0,
             filter_bytes: 0,
-            stream_count: 1,
-            in_flight: 0,
-            streams: NONE,
-            listens: NONE,
-            requests: NONE,
-            own_sub: NONE,
-            principal: NONE,
-            principal_pos: NONE,
+            heard: NONE,
+            ears_pos: NONE,
             audience_pos: NONE,
-            user_data: params.user_data,
-            rare: None,
-        });
+            rare: NONE,
+        };
+        let ix = self.sessions.insert(record, params.user_data);
+        self.sessions.set_bounds(ix, params.max_queued_frames, params.max_queued_bytes);
         let pushed = if self.pushes_all { PUSHED } else { 0 };
         let handle = self.sessions.handle(ix);
         let home = Stream::new(handle, StreamKind::Duplex, params.framing, pushed);
         let home = self.out.streams.insert(home);
-        let session = &mut self.sessions[ix];
-        session.home = home;
-        session.streams = home;
+        self.sessions[ix].home = home;
         if let Some(principal) = &params.principal {
             let (of, pos) = self.principals.join(principal, ix);
-            let session = &mut self.sessions[ix];
-            (session.principal, session.principal_pos) = (of, pos);
+            self.sessions.set_member(ix, Member { of, pos });
         }
         self.follow_rules(ix);
         Ok(self.sessions.handle(ix))
@@ -328,7 +294,7 @@ impl Core {
 
     pub(crate) fn pause_session(&mut self, ix: u32, is_paused: bool) {
         let (set, clear) = if is_paused { (PAUSED, 0) } else { (0, PAUSED) };
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             self.out.set_flags(stream, set, clear);
         }
     }
@@ -352,7 +318,7 @@ impl Core {
         };
         self.has_callbacks = true;
         for ix in sessions {
-            for stream in self.streams_of(ix) {
+            for stream in self.each_stream(ix) {
                 self.out.set_flags(stream, PUSHED, 0);
             }
         }
@@ -361,13 +327,13 @@ impl Core {
 
     /// Whether a frame callback is at work on a session.
     pub(crate) fn is_busy(&self, handle: SessionId) -> bool {
-        self.sessions.resolve(handle.0).is_some_and(|ix| {
-            self.streams_of(ix).into_iter().any(|stream| self.out.streams[stream].is(BUSY))
-        })
+        self.sessions
+            .resolve(handle.0)
+            .is_some_and(|ix| self.each_stream(ix).any(|stream| self.out.streams[stream].is(BUSY)))
     }
 
     pub(crate) fn user_data(&self, handle: SessionId) -> Result<u64> {
-        Ok(self.sessions[self.session_even_ending(handle)?].user_data)
+        Ok(self.sessions.user_data(self.session_even_ending(handle)?))
     }
 
     pub(crate) fn revision(&self, handle: SessionId) -> Result<Option<Revision>> {
@@ -378,7 +344,7 @@ impl Core {
         let ix = self.session_even_ending(handle)?;
         let session = &self.sessions[ix];
         let streams = self.streams_of(ix);
-        let rare = session.rare();
+        let rare = self.sessions.rare(ix);
         let counts = streams.iter().map(|&stream| self.out.counts(stream));
         let counts = counts.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         Ok(SessionStats {
@@ -388,7 +354,7 @@ impl Core {
             merged: rare.map_or(0, |rare| rare.merged) + counts.1,
             dropped: rare.map_or(0, |rare| rare.dropped),
             subscriptions: u64::from(session.held),
-            requests: u64::from(session.in_flight),
+            requests: u64::from(self.requests.in_flight(session.requests)),
         })
     }
 
@@ -420,7 +386,7 @@ impl Core {
             }
             self.materialise_session(ix);
         } else {
-            for stream in self.streams_of(ix) {
+            for stream in self.each_stream(ix) {
                 self.empty_stream(stream);
             }
         }
@@ -432,7 +398,7 @@ impl Core {
             let lane = if reason.keeps_queue() { Lane::Main } else { Lane::Control };
             self.tell_end(stream, &id, reason, lane);
         }
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             if self.out.streams[stream].is(DETACHED) {
                 // Nobody can drain it any more.
                 self.empty_stream(stream);
@@ -445,14 +411,13 @@ impl Core {
     /// Removes an ending session once nothing of it is queued.
     pub(crate) fn bury_if_drained(&mut self, ix: u32) {
         let Some(reason) = self.sessions[ix].ending else { return };
-        let streams = self.streams_of(ix);
-        let is_drained = streams.iter().all(|&s| {
+        let is_drained = self.each_stream(ix).all(|s| {
             let stream = &self.out.streams[s];
             stream.queued == 0 && !stream.is(BUSY | COLD)
         });
         if is_drained {
             let session = SessionId(self.sessions.handle(ix));
-            let user_data = self.sessions[ix].user_data;
+            let user_data = self.sessions.user_data(ix);
             self.remove_session(ix);
             self.news.push(News::End(SessionEnd { session, reason, user_data }));
         }
@@ -468,7 +433,7 @@ impl Core {
     /// The peer is gone, and the host may not know it yet.
     pub(crate) fn disconnect(&mut self, ix: u32) {
         let session = SessionId(self.sessions.handle(ix));
-        let user_data = self.sessions[ix].user_data;
+        let user_data = self.sessions.user_data(ix);
         self.remove_session(ix);
         let reason = EndReason::Disconnected;
         self.news.push(News::End(SessionEnd { session, reason, user_data }));
@@ -487,29 +452,33 @@ impl Core {
         for request in requests {
             self.forget_request(request);
         }
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             self.empty_stream(stream);
         }
         self.drop_subscriptions(ix);
-        for stream in self.streams_of(ix) {
+        for stream in self.each_stream(ix) {
             self.forget_kept(stream);
             self.out.remove_stream(stream);
         }
-        let session = self.sessions.remove(ix);
-        if session.principal != NONE {
-            let moved = self.principals.leave(session.principal, session.principal_pos);
-            if let Some(moved) = moved {
-                self.sessions[moved].principal_pos = session.principal_pos;
-            }
+        let Member { of, pos } = self.sessions.member(ix);
+        if of != NONE
+            && let Some(moved) = self.principals.leave(of, pos)
+        {
+            self.sessions.set_member(moved, Member { of, pos });
         }
+        self.sessions.remove(ix);
     }
 
     /// Forgets all subscriptions of a session. Yields its listens with their streams, oldest first.
     fn drop_subscriptions(&mut self, ix: u32) -> Vec<(u32, Id)> {
-        let subs = self.subs.of_session(&self.sessions[ix]);
+        if let Some(sub) = self.own_sub(ix) {
+            self.remove_subscription(sub);
+            return Vec::new();
+        }
+        let subs = self.subs_of(ix);
         let listens = subs.iter().filter_map(|&sub| {
             let id = self.subs.id(sub)?;
-            Some((self.subs[sub].stream, id.clone()))
+            Some((self.stream_of_sub(sub), id.clone()))
         });
         let listens = listens.collect();
         // The newest first, as they are chained: so none has to be looked for.

@@ -1,7 +1,7 @@
 //! The entries of outboxes. There are two sorts: a *link*, which lives as long as its subscription
 //! and is queued when its topic was raised, and an *event* entry, which lives while it is queued.
 
-use crate::engine::pool::NONE;
+use crate::engine::pool::{NONE, pool_bytes};
 
 /// Which of a stream's two queues (DESIGN 4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,15 +12,19 @@ pub(crate) enum Lane {
     Main,
 }
 
-/// An entry of an outbox.
+/// An entry of an outbox. Of a link, its place in its topic's crowd says the rest: the stream, the
+/// subscription, and whether it is queued.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(super) next: u32,
     pub(super) prev: u32,
-    pub(crate) stream: u32,
     pub(crate) flags: u16,
     pub(crate) body: Body,
 }
+
+// There are more of them than of anything else. What says whether there is one takes no room: it is
+// another value of what says which sort it is.
+const _: () = assert!(pool_bytes::<Slot>() == 24);
 
 #[derive(Debug)]
 pub(crate) enum Body {
@@ -29,33 +33,25 @@ pub(crate) enum Body {
 }
 
 /// One (subscription, topic) pair.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
+// Packed, as the other one, so that the word that says which of the two it is takes half a word.
+#[repr(C, packed(2))]
 pub(crate) struct Link {
     pub(crate) topic: u32,
     /// Where it stands in its topic's crowd.
     pub(crate) topic_pos: u32,
-    pub(crate) sub: u32,
-    pub(crate) sub_next: u32,
-    pub(crate) sub_prev: u32,
+    /// Where it stands among the links of its subscription ([`Lists`](crate::engine::links::Lists)).
+    pub(crate) of_sub: u32,
 }
 
 /// One event queued for one stream.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(2))]
 pub(crate) struct EventEntry {
     pub(crate) event: u32,
-    pub(crate) owner: Owner,
-    /// The next entry of the same request.
-    pub(crate) owner_next: u32,
-}
-
-/// What an event entry belongs to, and must not outlive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
-    Session,
-    Request(u32),
-    Subscription(u32),
-    /// The session, for which it is the queued progress of its token.
-    OpenProgress,
+    pub(crate) stream: u32,
+    /// Its owner, if that is not the session ([`Outboxes::owner`](crate::engine::outbox::Outboxes)).
+    pub(crate) owned: u32,
 }
 
 /// An event in a lane; whether a link is in one stands at its place in its topic's crowd.
@@ -80,8 +76,8 @@ pub(crate) const AGAIN: u16 = 1 << 7;
 pub(crate) const WITHDRAWN: u16 = 1 << 8;
 
 impl Slot {
-    pub(crate) fn new(stream: u32, flags: u16, body: Body) -> Self {
-        Self { next: NONE, prev: NONE, stream, flags, body }
+    pub(crate) fn new(flags: u16, body: Body) -> Self {
+        Self { next: NONE, prev: NONE, flags, body }
     }
 
     #[inline]

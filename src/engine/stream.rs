@@ -1,5 +1,8 @@
 //! The streams of a session: which one a message goes out on, and what happens when one goes.
 
+use std::iter::Chain;
+use std::{array, vec};
+
 use crate::engine::Core;
 use crate::engine::limits::Excess;
 use crate::engine::news::{News, StreamEnd};
@@ -46,10 +49,10 @@ impl Core {
                     self.out.set_flags(home, DETACHED, 0);
                 }
                 let mut stream = self.new_stream(ix, kind, NAMED);
-                stream.session_next = self.sessions[ix].streams;
+                stream.session_next = self.out.streams[home].session_next;
                 let stream = self.out.streams.insert(stream);
-                self.sessions[ix].streams = stream;
-                self.sessions[ix].stream_count += 1;
+                self.out.streams[home].session_next = stream;
+                self.sessions.rare_mut(ix).more_streams += 1;
                 self.number_stream(stream);
                 Ok(self.out.streams.handle(stream))
             }
@@ -90,8 +93,8 @@ impl Core {
                         self.requests[request].stream = NONE;
                     }
                 }
-                for sub in self.subs.of_session(&self.sessions[ix]) {
-                    if self.subs[sub].stream == stream {
+                for sub in self.subs_of(ix) {
+                    if self.stream_of_sub(sub) == stream {
                         self.remove_subscription(sub);
                     }
                 }
@@ -123,7 +126,7 @@ impl Core {
     }
 
     fn choose_stream(&self, ix: u32) -> Result<u32> {
-        let mut open = self.streams_of(ix).into_iter().filter(|&stream| {
+        let mut open = self.each_stream(ix).filter(|&stream| {
             let stream = &self.out.streams[stream];
             !stream.is(DETACHED)
         });
@@ -137,15 +140,26 @@ impl Core {
         }
     }
 
-    /// The streams of a session, the newest first.
-    pub(crate) fn streams_of(&self, ix: u32) -> Vec<u32> {
-        let mut found = Vec::with_capacity(1);
-        let mut at = self.sessions[ix].streams;
+    /// The streams of a session, the newest first. They are known before the first one is yielded,
+    /// so each may be removed then; for a session that has only one nothing is allocated.
+    #[inline]
+    pub(crate) fn each_stream(
+        &self,
+        ix: u32,
+    ) -> Chain<vec::IntoIter<u32>, array::IntoIter<u32, 1>> {
+        let home = self.sessions[ix].home;
+        let mut more = Vec::new();
+        let mut at = self.out.streams[home].session_next;
         while at != NONE {
-            found.push(at);
+            more.push(at);
             at = self.out.streams[at].session_next;
         }
-        found
+        more.into_iter().chain([home])
+    }
+
+    /// The same as a list.
+    pub(crate) fn streams_of(&self, ix: u32) -> Vec<u32> {
+        self.each_stream(ix).collect()
     }
 
     /// Drops whatever is queued on a stream.
@@ -163,20 +177,16 @@ impl Core {
         self.forget_kept(stream);
         let ix = self.out.streams[stream].session();
         let counts = self.out.counts(stream);
-        let rare = self.sessions[ix].rare_mut();
+        let rare = self.sessions.rare_mut(ix);
         rare.delivered += counts.0;
         rare.merged += counts.1;
+        rare.more_streams -= 1;
         let next = self.out.streams[stream].session_next;
-        let mut at = self.sessions[ix].streams;
-        if at == stream {
-            self.sessions[ix].streams = next;
-        } else {
-            while self.out.streams[at].session_next != stream {
-                at = self.out.streams[at].session_next;
-            }
-            self.out.streams[at].session_next = next;
+        let mut at = self.sessions[ix].home;
+        while self.out.streams[at].session_next != stream {
+            at = self.out.streams[at].session_next;
         }
-        self.sessions[ix].stream_count -= 1;
+        self.out.streams[at].session_next = next;
         self.out.remove_stream(stream);
         self.settle_carrier(ix);
     }
@@ -200,7 +210,7 @@ impl Core {
         if present.as_ref().is_some_and(can_carry) {
             return;
         }
-        let next = self.streams_of(ix).into_iter().find(can_carry);
+        let next = self.each_stream(ix).find(can_carry);
         if let Some(present) = present {
             self.out.uncarry(present);
         }
@@ -260,7 +270,7 @@ impl Core {
     /// Closes a stream of which no frame has said that it was the last, and tells the host.
     pub(crate) fn end_unsaid(&mut self, stream: u32) {
         let session = SessionId(self.out.streams[stream].session_handle());
-        let user_data = self.sessions[self.out.streams[stream].session()].user_data;
+        let user_data = self.sessions.user_data(self.out.streams[stream].session());
         let handle = StreamId(self.out.streams.handle(stream));
         self.close_drained(stream);
         self.news.push(News::StreamEnd(StreamEnd { session, stream: handle, user_data }));

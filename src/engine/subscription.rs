@@ -1,64 +1,78 @@
 //! Subscriptions: what they hold, and the one that open and legacy sessions have of their own.
 //!
-//! A subscription is either a `subscriptions/listen` (it has the id of its request) or a session's
-//! own one, which holds the lists and URIs of an open or legacy session.
+//! A subscription is either a `subscriptions/listen`, which has a record, a handle and the id of its
+//! request, or a session's own one, which holds the lists and URIs of an open or legacy session. That
+//! one has its few fields in the record of its session, since there is never another.
 //!
 //! Invariants:
 //! * a subscription has at most one link to a topic;
-//! * an own subscription is in `ears` if and only if its session hears of every URI.
+//! * an own subscription is in `ears` if and only if its session hears of every URI;
+//! * a session has listens or an own subscription, not both; its listens are in the table once they
+//!   have been many, and until none is left.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::engine::Core;
 use crate::engine::access::Denied;
-use crate::engine::ahead::AHEAD;
 use crate::engine::limits::Excess;
+use crate::engine::links::{Links, Lists};
 use crate::engine::news::News;
-use crate::engine::pool::{HandleKind, NONE, Slab};
+use crate::engine::pool::{HandleKind, NONE, Slab, growth};
 use crate::engine::raise::Audience;
-use crate::engine::session::{Rules, Session};
-use crate::engine::slot::{MUTED, PASSING, Slot, WITHDRAWN};
+use crate::engine::session::{MANY, Rules, Session};
+use crate::engine::slot::{MUTED, PASSING, WITHDRAWN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::SessionId;
 use crate::protocol::id::Id;
 use crate::protocol::kind::NoticeKind;
 
+/// Marks an own subscription, which is named by the index of its session: there are fewer of those
+/// than this (`engine.max_sessions`), and fewer listens.
+const OWN: u32 = 1 << 31;
+
+/// So many listens of a session are looked through; a table of them would take up memory, and be no
+/// nearer at hand.
+const FEW: usize = if cfg!(test) { 1 } else { 4 };
+
+/// The own subscription of a session.
+pub(crate) fn own_sub(session: u32) -> u32 {
+    session | OWN
+}
+
+/// The session whose own subscription that is.
+fn own_session(sub: u32) -> Option<u32> {
+    (sub & OWN != 0).then_some(sub & !OWN)
+}
+
+/// A listen.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    pub(crate) session: u32,
     pub(crate) stream: u32,
-    pub(super) links: u32,
-    /// How many those are.
-    pub(super) link_count: u32,
-    /// Links to URIs and templates among them, passing ones not counted.
-    pub(super) uris: u32,
+    pub(super) links: Links,
     pub(super) session_next: u32,
     pub(super) session_prev: u32,
-    pub(super) ears_pos: u32,
     /// Its acknowledgment, while that is queued.
     pub(super) ack: u32,
-    /// Whether its links are in the table of pairs.
-    pub(super) is_indexed: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     pub(super) subs: Slab<Subscription>,
-    /// The ids of those that are listens: apart, because each of their notices is tagged with it
-    /// and needs nothing else of them.
+    /// The ids of listens: apart, because each of their notices is tagged with it and needs nothing
+    /// else of them.
     pub(super) ids: Vec<Option<Id>>,
-    /// Links by (subscription, topic), of subscriptions that have or had many.
-    pub(super) pairs: HashTable<u32>,
+    /// The links of those that have many.
+    pub(super) lists: Lists,
     /// How many links there are.
     pub(super) links: usize,
-    /// Listens by (session, id).
-    pub(super) listens: HashTable<u32>,
+    /// Listens by (session, id), each with its session, of sessions that have or had many.
+    pub(super) listens: HashTable<(u32, u32)>,
     /// Own subscriptions that hear of every URI.
     pub(crate) ears: Vec<u32>,
-    pub(crate) hasher: RandomState,
+    hasher: RandomState,
     /// URIs that own subscriptions hold.
     pub(super) uris: u64,
 }
@@ -68,7 +82,7 @@ impl Subscriptions {
         Self {
             subs: Slab::new(HandleKind::Subscription, engine),
             ids: Vec::new(),
-            pairs: HashTable::new(),
+            lists: Lists::new(),
             links: 0,
             listens: HashTable::new(),
             ears: Vec::new(),
@@ -77,107 +91,182 @@ impl Subscriptions {
         }
     }
 
-    /// A new subscription: a listen, if it has an id.
-    pub(super) fn insert(&mut self, record: Subscription, id: Option<Id>) -> u32 {
-        let ix = self.subs.insert(record);
-        if ix as usize >= self.ids.len() {
+    /// A new listen of a session, to be the newest of its chain.
+    pub(super) fn insert(
+        &mut self,
+        (ix, session): (u32, &mut Session),
+        stream: u32,
+        id: Id,
+    ) -> u32 {
+        let older = session.listens();
+        let sub = self.subs.insert(Subscription {
+            stream,
+            links: Links::EMPTY,
+            session_next: older,
+            session_prev: NONE,
+            ack: NONE,
+        });
+        debug_assert!(sub < OWN);
+        if sub as usize >= self.ids.len() {
             if self.ids.len() == self.ids.capacity() {
-                // By an eighth, as the records do.
-                self.ids.reserve_exact((self.ids.len() / 8).max(16));
+                self.ids.reserve_exact(growth(self.ids.len()));
             }
-            self.ids.resize_with(ix as usize + 1, || None);
+            self.ids.resize_with(sub as usize + 1, || None);
         }
-        self.ids[ix as usize] = id;
-        ix
+        self.ids[sub as usize] = Some(id);
+        session.set_listens(sub);
+        if older != NONE {
+            self.subs[older].session_prev = sub;
+        }
+        if session.is(MANY) {
+            self.index_listen(ix, sub);
+        } else if self.chain(sub).nth(FEW).is_some() {
+            session.set(MANY, true);
+            let all: Vec<u32> = self.chain(sub).collect();
+            all.into_iter().for_each(|sub| self.index_listen(ix, sub));
+        }
+        sub
     }
 
-    pub(super) fn remove(&mut self, ix: u32) -> Subscription {
-        self.ids[ix as usize] = None;
-        self.subs.remove(ix)
+    /// Takes a listen without links out of its session's chain, and forgets it.
+    pub(super) fn remove(&mut self, (ix, session): (u32, &mut Session), sub: u32) {
+        if session.is(MANY) {
+            let hash = self.hash_listen(ix, sub);
+            if let Ok(entry) = self.listens.find_entry(hash, |&(_, other)| other == sub) {
+                entry.remove();
+            }
+        }
+        self.ids[sub as usize] = None;
+        let Subscription { session_next: next, session_prev: prev, .. } = self.subs.remove(sub);
+        if prev == NONE {
+            session.set_listens(next);
+            if next == NONE {
+                session.set(MANY, false);
+            }
+        } else {
+            self.subs[prev].session_next = next;
+        }
+        if next != NONE {
+            self.subs[next].session_prev = prev;
+        }
     }
 
-    /// The id of a listen.
+    fn index_listen(&mut self, session: u32, sub: u32) {
+        let hash = self.hash_listen(session, sub);
+        let Self { listens, ids, hasher, .. } = self;
+        let hash_of = |&(session, sub): &(u32, u32)| hash_of(hasher, session, ids, sub);
+        listens.insert_unique(hash, (session, sub), hash_of);
+    }
+
+    fn hash_listen(&self, session: u32, sub: u32) -> u64 {
+        hash_of(&self.hasher, session, &self.ids, sub)
+    }
+
+    /// The id of a listen; an own subscription has none.
     #[inline]
-    pub(crate) fn id(&self, ix: u32) -> Option<&Id> {
-        self.ids[ix as usize].as_ref()
+    pub(crate) fn id(&self, sub: u32) -> Option<&Id> {
+        self.ids.get(sub as usize)?.as_ref()
     }
 
     /// Listens, and URIs subscribed one by one.
     pub(crate) fn held(&self) -> u64 {
-        self.listens.len() as u64 + self.uris
+        self.subs.len() as u64 + self.uris
     }
 
     pub(crate) fn links(&self) -> usize {
         self.links
     }
 
-    /// A session's listens, oldest first, and its own subscription.
-    pub(crate) fn of_session(&self, session: &Session) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut at = session.listens;
-        while at != NONE {
-            found.push(at);
-            at = self.subs[at].session_next;
-        }
-        found.reverse();
-        if session.own_sub != NONE {
-            found.push(session.own_sub);
-        }
-        found
+    /// The listens chained from one, that one first.
+    fn chain(&self, newest: u32) -> impl Iterator<Item = u32> {
+        let at = |ix: u32| (ix != NONE).then_some(ix);
+        std::iter::successors(at(newest), move |&ix| at(self.subs[ix].session_next))
     }
 
-    pub(crate) fn is_ear(&self, sub: u32) -> bool {
-        self.subs.get(sub).is_some_and(|sub| sub.ears_pos != NONE)
-    }
-
-    pub(crate) fn find_listen(&self, session: u32, id: &Id) -> Option<u32> {
-        let hash = self.hash((session, id.as_bytes()));
-        let is_it = |&ix: &u32| self.subs[ix].session == session && self.id(ix) == Some(id);
-        self.listens.find(hash, is_it).copied()
+    pub(crate) fn find_listen(&self, (ix, session): (u32, &Session), id: &Id) -> Option<u32> {
+        let has_it = |sub: u32| self.id(sub) == Some(id);
+        if !session.is(MANY) {
+            return self.chain(session.listens()).find(|&sub| has_it(sub));
+        }
+        let hash = self.hasher.hash_one((ix, id.as_bytes()));
+        let found = self.listens.find(hash, |&(of, sub)| of == ix && has_it(sub));
+        found.map(|&(_, sub)| sub)
     }
 
     /// The acknowledgment of a listen has left the outbox, or outlives the listen.
     pub(crate) fn forget_ack(&mut self, sub: u32) {
         self.subs[sub].ack = NONE;
     }
-
-    pub(crate) fn hash(&self, key: impl Hash) -> u64 {
-        self.hasher.hash_one(key)
-    }
 }
 
-impl std::ops::Index<u32> for Subscriptions {
-    type Output = Subscription;
-
-    fn index(&self, ix: u32) -> &Subscription {
-        &self.subs[ix]
-    }
-}
-
-/// Hashes a link by its pair, as `pairs` does.
-pub(crate) fn pair_of(slot: &Slot) -> (u32, u32) {
-    let link = slot.link();
-    (link.sub, link.topic)
+/// Hashes a listen by its session and id.
+fn hash_of(hasher: &RandomState, session: u32, ids: &[Option<Id>], sub: u32) -> u64 {
+    let id = ids[sub as usize].as_ref().expect("a listen has an id");
+    hasher.hash_one((session, id.as_bytes()))
 }
 
 impl Core {
+    /// The session of a subscription.
+    #[inline]
+    pub(crate) fn session_of_sub(&self, sub: u32) -> u32 {
+        match own_session(sub) {
+            Some(ix) => ix,
+            None => self.out.streams[self.subs.subs[sub].stream].session(),
+        }
+    }
+
+    /// The stream that its notices go out on.
+    #[inline]
+    pub(crate) fn stream_of_sub(&self, sub: u32) -> u32 {
+        match own_session(sub) {
+            Some(ix) => self.sessions[ix].home,
+            None => self.subs.subs[sub].stream,
+        }
+    }
+
+    /// Where its links are.
+    #[inline]
+    pub(crate) fn links_at(&self, sub: u32) -> Links {
+        match own_session(sub) {
+            Some(ix) => self.sessions[ix].own_links(),
+            None => self.subs.subs[sub].links,
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_links_at(&mut self, sub: u32, links: Links) {
+        match own_session(sub) {
+            Some(ix) => self.sessions[ix].set_own_links(links),
+            None => self.subs.subs[sub].links = links,
+        }
+    }
+
+    /// The own subscription of a session, if it has one.
+    pub(crate) fn own_sub(&self, ix: u32) -> Option<u32> {
+        self.sessions[ix].has_own().then(|| own_sub(ix))
+    }
+
+    /// A session's listens, oldest first, or its own subscription.
+    pub(crate) fn subs_of(&self, ix: u32) -> Vec<u32> {
+        let mut found: Vec<u32> = self.subs.chain(self.sessions[ix].listens()).collect();
+        found.reverse();
+        found.extend(self.own_sub(ix));
+        found
+    }
+
+    pub(crate) fn find_listen(&self, ix: u32, id: &Id) -> Option<u32> {
+        self.subs.find_listen((ix, &self.sessions[ix]), id)
+    }
+
+    /// Whether a subscription is one that hears of every URI.
+    pub(crate) fn is_ear(&self, sub: u32) -> bool {
+        own_session(sub).is_some_and(|ix| self.sessions[ix].ears_pos != NONE)
+    }
+
     /// What an open or legacy session holds from the start: the lists that it may hear of.
     pub(crate) fn open_own_subscription(&mut self, ix: u32) {
-        let stream = self.sessions[ix].home;
-        let record = Subscription {
-            session: ix,
-            stream,
-            links: NONE,
-            link_count: 0,
-            uris: 0,
-            session_next: NONE,
-            session_prev: NONE,
-            ears_pos: NONE,
-            ack: NONE,
-            is_indexed: false,
-        };
-        let sub = self.subs.insert(record, None);
-        self.sessions[ix].own_sub = sub;
+        let sub = own_sub(ix);
+        self.sessions[ix].set_own(true);
         if self.is_asked() && self.sessions[ix].rules != Rules::Open {
             let session = SessionId(self.sessions.handle(ix));
             let raised = NoticeKind::LISTS.map(|kind| self.out.crowd(kind as u32).raised);
@@ -207,10 +296,9 @@ impl Core {
     /// Brings a session's links in line with the types it chose: those it does not want are
     /// muted, and what is queued of them is dropped.
     pub(crate) fn follow_types(&mut self, ix: u32) {
-        let sub = self.sessions[ix].own_sub;
-        for slot in self.links_of(sub) {
+        for slot in self.links_of(own_sub(ix)) {
             let kind = self.topics[self.out.slots[slot].link().topic].kind;
-            let is_wanted = self.sessions[ix].types().is_none_or(|types| types.admit_notice(kind));
+            let is_wanted = self.sessions.types(ix).is_none_or(|types| types.admit_notice(kind));
             if is_wanted {
                 if !self.out.slots[slot].is(WITHDRAWN) {
                     self.out.flag(slot, 0, MUTED);
@@ -227,18 +315,16 @@ impl Core {
 
     /// An open session hears of every URI until it names some.
     pub(crate) fn follow_ears(&mut self, ix: u32) {
-        let session = &self.sessions[ix];
-        let sub = session.own_sub;
-        let types_admit =
-            session.types().is_none_or(|types| types.admit_notice(NoticeKind::Resource));
-        let hears_all =
-            session.rules == Rules::Open && self.subs.subs[sub].uris == 0 && types_admit;
-        let pos = self.subs.subs[sub].ears_pos;
-        if hears_all && pos == NONE {
-            self.subs.subs[sub].ears_pos = self.subs.ears.len() as u32;
+        let sub = own_sub(ix);
+        let types = self.sessions.types(ix);
+        let types_admit = types.is_none_or(|types| types.admit_notice(NoticeKind::Resource));
+        let session = &mut self.sessions[ix];
+        let hears_all = session.rules == Rules::Open && session.held == 0 && types_admit;
+        if hears_all && session.ears_pos == NONE {
+            session.ears_pos = self.subs.ears.len() as u32;
             self.subs.ears.push(sub);
-        } else if !hears_all && pos != NONE {
-            self.forget_ear(sub);
+        } else if !hears_all && session.ears_pos != NONE {
+            self.forget_ear(ix);
             for slot in self.links_of(sub) {
                 let record = &self.out.slots[slot];
                 if record.is(PASSING) && !self.is_contained(sub, record.link().topic) {
@@ -248,14 +334,14 @@ impl Core {
         }
     }
 
-    fn forget_ear(&mut self, sub: u32) {
-        let pos = std::mem::replace(&mut self.subs.subs[sub].ears_pos, NONE);
+    fn forget_ear(&mut self, ix: u32) {
+        let pos = std::mem::replace(&mut self.sessions[ix].ears_pos, NONE);
         if pos == NONE {
             return;
         }
         self.subs.ears.swap_remove(pos as usize);
-        if let Some(&moved) = self.subs.ears.get(pos as usize) {
-            self.subs.subs[moved].ears_pos = pos;
+        if let Some(moved) = self.subs.ears.get(pos as usize).copied().and_then(own_session) {
+            self.sessions[moved].ears_pos = pos;
         }
     }
 
@@ -295,7 +381,7 @@ impl Core {
     }
 
     pub(crate) fn require_own_subscription(&self, ix: u32) -> Result<()> {
-        if self.sessions[ix].own_sub == NONE {
+        if !self.sessions[ix].has_own() {
             return Err(Error::new(
                 ErrorKind::NotNegotiated,
                 "the session cannot subscribe to single resources: it is not initialized, or its revision subscribes by subscriptions/listen",
@@ -311,8 +397,10 @@ impl Core {
         uri: &str,
         is_granted: bool,
     ) -> std::result::Result<(), Excess> {
-        let sub = self.sessions[ix].own_sub;
-        let topic = self.topics.intern(NoticeKind::Resource, uri);
+        let sub = own_sub(ix);
+        let out = &self.out;
+        let look = |topic| out.fetch_crowd(topic);
+        let topic = self.topics.intern_after(NoticeKind::Resource, uri, look);
         let held = self.find_link(sub, topic);
         if held.is_some_and(|slot| !self.out.slots[slot].is(PASSING)) {
             self.settle_access(ix, topic, is_granted);
@@ -329,10 +417,10 @@ impl Core {
             self.out.flag(slot, 0, PASSING);
             self.topics[topic].passing -= 1;
             self.sessions[ix].uncount_frame();
-            self.note_held(sub, topic);
+            self.note_held(ix, topic);
             self.sessions[ix].filter_bytes += self.topics[topic].link_bytes();
         } else {
-            let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
+            let is_muted = !self.sessions.admits(ix, NoticeKind::Resource.method());
             self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
         }
         self.settle_access(ix, topic, is_granted);
@@ -342,8 +430,6 @@ impl Core {
 
     /// A session's own subscription holds one more URI, or template.
     pub(crate) fn note_uri(&mut self, ix: u32) {
-        let sub = self.sessions[ix].own_sub;
-        self.subs.subs[sub].uris += 1;
         self.subs.uris += 1;
         self.count_held(ix);
         self.follow_ears(ix);
@@ -352,13 +438,12 @@ impl Core {
     /// Whether there was such a subscription. What was queued of it is dropped (R25), unless
     /// another one covers it (G2).
     pub(crate) fn unsubscribe_uri(&mut self, ix: u32, uri: &str) -> bool {
-        let sub = self.sessions[ix].own_sub;
+        let sub = own_sub(ix);
         let Some(topic) = self.topics.find(NoticeKind::Resource, uri) else { return false };
         let Some(slot) = self.find_link(sub, topic) else { return false };
         if self.out.slots[slot].is(PASSING) {
             return false;
         }
-        self.subs.subs[sub].uris -= 1;
         self.subs.uris -= 1;
         self.uncount_held(ix, 1);
         self.let_go(ix, slot);
@@ -381,39 +466,25 @@ impl Core {
 
     /// Forgets a subscription with its links and whatever is queued of it.
     pub(crate) fn remove_subscription(&mut self, sub: u32) {
-        self.forget_ear(sub);
-        for links in self.links_of(sub).chunks(AHEAD) {
-            self.fetch_links(links);
-            links.iter().for_each(|&slot| self.remove_link(slot));
-        }
-        let (ix, stream) = (self.subs[sub].session, self.subs[sub].stream);
-        let Some(id) = self.subs.id(sub).cloned() else {
-            self.sessions[ix].own_sub = NONE;
-            let uris = self.subs[sub].uris;
+        if let Some(ix) = own_session(sub) {
+            self.forget_ear(ix);
+            self.remove_links(sub);
+            let uris = self.sessions[ix].held;
             self.subs.uris -= u64::from(uris);
             self.uncount_held(ix, uris);
-            self.subs.remove(sub);
+            self.sessions[ix].set_own(false);
             return;
-        };
-        let ack = self.subs[sub].ack;
+        }
+        self.remove_links(sub);
+        let &Subscription { stream, ack, .. } = &self.subs.subs[sub];
         if ack != NONE {
             self.discard(ack);
         }
-        let hash = self.subs.hash((ix, id.as_bytes()));
-        if let Ok(entry) = self.subs.listens.find_entry(hash, |&other| other == sub) {
-            entry.remove();
-        }
+        let ix = self.out.streams[stream].session();
         self.uncount_held(ix, 1);
+        let id = self.subs.id(sub).expect("a listen has an id");
         self.sessions[ix].filter_bytes -= id.as_json().len() as u32;
         self.out.streams[stream].open_requests -= 1;
-        let Subscription { session_next, session_prev, .. } = self.subs.remove(sub);
-        if session_prev == NONE {
-            self.sessions[ix].listens = session_next;
-        } else {
-            self.subs.subs[session_prev].session_next = session_next;
-        }
-        if session_next != NONE {
-            self.subs.subs[session_next].session_prev = session_prev;
-        }
+        self.subs.remove((ix, &mut self.sessions[ix]), sub);
     }
 }

@@ -206,7 +206,7 @@ impl Core {
         if self.out.slots[slot].is(MUTED) {
             return false;
         }
-        let stream = self.out.slots[slot].stream;
+        let stream = self.out.stream_of(slot);
         let ix = self.out.streams[stream].session();
         let len = self.events.body(body).len();
         if self.out.is_queued(slot) {
@@ -217,7 +217,7 @@ impl Core {
             let session = &self.sessions[ix];
             let is_refused = match session.overflow() {
                 Overflow::Close => false,
-                Overflow::DropOldest => !session.fits_empty(len),
+                Overflow::DropOldest => !self.sessions.fits_empty(ix, len),
                 Overflow::DropNewest => true,
             };
             if is_refused {
@@ -241,11 +241,11 @@ impl Core {
 
     /// Whether the body of a queued update could give way to that one.
     fn replace_task(&mut self, slot: u32, body: u32) -> bool {
-        let ix = self.out.streams[self.out.slots[slot].stream].session();
+        let ix = self.out.streams[self.out.stream_of(slot)].session();
         let old = self.contexts[&slot];
         let (old_len, len) = (self.events.body(old).len(), self.events.body(body).len());
         if len > old_len
-            && (self.is_engine_full_for(ix) || !self.sessions[ix].fits_beside(len - old_len))
+            && (self.is_engine_full_for(ix) || !self.sessions.fits_beside(ix, len - old_len))
         {
             return false;
         }
@@ -259,7 +259,7 @@ impl Core {
             // It has a frame of its own, unless the one in hand is refused.
             record.flags |= AGAIN;
         } else {
-            session.rare_mut().merged += 1;
+            self.sessions.rare_mut(ix).merged += 1;
             self.counters.merged += 1;
         }
         true

@@ -16,6 +16,7 @@ use std::ops::Bound;
 use crate::engine::Core;
 use crate::engine::limits::Excess;
 use crate::engine::slot::MUTED;
+use crate::engine::subscription::own_sub;
 use crate::engine::topic::links_bytes;
 use crate::error::{Error, Result};
 use crate::params::SessionId;
@@ -93,7 +94,7 @@ impl Core {
         self.check_uri(text).map_err(Excess::error)?;
         let template =
             Template::parse(text).map_err(|why| Error::invalid(format!("template: {why}")))?;
-        let sub = self.sessions[ix].own_sub;
+        let sub = own_sub(ix);
         let topic = self.topics.templates.find(text);
         if topic.is_some_and(|topic| self.find_link(sub, topic).is_some()) {
             return Ok(());
@@ -104,7 +105,7 @@ impl Core {
             })
             .map_err(Excess::error)?;
         let topic = topic.unwrap_or_else(|| self.topics.intern_template(text, template));
-        let is_muted = !self.sessions[ix].admits(NoticeKind::Resource.method());
+        let is_muted = !self.sessions.admits(ix, NoticeKind::Resource.method());
         self.add_link(sub, topic, if is_muted { MUTED } else { 0 });
         self.note_uri(ix);
         Ok(())
@@ -114,10 +115,9 @@ impl Core {
     pub(crate) fn unsubscribe_template(&mut self, handle: SessionId, text: &str) -> Result<()> {
         let ix = self.session(handle)?;
         self.require_own_subscription(ix)?;
-        let sub = self.sessions[ix].own_sub;
+        let sub = own_sub(ix);
         let held = self.topics.templates.find(text).and_then(|topic| self.find_link(sub, topic));
         let Some(slot) = held else { return Err(Error::gone("subscription")) };
-        self.subs.subs[sub].uris -= 1;
         self.subs.uris -= 1;
         self.uncount_held(ix, 1);
         self.remove_link(slot);

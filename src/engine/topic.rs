@@ -55,26 +55,38 @@ impl Topics {
         if !kind.is_named() {
             return Some(kind as u32);
         }
-        self.find_named(kind, &encode::escaped(name))
+        self.find_named(kind, &encode::escaped(name), |_| ())
     }
 
     /// The topic of a URI that stands as in a JSON string.
     pub(crate) fn find_escaped(&self, uri: &str) -> Option<u32> {
-        self.find_named(NoticeKind::Resource, uri)
+        self.find_named(NoticeKind::Resource, uri, |_| ())
     }
 
-    fn find_named(&self, kind: NoticeKind, name: &str) -> Option<u32> {
+    /// What is most likely it is looked at by the caller too, before it is known to be it.
+    #[inline]
+    fn find_named(&self, kind: NoticeKind, name: &str, look: impl Fn(u32)) -> Option<u32> {
         let key = (kind, name);
-        self.names.find(self.hasher.hash_one(key), |&ix| self.topics[ix].key() == key).copied()
+        let is_it = |&ix: &u32| {
+            look(ix);
+            self.topics[ix].key() == key
+        };
+        self.names.find(self.hasher.hash_one(key), is_it).copied()
     }
 
     /// The topic, made if nobody holds it yet.
     pub(crate) fn intern(&mut self, kind: NoticeKind, name: &str) -> u32 {
+        self.intern_after(kind, name, |_| ())
+    }
+
+    /// The same for a caller that has something of the topic to [`look`](crate::engine::ahead) at.
+    #[inline]
+    pub(crate) fn intern_after(&mut self, kind: NoticeKind, name: &str, look: impl Fn(u32)) -> u32 {
         if !kind.is_named() {
             return kind as u32;
         }
         let name = encode::escaped(name);
-        if let Some(ix) = self.find_named(kind, &name) {
+        if let Some(ix) = self.find_named(kind, &name, look) {
             return ix;
         }
         let tail = match kind {

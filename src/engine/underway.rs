@@ -8,8 +8,8 @@
 //! Nobody can tell. Invariants, while a raising is under way:
 //! * nothing was queued, and no stream was ready, when it began, and none is delivered by callback:
 //!   so no frame of another raising is mixed with it, and nothing of it has to be made known;
-//! * nothing is done but draining whichever streams are ready; whoever wants anything else of
-//!   `Core` has it finished first ([`Outboxes::finish_raising`]);
+//! * nothing is done but draining whichever streams are ready, and putting off other raisings;
+//!   whoever wants anything else of `Core` has it finished first ([`Core::finish_raising`]);
 //! * some stream is ready, unless there is nothing left to queue.
 
 use std::ops::ControlFlow;
@@ -32,10 +32,12 @@ pub(super) struct Underway {
     /// `NONE` if nothing is.
     topic: u32,
     at: usize,
+    /// The count of raisings of the crowd with this one.
+    raised: u32,
 }
 
 impl Underway {
-    pub(super) const NOTHING: Self = Self { topic: NONE, at: 0 };
+    pub(super) const NOTHING: Self = Self { topic: NONE, at: 0, raised: 0 };
 }
 
 impl Core {
@@ -48,7 +50,9 @@ impl Core {
             return None;
         }
         let reached = Reached { matched: crowd.unmuted(), merged: 0 };
-        out.underway = Underway { topic, at: 0 };
+        out.sort(topic);
+        let raised = out.count_raised(topic);
+        out.underway = Underway { topic, at: 0, raised };
         out.carry_on_raising();
         Some(reached)
     }
@@ -70,17 +74,17 @@ impl Outboxes {
 
     /// Queues the rest of a crowd.
     #[inline]
-    pub(crate) fn finish_raising(&mut self) {
+    pub(super) fn finish_underway(&mut self) {
         if self.is_underway() {
             self.raise_up_to(usize::MAX);
         }
     }
 
     fn raise_up_to(&mut self, end: usize) {
-        let Underway { topic, mut at } = self.underway;
-        let special = self.raise_from(topic, &mut at, end, &mut Reached::default());
+        let Underway { topic, mut at, raised } = self.underway;
+        let special = self.raise_from(topic, &mut at, end, raised, &mut Reached::default());
         debug_assert_eq!(special, ControlFlow::Continue(()), "nothing of it was queued");
         let is_over = at >= self.crowd(topic).places.len();
-        self.underway = if is_over { Underway::NOTHING } else { Underway { topic, at } };
+        self.underway = if is_over { Underway::NOTHING } else { Underway { topic, at, raised } };
     }
 }

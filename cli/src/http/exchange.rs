@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use fanfare::http::{
@@ -12,7 +12,8 @@ use fanfare::http::{
 use fanfare::{Error, ErrorKind, Framing, Profile, Revision, SessionParams, StreamKind};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{ALLOW, CONNECTION, HeaderMap};
+use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 
@@ -20,6 +21,7 @@ use super::feed::{First, Purpose};
 use super::hub::Hub;
 use super::lease::Lease;
 use super::listener::Slot;
+use super::metrics;
 use super::sessions::Visit;
 
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -48,32 +50,68 @@ enum Outcome {
 /// then never does.
 pub(super) async fn answer(
     hub: Arc<Hub>,
-    slot: Slot,
+    slot: Arc<Slot>,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let is_chunked = request.version() == Version::HTTP_11;
-    let outcome = match request.uri().path() {
-        "/mcp" => mcp(&hub, request).await,
-        _ => Outcome::Reply(text(StatusCode::NOT_FOUND, "there is nothing here; MCP is at /mcp\n")),
-    };
-    match outcome {
-        Outcome::Reply(reply) => Ok(reply),
+    match outcome(&hub, request).await {
+        Outcome::Reply(reply) => {
+            hub.counts.answered(reply.status());
+            if !reply.headers().contains_key(CONNECTION) {
+                return Ok(reply);
+            }
+            slot.note_unread();
+            Ok(reply)
+        }
         Outcome::Stream { lease, session_id, first } => {
+            hub.counts.answered(StatusCode::OK);
             let head = stream_head(session_id.as_deref(), is_chunked);
             let takeover = Takeover { lease, head, first, is_chunked };
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(takeover);
+            slot.leave(takeover);
             std::future::pending().await
         }
     }
 }
 
-async fn mcp(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
+async fn outcome(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
-    let headers = headers(&head.headers);
-    if let Err(refusal) = hub.options.endpoint.check_origin(&headers) {
+    if let Err(refusal) = hub.options.endpoint.check_origin(&headers(&head.headers)) {
         return Outcome::Reply(refused(refusal));
     }
-    let principal = None;
+    let path = head.uri.path();
+    // Who asks whether it is well need not be known.
+    let is_open = path == "/healthz";
+    let principal = match hub.options.tokens.who(&head.headers) {
+        Ok(principal) => principal,
+        Err(_) if is_open => None,
+        Err(stranger) => {
+            let mut reply = json(StatusCode::UNAUTHORIZED, error_body("no valid bearer token"));
+            let challenge = HeaderValue::from_static(stranger.challenge());
+            reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            return Outcome::Reply(reply);
+        }
+    };
+    let is_read = head.method == Method::GET || head.method == Method::HEAD;
+    match path {
+        "/mcp" => mcp(hub, &head, body, principal).await,
+        "/healthz" if is_read => Outcome::Reply(metrics::health(hub)),
+        "/metrics" if is_read => Outcome::Reply(metrics::metrics(hub)),
+        "/healthz" | "/metrics" => {
+            let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "it can only be read\n");
+            reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            Outcome::Reply(reply)
+        }
+        _ => Outcome::Reply(text(StatusCode::NOT_FOUND, "there is nothing here; MCP is at /mcp\n")),
+    }
+}
+
+async fn mcp(hub: &Arc<Hub>, head: &Parts, body: Incoming, principal: Option<Arc<str>>) -> Outcome {
+    let headers = headers(&head.headers);
+    let most = hub.options.max_connections_per_principal;
+    let Some(place) = hub.places.take(principal.as_ref(), most) else {
+        let text = error_body(&format!("{most} requests are open, and no more may be"));
+        return Outcome::Reply(json(StatusCode::TOO_MANY_REQUESTS, text));
+    };
     let body = match head.method {
         Method::POST => match collect(hub, body).await {
             Ok(body) => body,
@@ -97,6 +135,10 @@ async fn mcp(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
         return Outcome::Reply(json(StatusCode::SERVICE_UNAVAILABLE, text));
     }
     match go_on(hub, &call, &body, principal, visit).await {
+        Ok(Outcome::Stream { mut lease, session_id, first }) => {
+            lease.keep_place(place);
+            Outcome::Stream { lease, session_id, first }
+        }
         Ok(outcome) => outcome,
         Err(error) => Outcome::Reply(failed(&call, &error)),
     }
@@ -272,7 +314,7 @@ pub(super) fn refused(refusal: Refusal) -> Reply {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut reply = json(status, refusal.body);
     if let Some(allow) = refusal.allow {
-        reply.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static(allow));
+        reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
     reply
 }
@@ -310,7 +352,11 @@ pub(super) fn text(status: StatusCode, body: &'static str) -> Reply {
     with_headers(status, &[("Content-Type", "text/plain; charset=utf-8")], body.into())
 }
 
-fn with_headers(status: StatusCode, headers: &'static [(&str, &str)], body: Bytes) -> Reply {
+pub(super) fn with_headers(
+    status: StatusCode,
+    headers: &'static [(&str, &str)],
+    body: Bytes,
+) -> Reply {
     let mut builder = Response::builder().status(status);
     for (name, value) in headers {
         builder = builder.header(*name, *value);
@@ -320,6 +366,6 @@ fn with_headers(status: StatusCode, headers: &'static [(&str, &str)], body: Byte
 
 /// The rest of the request is not read, so nothing more can be.
 fn close(mut reply: Reply) -> Reply {
-    reply.headers_mut().insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     reply
 }

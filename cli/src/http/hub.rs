@@ -1,12 +1,14 @@
 //! What all connections share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fanfare::{EndReason, Engine, SessionId};
 
 use super::app::Served;
+use super::auth::Places;
 use super::feed::{Command, Feed};
+use super::metrics::Counts;
 use super::options::Options;
 use super::sessions::Sessions;
 
@@ -15,16 +17,10 @@ pub(super) struct Hub {
     pub(super) feed: Feed,
     pub(super) options: Options,
     pub(super) sessions: Sessions,
+    pub(super) places: Arc<Places>,
     pub(super) counts: Counts,
     /// No new work is taken.
     pub(super) is_stopping: AtomicBool,
-}
-
-/// What is open now.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) connections: AtomicUsize,
-    pub(super) streams: AtomicUsize,
 }
 
 impl Hub {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fanfare::{SessionId, StreamId};
 
+use super::auth::Place;
 use super::feed::Command;
 use super::hub::Hub;
 use super::sessions::Visit;
@@ -20,20 +21,36 @@ pub(super) struct Lease {
     /// The pump knows of the stream, and would go on keeping what comes on it.
     is_expected: bool,
     _visit: Option<Visit>,
+    /// What it counts against.
+    _place: Option<Place>,
 }
 
 impl Lease {
     /// A session that was opened for a request.
     pub(super) fn own(hub: &Arc<Hub>, session: SessionId) -> Self {
-        let hub = Arc::clone(hub);
-        Self { hub, session, stream: None, owns_session: true, is_expected: false, _visit: None }
+        Self::new(hub, session, None)
     }
 
     /// A session that goes on after the request.
     pub(super) fn visit(hub: &Arc<Hub>, visit: Visit) -> Self {
-        let hub = Arc::clone(hub);
-        let (session, visit) = (visit.session(), Some(visit));
-        Self { hub, session, stream: None, owns_session: false, is_expected: false, _visit: visit }
+        Self::new(hub, visit.session(), Some(visit))
+    }
+
+    fn new(hub: &Arc<Hub>, session: SessionId, visit: Option<Visit>) -> Self {
+        Self {
+            hub: Arc::clone(hub),
+            session,
+            stream: None,
+            owns_session: visit.is_none(),
+            is_expected: false,
+            _visit: visit,
+            _place: None,
+        }
+    }
+
+    /// Counts as long as it is held.
+    pub(super) fn keep_place(&mut self, place: Place) {
+        self._place = Some(place);
     }
 
     pub(super) fn expected(&mut self, stream: StreamId) {

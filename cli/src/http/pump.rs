@@ -110,8 +110,14 @@ impl Pump {
         })
     }
 
-    /// Until it is stopped.
+    /// Until it is stopped; whatever is open then is cut off.
     pub(super) fn run(mut self) -> io::Result<()> {
+        let done = self.serve();
+        (0..self.outlets.len()).for_each(|ix| self.remove(ix));
+        done
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         let mut has_more = false;
         loop {

@@ -10,8 +10,9 @@ use tokio::sync::{Semaphore, watch};
 
 use super::app::{App, Held};
 use super::feed::{Command, Feed};
-use super::hub::{Counts, Hub};
+use super::hub::Hub;
 use super::listener;
+use super::metrics::Counts;
 use super::options::Options;
 use super::pump::Pump;
 use super::sessions::Sessions;
@@ -83,6 +84,7 @@ impl Server {
             feed: feed.clone(),
             options,
             sessions: Sessions::default(),
+            places: Arc::default(),
             counts: Counts::default(),
             is_stopping: AtomicBool::new(false),
         });
@@ -134,6 +136,8 @@ impl Server {
         drop(runtime);
         hub.feed.push(Command::Stop);
         let pumped = pump.join().map_err(|_| io::Error::other("the pump failed"))?;
+        // What came too late for the pump.
+        drop(hub.feed.take());
         hub.sessions.all().into_iter().for_each(|session| hub.end_session(session));
         served.and(pumped)
     }

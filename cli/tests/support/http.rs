@@ -256,6 +256,12 @@ impl Wire {
         Self { socket, buffer: Vec::new(), text: String::new(), is_chunked: false, is_over: false }
     }
 
+    /// Takes no more than little at a time, so that it is soon full.
+    pub(crate) fn narrow(self) -> Self {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&self.socket, 4096).unwrap();
+        self
+    }
+
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).unwrap();
@@ -276,6 +282,14 @@ impl Wire {
         text.push_str("\r\n");
         text.push_str(body);
         self.send(text.as_bytes());
+    }
+
+    /// Asks for a path.
+    #[track_caller]
+    pub(crate) fn get(&mut self, path: &str, headers: &str) -> Answer {
+        let address = self.socket.peer_addr().unwrap();
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").as_bytes());
+        self.answer()
     }
 
     /// Reads more; says whether there was something.
@@ -451,6 +465,11 @@ impl Wire {
     }
 }
 
+/// More than the buffers of a connection that is not read have room for.
+pub(crate) fn too_much() -> String {
+    json!({ "text": "x".repeat(6 << 20) }).to_string()
+}
+
 /// A request of 2026-07-28 and the headers that mirror it.
 #[derive(Clone, Debug)]
 pub(crate) struct Modern {
@@ -599,8 +618,8 @@ impl Legacy {
         if answer.head.header("content-type") == Some("application/json") {
             return answer.json();
         }
-        let data = answer.body.lines().filter_map(|line| line.strip_prefix("data: "));
-        serde_json::from_str(data.last().unwrap()).unwrap()
+        let mut data = answer.body.lines().filter_map(|line| line.strip_prefix("data: "));
+        serde_json::from_str(data.next_back().unwrap()).unwrap()
     }
 
     #[track_caller]

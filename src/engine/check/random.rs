@@ -232,7 +232,7 @@ impl World {
 
     fn step(&mut self) {
         let action = self.random.below(36);
-        let goes_on = matches!(action, 23..=25);
+        let goes_on = matches!(action, 15..=25);
         if !goes_on {
             // As whoever takes the lock does.
             self.core.finish_raising();

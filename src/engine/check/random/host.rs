@@ -181,7 +181,11 @@ impl World {
         }
         self.next_n += 1;
         let n = self.next_n;
-        match self.random.below(12) {
+        let sort = self.random.below(12);
+        if sort > 3 {
+            self.core.finish_raising();
+        }
+        match sort {
             8..=10 => {
                 let method = if self.random.one_in(3) { TASK_STATUS } else { TASK };
                 let task = self.random.of(&TASKS);
@@ -246,7 +250,7 @@ impl World {
         for &session in &self.sessions {
             let Some(ix) = core.sessions.resolve(session.0) else { continue };
             let peer = self.peers.get_mut(&session).unwrap();
-            for sub in core.subs.of_session(&core.sessions[ix]) {
+            for sub in core.subs_of(ix) {
                 let Some(id) = core.subs.id(sub) else { continue };
                 let links = core.links_of(sub).into_iter();
                 let heard = links.filter(|&slot| !core.out.slots[slot].is(WITHDRAWN));

@@ -242,7 +242,7 @@ impl World {
                 let core = &self.core;
                 let waits = |id: &str| {
                     let sub = core.subs.subs.resolve(core.subscription(session, id).unwrap());
-                    core.out.streams[core.subs[sub.unwrap()].stream].is(DETACHED)
+                    core.out.streams[core.subs.subs[sub.unwrap()].stream].is(DETACHED)
                 };
                 let due: Vec<_> =
                     self.peers[&session].due.iter().filter(|(id, _)| !waits(id)).collect();
