@@ -118,8 +118,6 @@ fn churned() -> Crowd {
 fn told() -> Crowd {
     let crowd = crowd();
     crowd.raise();
-    // What was put off is a part of it: whoever asks for anything has it done.
-    black_box(crowd.engine.stats());
     crowd
 }
 
@@ -208,6 +206,8 @@ fn raise_and_drain(mut crowd: Crowd) -> Crowd {
 #[bench::pending(setup = told)]
 fn raise_again(crowd: Crowd) -> Crowd {
     crowd.raise();
+    // What was put off is a part of it: whoever asks for anything has it done.
+    black_box(crowd.engine.stats());
     crowd
 }
 
