@@ -16,7 +16,10 @@ pub(super) struct Hub {
     pub(super) app: Arc<dyn Served>,
     pub(super) feed: Feed,
     pub(super) options: Options,
+    /// The sessions of Streamable HTTP before 2026-07-28.
     pub(super) sessions: Sessions,
+    /// Those of the transport of 2024-11-05.
+    pub(super) old_sessions: Sessions,
     pub(super) places: Arc<Places>,
     pub(super) counts: Counts,
     /// No new work is taken.

@@ -59,7 +59,11 @@ pub(super) fn metrics(hub: &Hub) -> Reply {
             counts.connections.load(Ordering::Relaxed),
         ),
         ("streams", "Open event streams.", counts.streams.load(Ordering::Relaxed)),
-        ("sessions", "Sessions of the revisions before 2026-07-28.", hub.sessions.len()),
+        (
+            "sessions",
+            "Sessions of the revisions before 2026-07-28.",
+            hub.sessions.len() + hub.old_sessions.len(),
+        ),
     ];
     for (name, help, value) in gauges {
         metric(&mut out, name, "gauge", help);

@@ -39,6 +39,7 @@ mod hub;
 mod lease;
 mod listener;
 mod metrics;
+mod old;
 mod options;
 mod outlet;
 mod pump;

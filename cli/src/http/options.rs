@@ -16,6 +16,8 @@ pub struct Options {
     pub address: SocketAddr,
     /// Which eras are served, and who may call, by `Origin` and `Host`.
     pub endpoint: Endpoint,
+    /// Whether the transport of 2024-11-05 is there too, at `/sse` and `/messages`.
+    pub has_old_transport: bool,
     /// With it `https` is spoken, without it `http`.
     pub tls: Option<Tls>,
     /// Who may call. None: everybody who can reach it.
@@ -51,6 +53,7 @@ impl Default for Options {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             endpoint: Endpoint::new().hosts(Hosts::loopback()),
+            has_old_transport: false,
             tls: None,
             tokens: Tokens::default(),
             max_connections: 10_000,

@@ -25,6 +25,10 @@ pub(crate) struct HttpArgs {
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
     pub(crate) http: Option<SocketAddr>,
 
+    /// Speak the transport of 2024-11-05, too, at /sse and /messages
+    #[arg(long, requires = "http")]
+    legacy_sse: bool,
+
     /// Speak https, with the certificate (and those that lead from it to an authority) in FILE, PEM
     #[arg(long, value_name = "FILE", requires_all = ["http", "tls_key"])]
     tls_cert: Option<PathBuf>,
@@ -116,6 +120,7 @@ impl HttpArgs {
         Ok(Options {
             address,
             endpoint: Endpoint::new().origins(origins).hosts(hosts),
+            has_old_transport: self.legacy_sse,
             tls,
             tokens,
             max_connections: self.max_connections as usize,
