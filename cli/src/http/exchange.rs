@@ -124,9 +124,8 @@ async fn old_transport(
     body: Incoming,
     principal: Option<Arc<str>>,
 ) -> Outcome {
-    let place = match place(hub, principal.as_ref()) {
-        Ok(place) => place,
-        Err(reply) => return Outcome::Reply(reply),
+    let Some(place) = place(hub, principal.as_ref()) else {
+        return Outcome::Reply(too_many(hub));
     };
     if hub.is_stopping() {
         return Outcome::Reply(stopping());
@@ -140,20 +139,15 @@ async fn old_transport(
     }
 }
 
-/// What a request counts against.
-fn place(hub: &Hub, principal: Option<&Arc<str>>) -> Result<Place, Reply> {
-    let most = hub.options.max_connections_per_principal;
-    hub.places.take(principal, most).ok_or_else(|| {
-        let text = error_body(&format!("{most} requests are open, and no more may be"));
-        json(StatusCode::TOO_MANY_REQUESTS, text)
-    })
+/// What a request counts against, if there is room for it.
+fn place(hub: &Hub, principal: Option<&Arc<str>>) -> Option<Place> {
+    hub.places.take(principal, hub.options.max_connections_per_principal)
 }
 
 async fn mcp(hub: &Arc<Hub>, head: &Parts, body: Incoming, principal: Option<Arc<str>>) -> Outcome {
     let headers = headers(&head.headers);
-    let place = match place(hub, principal.as_ref()) {
-        Ok(place) => place,
-        Err(reply) => return Outcome::Reply(reply),
+    let Some(place) = place(hub, principal.as_ref()) else {
+        return Outcome::Reply(too_many(hub));
     };
     let body = match head.method {
         Method::POST => match collect(hub, body).await {
@@ -378,6 +372,12 @@ fn declined(error: &Error) -> Reply {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     json(status, error_body(error.detail()))
+}
+
+fn too_many(hub: &Hub) -> Reply {
+    let most = hub.options.max_connections_per_principal;
+    let text = error_body(&format!("{most} requests are open, and no more may be"));
+    json(StatusCode::TOO_MANY_REQUESTS, text)
 }
 
 fn stopping() -> Reply {
