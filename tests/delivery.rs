@@ -210,6 +210,31 @@ fn the_wake_hook_is_called_once_per_edge() {
 }
 
 #[test]
+fn the_deadline_hook_is_called_when_something_is_due_sooner() {
+    let called = Arc::new(AtomicUsize::new(0));
+    let count = called.clone();
+    let hooks = Hooks::new().on_deadline(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let keys =
+        [("clock", "manual"), ("debounce.resource_ms", "100"), ("debounce.tool_list_ms", "50")];
+    let engine = Engine::with_hooks(config(&keys), hooks);
+    assert_eq!(called.load(Ordering::SeqCst), 0);
+    engine.notify_resource_updated("file:///a", &Raise::ALL).unwrap();
+    assert_eq!((called.load(Ordering::SeqCst), engine.next_deadline_ms()), (1, Some(100)));
+    // Later than what is planned already, and at the same time.
+    engine.advance(10).unwrap();
+    engine.notify_resource_updated("file:///b", &Raise::ALL).unwrap();
+    engine.notify_resource_updated("file:///a", &Raise::ALL).unwrap();
+    assert_eq!((called.load(Ordering::SeqCst), engine.next_deadline_ms()), (1, Some(100)));
+    engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+    assert_eq!((called.load(Ordering::SeqCst), engine.next_deadline_ms()), (2, Some(60)));
+    // That the next one is later is no news.
+    engine.advance(60).unwrap();
+    assert_eq!((called.load(Ordering::SeqCst), engine.next_deadline_ms()), (2, Some(100)));
+}
+
+#[test]
 fn hooks_may_call_the_engine() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let (sender, receiver) = mpsc::channel::<Arc<Engine>>();

@@ -102,3 +102,49 @@ fn an_address_that_is_taken_is_an_error() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains(&format!("cannot listen on {}", program.address)), "{said}");
 }
+
+#[test]
+fn tokens_names_and_pages_are_as_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret alice\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let options = ["--token-file", path, "--allow-origin", "https://app.example"];
+    let program = Program::start(folder.path(), &options);
+    let list = || Modern::new(1, "tools/list", json!({}));
+    let token = || list().header("Authorization", "Bearer secret");
+    assert_eq!(list().call(program.address).head.status, 401);
+    assert_eq!(token().call(program.address).head.status, 200);
+    let from = |origin| token().header("Origin", origin).call(program.address).head.status;
+    assert_eq!(from("https://app.example"), 200);
+    assert_eq!(from("https://evil.example"), 403);
+
+    std::fs::write(file.path(), "secret\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_fanfare"))
+        .arg("serve")
+        .arg(folder.path())
+        .args(["--http", "127.0.0.1:0", "--token-file", path])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("line 1: it takes TOKEN PRINCIPAL"), "{said}");
+    // Without --http they mean nothing.
+    let output = Command::new(env!("CARGO_BIN_EXE_fanfare"))
+        .args(["serve", "--token-file", path])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn sigterm_ends_a_listen_with_its_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start(folder.path(), &[]);
+    let mut wire = listen(program.address, "l", "file:///a.txt");
+    program.signal(Signal::INT);
+    assert_eq!(wire.message()["id"], "l");
+    wire.end();
+    until("it has ended", || program.child.try_wait().unwrap().is_some());
+    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}

@@ -1,28 +1,35 @@
 """A server made with the official SDK, which says and does what a test tells it.
 
-    python sdk_server.py SOCKET
+    python sdk_server.py SOCKET [--http [--numbered] [--json]]
 
-It serves MCP over stdio, in the era that the client opens with. On the Unix socket it tells the
-test what the client asked for, and takes orders: one JSON object a line, both ways.
+It serves MCP over stdio, or over Streamable HTTP: with --numbered it keeps its events for those who
+come back, and with --json its answers are no streams. The client chooses the era. On the Unix socket
+it tells the test what the client asked for, and takes orders: one JSON object a line, both ways.
 
-    says:   {"saw": "subscribe", "uri": …}  {"saw": "unsubscribe", "uri": …}
+    says:   {"at": URL}, over HTTP, before all else
+            {"saw": "subscribe", "uri": …}  {"saw": "unsubscribe", "uri": …}
             {"saw": "level", "level": …}    {"saw": "listen"}  {"saw": "listen ended"}
     takes:  {"do": "updated", "uri": …}  {"do": "tools"|"prompts"|"resources"}
-            {"do": "log", "level": …, "data": …}
+            {"do": "log", "level": …, "data": …}  {"do": "end"}, of all listens
+            {"do": "forget"}, of the sessions over HTTP
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
 import anyio
+import uvicorn
 from anyio.streams.text import TextReceiveStream
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http import EventMessage, EventStore
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 TWO = version("mcp").startswith("2.")
 if TWO:
@@ -87,6 +94,7 @@ def two(say: Say) -> tuple[Server, Do]:
             return end
 
     bus = Bus()
+    listens = ListenHandler(bus)
 
     async def subscribe(context: Any, params: Any) -> Any:
         legacy.session = context.session
@@ -114,6 +122,8 @@ def two(say: Say) -> tuple[Server, Do]:
                 await bus.publish(PromptsListChanged())
             case "resources":
                 await bus.publish(ResourcesListChanged())
+            case "end":
+                listens.close()
             case unknown:
                 raise ValueError(f"no such order for a modern client: {unknown}")
 
@@ -133,7 +143,7 @@ def two(say: Say) -> tuple[Server, Do]:
         on_list_resources=lambda context, params: nothing_listed("resources"),
         on_subscribe_resource=subscribe,
         on_unsubscribe_resource=unsubscribe,
-        on_subscriptions_listen=ListenHandler(bus),
+        on_subscriptions_listen=listens,
         on_set_logging_level=set_level,
     )
     return server, do
@@ -173,13 +183,69 @@ def one(say: Say) -> tuple[Server, Do]:
     return server, legacy.do
 
 
-async def main(path: str) -> None:
+class Events(EventStore):
+    """Keeps every event of every stream."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, Any]] = []
+
+    async def store_event(self, stream_id: str, message: Any) -> str:
+        self._kept.append((stream_id, message))
+        return str(len(self._kept))
+
+    async def replay_events_after(self, last_event_id: str, send: Any) -> str | None:
+        at = int(last_event_id)
+        stream = self._kept[at - 1][0]
+        for number, (of, message) in enumerate(self._kept[at:], at + 1):
+            if of == stream and message is not None:
+                await send(EventMessage(message, str(number)))
+        return stream
+
+
+class Http:
+    """The server over HTTP, on a port of its own."""
+
+    def __init__(self, server: Server, flags: list[str]) -> None:
+        self._manager = StreamableHTTPSessionManager(
+            server,
+            event_store=Events() if "--numbered" in flags else None,
+            json_response="--json" in flags,
+        )
+
+    async def run(self, say: Say) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            say(at=f"http://127.0.0.1:{listener.getsockname()[1]}/mcp")
+            options = uvicorn.Config(
+                self._answer, interface="asgi3", lifespan="off", log_level="critical"
+            )
+            async with self._manager.run():
+                await uvicorn.Server(options).serve(sockets=[listener])
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._manager.handle_request(scope, receive, send)
+
+    def forget(self) -> None:
+        """As a server does that is started anew."""
+        self._manager._server_instances.clear()
+
+
+async def main(path: str, flags: list[str]) -> None:
     async with await anyio.connect_unix(path) as link:
         # Said from handlers that cannot wait; the queue is the test's to empty.
         said, to_say = anyio.create_memory_object_stream[bytes](1000)
-        server, do = (two if TWO else one)(
-            lambda **what: said.send_nowait(json.dumps(what).encode() + b"\n")
-        )
+
+        def say(**what: Any) -> None:
+            said.send_nowait(json.dumps(what).encode() + b"\n")
+
+        server, do = (two if TWO else one)(say)
+        options = server.create_initialization_options(NotificationOptions(True, True, True))
+        if not TWO:
+            # The old line advertises no `subscribe`, though it serves it.
+            options.capabilities.resources.subscribe = True
+            server.create_initialization_options = lambda *_: options
+        elif "--http" in flags:
+            server.create_initialization_options = lambda *_: options
+        http = Http(server, flags) if "--http" in flags else None
 
         async def talk() -> None:
             async for line in to_say:
@@ -190,17 +256,23 @@ async def main(path: str) -> None:
             async for text in TextReceiveStream(link):
                 *lines, rest = (rest + text).split("\n")
                 for line in lines:
-                    await do(json.loads(line))
+                    order = json.loads(line)
+                    if http and order["do"] == "forget":
+                        http.forget()
+                    else:
+                        await do(order)
+            if http:
+                tasks.cancel_scope.cancel()
 
-        options = server.create_initialization_options(NotificationOptions(True, True, True))
-        if not TWO:
-            # The old line advertises no `subscribe`, though it serves it.
-            options.capabilities.resources.subscribe = True
-        async with anyio.create_task_group() as tasks, stdio_server() as (read, write):
+        async with anyio.create_task_group() as tasks:
             tasks.start_soon(talk)
             tasks.start_soon(obey)
-            await server.run(read, write, options)
+            if http:
+                await http.run(say)
+            else:
+                async with stdio_server() as (read, write):
+                    await server.run(read, write, options)
             tasks.cancel_scope.cancel()
 
 
-anyio.run(main, sys.argv[1])
+anyio.run(main, sys.argv[1], sys.argv[2:])

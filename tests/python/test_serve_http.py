@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from http_peers import MODES, Line, connect_http, serving_http
-from peers import DEADLINE, LEGACY, MODERN, TWO, Refused, add
+from peers import DEADLINE, LEGACY, MODERN, TWO, Peer, Refused, add
 
 if TWO:
     from mcp.client.subscriptions import SubscriptionLost
@@ -60,7 +60,8 @@ async def test_hears_of_the_next_write_after_its_line_was_cut(
             before = len(peer.came("progress"))
             if peer.era == LEGACY:
                 # It takes up the stream of the call where it was, and misses nothing (R30, R32).
-                result = await peer.call("wait", {"seconds": 1}, progress=cut)
+                with anyio.fail_after(DEADLINE):
+                    result = await peer.call("wait", {"seconds": 1}, progress=cut)
                 assert not result.get("isError"), result
                 told = [message["params"] for message in peer.came("progress")[before:]]
                 assert all(a["progress"] < b["progress"] for a, b in pairwise(told))
@@ -79,7 +80,7 @@ async def test_hears_of_the_next_write_after_its_line_was_cut(
                 await next_write(peer, later)
 
 
-async def next_write(peer: object, path: Path) -> None:
+async def next_write(peer: Peer, path: Path) -> None:
     """Writes to a file that nobody has written to yet, and the client hears of it."""
     assert path.as_uri() not in peer.updated()
     add(path, "two\n")

@@ -186,7 +186,7 @@ impl Listener {
             }
             Some(Event::Violation(what)) => self.violations.push(what),
             Some(Event::Closed) => self.closed = true,
-            Some(Event::Stop) | None => return Ok(false),
+            Some(Event::Lost(_) | Event::Stop) | None => return Ok(false),
         }
         Ok(true)
     }

@@ -29,8 +29,8 @@ pub(super) const WAKE: Token = Token(usize::MAX);
 
 /// What the pump is to do.
 pub(super) enum Command {
-    /// A stream was opened: keep what comes on it. The first frames are wanted, or `first` is none.
-    Expect { session: SessionId, stream: StreamId, first: Option<oneshot::Sender<First>> },
+    /// A stream was opened: keep what comes on it.
+    Expect { session: SessionId, stream: StreamId, purpose: Purpose },
     /// The stream has a connection from now on.
     Attach(Box<Attach>),
     /// Nobody wants what comes on that stream.
@@ -39,8 +39,22 @@ pub(super) enum Command {
     SessionEnded(SessionId, EndReason),
     /// A stream is over with no frame to say so.
     StreamEnded(StreamId),
-    /// Return: as soon as nothing is open, or when told again.
-    Stop { at_once: bool },
+    /// Say goodbye to everybody.
+    Drain,
+    /// Return.
+    Stop,
+}
+
+/// What a stream was opened for.
+pub(super) enum Purpose {
+    /// To answer a request: its first frames are wanted.
+    Answer {
+        first: oneshot::Sender<First>,
+        /// The session is there for this request alone.
+        owns_session: bool,
+    },
+    /// What the server says of its own accord.
+    Standalone,
 }
 
 /// The first frames of a stream, which decide how the answer goes out.
@@ -104,17 +118,16 @@ impl Feed {
         self.wake();
     }
 
-    /// Opens a stream, and has the pump keep what comes on it: the first frames are sent to the
-    /// receiver, if they are wanted.
+    /// Opens a stream, and has the pump keep what comes on it.
     pub(super) fn open(
         &self,
         session: SessionId,
-        first: Option<oneshot::Sender<First>>,
+        purpose: Purpose,
         open: impl FnOnce() -> fanfare::Result<StreamId>,
     ) -> fanfare::Result<StreamId> {
         let _opening = self.0.opening.read().unwrap_or_else(PoisonError::into_inner);
         let stream = open()?;
-        self.push(Command::Expect { session, stream, first });
+        self.push(Command::Expect { session, stream, purpose });
         Ok(stream)
     }
 

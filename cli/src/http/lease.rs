@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fanfare::{SessionId, StreamId};
 
+use super::auth::Place;
 use super::feed::Command;
 use super::hub::Hub;
 use super::sessions::Visit;
@@ -16,24 +17,45 @@ pub(super) struct Lease {
     pub(super) session: SessionId,
     pub(super) stream: Option<StreamId>,
     /// The session is there for this request alone.
-    owns_session: bool,
+    pub(super) owns_session: bool,
     /// The pump knows of the stream, and would go on keeping what comes on it.
     is_expected: bool,
     _visit: Option<Visit>,
+    /// What it counts against.
+    _place: Option<Place>,
 }
 
 impl Lease {
     /// A session that was opened for a request.
     pub(super) fn own(hub: &Arc<Hub>, session: SessionId) -> Self {
-        let hub = Arc::clone(hub);
-        Self { hub, session, stream: None, owns_session: true, is_expected: false, _visit: None }
+        Self::new(hub, session, None)
     }
 
     /// A session that goes on after the request.
     pub(super) fn visit(hub: &Arc<Hub>, visit: Visit) -> Self {
-        let hub = Arc::clone(hub);
-        let (session, visit) = (visit.session(), Some(visit));
-        Self { hub, session, stream: None, owns_session: false, is_expected: false, _visit: visit }
+        Self::new(hub, visit.session(), Some(visit))
+    }
+
+    fn new(hub: &Arc<Hub>, session: SessionId, visit: Option<Visit>) -> Self {
+        Self {
+            hub: Arc::clone(hub),
+            session,
+            stream: None,
+            owns_session: visit.is_none(),
+            is_expected: false,
+            _visit: visit,
+            _place: None,
+        }
+    }
+
+    /// The session is in a table, too, and goes from it at its end.
+    pub(super) fn use_session(&mut self, visit: Visit) {
+        self._visit = Some(visit);
+    }
+
+    /// Counts as long as it is held.
+    pub(super) fn keep_place(&mut self, place: Place) {
+        self._place = Some(place);
     }
 
     pub(super) fn expected(&mut self, stream: StreamId) {
@@ -60,6 +82,7 @@ impl Drop for Lease {
         }
         // Where it is stale it has ended before us.
         if self.owns_session {
+            self.hub.old_sessions.remove(self.session);
             drop(self.hub.engine().close(self.session));
             self.hub.app.gone(self.session);
         } else if let Some(stream) = self.stream {

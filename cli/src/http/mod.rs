@@ -32,18 +32,25 @@
 //! ```
 
 mod app;
+mod auth;
 mod exchange;
 mod feed;
 mod hub;
 mod lease;
 mod listener;
+mod metrics;
+mod old;
 mod options;
 mod outlet;
 mod pump;
 mod server;
 mod sessions;
+mod socket;
+mod tls;
 
 pub use app::App;
+pub use auth::Tokens;
 pub use feed::Feed;
 pub use options::Options;
 pub use server::{Gauges, Meter, Server, Stopper};
+pub use tls::Tls;

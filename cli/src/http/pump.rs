@@ -7,6 +7,7 @@
 //! one turn.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +18,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use tokio::sync::oneshot;
 
-use super::feed::{Attach, Command, First, WAKE};
+use super::feed::{Attach, Command, First, Purpose, WAKE};
 use super::hub::Hub;
 use super::lease::Lease;
 use super::outlet::Conn;
@@ -30,6 +31,10 @@ const FRAMES: usize = 1024;
 
 /// How often frames are taken out before the sockets get their turn.
 const TURNS: usize = 16;
+
+/// When clients are asked to come back: not all at once.
+const RETRY_MS: u64 = 1_000;
+const RETRY_SPREAD_MS: u64 = 2_000;
 
 pub(super) struct Pump {
     hub: Arc<Hub>,
@@ -48,8 +53,8 @@ pub(super) struct Pump {
     run: Vec<u8>,
     wire: Vec<u8>,
     scratch: Box<[u8]>,
-    /// To return: at once, or as soon as nothing is open.
-    stop: Option<bool>,
+    is_draining: bool,
+    is_stopped: bool,
 }
 
 /// One stream, as long as somebody wants what comes on it.
@@ -57,6 +62,10 @@ struct Outlet {
     session: SessionId,
     stream: StreamId,
     state: State,
+    /// The session is there for its request alone.
+    owns_session: bool,
+    /// It answers no request.
+    is_standalone: bool,
     /// Its session is paused for it.
     is_stalled: bool,
     /// The poll tells when its socket takes more.
@@ -96,12 +105,19 @@ impl Pump {
             run: Vec::new(),
             wire: Vec::new(),
             scratch: vec![0; 16 << 10].into(),
-            stop: None,
+            is_draining: false,
+            is_stopped: false,
         })
     }
 
-    /// Until it is stopped.
+    /// Until it is stopped; whatever is open then is cut off.
     pub(super) fn run(mut self) -> io::Result<()> {
+        let done = self.serve();
+        (0..self.outlets.len()).for_each(|ix| self.remove(ix));
+        done
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         let mut has_more = false;
         loop {
@@ -120,8 +136,7 @@ impl Pump {
             has_more = self.turn();
             self.sweep();
             self.cut_late();
-            let is_idle = self.outlets.len() == self.free.len();
-            if self.stop.is_some_and(|at_once| at_once || is_idle) {
+            if self.is_stopped {
                 return Ok(());
             }
         }
@@ -150,7 +165,9 @@ impl Pump {
     fn obey(&mut self) {
         for command in self.hub.feed.take() {
             match command {
-                Command::Expect { session, stream, first } => self.expect(session, stream, first),
+                Command::Expect { session, stream, purpose } => {
+                    self.expect(session, stream, purpose);
+                }
                 Command::Attach(attach) => self.attach(*attach),
                 Command::Forget(stream) => {
                     if let Some(&ix) = self.by_stream.get(&stream) {
@@ -163,19 +180,29 @@ impl Pump {
                         self.finish(ix, &[]);
                     }
                 }
-                Command::Stop { at_once } => self.stop = Some(at_once),
+                Command::Drain => {
+                    self.is_draining = true;
+                    (0..self.outlets.len()).for_each(|ix| self.say_goodbye(ix));
+                }
+                Command::Stop => self.is_stopped = true,
             }
         }
     }
 
-    fn expect(
-        &mut self,
-        session: SessionId,
-        stream: StreamId,
-        first: Option<oneshot::Sender<First>>,
-    ) {
-        let state = State::Waiting { first, early: First::default() };
-        let outlet = Outlet { session, stream, state, is_stalled: false, waits_for_room: false };
+    fn expect(&mut self, session: SessionId, stream: StreamId, purpose: Purpose) {
+        let (first, owns_session, is_standalone) = match purpose {
+            Purpose::Answer { first, owns_session } => (Some(first), owns_session, false),
+            Purpose::Standalone => (None, false, true),
+        };
+        let outlet = Outlet {
+            session,
+            stream,
+            state: State::Waiting { first, early: First::default() },
+            owns_session,
+            is_standalone,
+            is_stalled: false,
+            waits_for_room: false,
+        };
         let ix = self.free.pop().unwrap_or_else(|| {
             self.outlets.push(None);
             self.outlets.len() - 1
@@ -209,6 +236,30 @@ impl Pump {
         conn.encode(&[first.bytes, early.bytes].concat(), is_last, &mut self.wire);
         let written = conn.write(&self.wire);
         self.written(ix, written, is_last);
+        if self.is_draining {
+            self.say_goodbye(ix);
+        }
+    }
+
+    /// The server ends. A listen ends with its result (R48); a client of 2025-11-25 is asked to come
+    /// back later, each at a time of its own (R33); who waits for an answer has it if it comes in
+    /// time.
+    fn say_goodbye(&mut self, ix: usize) {
+        let Some(Some(outlet)) = self.outlets.get(ix) else { return };
+        let engine = self.hub.engine();
+        if outlet.owns_session {
+            let has_listen =
+                engine.session_stats(outlet.session).is_ok_and(|stats| stats.subscriptions != 0);
+            if has_listen {
+                drop(engine.end(outlet.session, EndReason::Shutdown));
+            }
+        } else if outlet.is_standalone {
+            let spread = RandomState::new().hash_one(ix) % RETRY_SPREAD_MS;
+            let retry_ms = u32::try_from(RETRY_MS + spread).unwrap_or(u32::MAX);
+            if engine.hang_up(outlet.stream, retry_ms).is_err() {
+                self.finish(ix, &[]);
+            }
+        }
     }
 
     /// Of a stream that was resumed, the connection that it had is nobody's any more.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::app::{App, Held};
 use super::feed::{Command, Feed};
-use super::hub::{Counts, Hub};
+use super::hub::Hub;
 use super::listener;
+use super::metrics::Counts;
 use super::options::Options;
 use super::pump::Pump;
 use super::sessions::Sessions;
@@ -60,7 +61,7 @@ impl Meter {
         Gauges {
             connections: self.0.counts.connections.load(Ordering::Relaxed),
             streams: self.0.counts.streams.load(Ordering::Relaxed),
-            sessions: self.0.sessions.len(),
+            sessions: self.0.sessions.len() + self.0.old_sessions.len(),
         }
     }
 }
@@ -83,6 +84,8 @@ impl Server {
             feed: feed.clone(),
             options,
             sessions: Sessions::default(),
+            old_sessions: Sessions::default(),
+            places: Arc::default(),
             counts: Counts::default(),
             is_stopping: AtomicBool::new(false),
         });
@@ -114,19 +117,30 @@ impl Server {
             .enable_all()
             .thread_name("http")
             .build()?;
-        let (hub, stop) = (Arc::clone(&self.hub), self.stop.subscribe());
+        let (hub, stop) = (self.hub, self.stop.subscribe());
         let listener = self.listener;
-        let accepted: io::Result<()> = runtime.block_on(async {
+        // Every connection has a place, until its last byte is written.
+        let all = hub.options.max_connections.min(u32::MAX as usize);
+        let places = Arc::new(Semaphore::new(all));
+        let served: io::Result<()> = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             drop(tokio::spawn(expire(Arc::clone(&hub))));
-            listener::accept(Arc::clone(&hub), listener, stop).await;
+            listener::accept(&hub, &places, listener, stop).await;
+            hub.is_stopping.store(true, Ordering::Release);
+            hub.feed.push(Command::Drain);
+            let drained = places.acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+            // Who has not read by then is cut off.
+            drop(tokio::time::timeout(hub.options.drain_timeout, drained).await);
             Ok(())
         });
-        hub.is_stopping.store(true, Ordering::Release);
-        hub.feed.push(Command::Stop { at_once: true });
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        // Without a runtime nobody waits for an answer any more, and nothing new can begin.
+        drop(runtime);
+        hub.feed.push(Command::Stop);
         let pumped = pump.join().map_err(|_| io::Error::other("the pump failed"))?;
-        accepted.and(pumped)
+        // What came too late for the pump.
+        drop(hub.feed.take());
+        hub.sessions.all().into_iter().for_each(|session| hub.end_session(session));
+        served.and(pumped)
     }
 }
 

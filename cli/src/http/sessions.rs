@@ -89,6 +89,10 @@ impl Sessions {
         tables.by_id.values().filter(is_idle).map(|entry| entry.session).collect()
     }
 
+    pub(super) fn all(&self) -> Vec<SessionId> {
+        self.lock().ids.keys().copied().collect()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.lock().ids.len()
     }

@@ -29,8 +29,43 @@ pub(crate) enum Incoming {
     TooLong,
     /// The server will say nothing more.
     Closed,
+    /// One of several connections is lost, and with it what it was to bring.
+    Lost(Lost),
     /// The user wants to stop.
     Stop,
+}
+
+/// What is lost with a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// The request whose answer will not come; none if it is what the server says by itself.
+    pub(crate) request: Option<u64>,
+    pub(crate) loss: Loss,
+}
+
+/// How a connection was lost, or could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It broke; another one may do.
+    Broken {
+        /// For a person.
+        why: String,
+        /// How long the server wants to be left alone.
+        wait: Option<Duration>,
+    },
+    /// The server does not know the session any more (R36).
+    SessionOver,
+    /// Another one would fare no better; why, for a person.
+    Hopeless(String),
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken { why, .. } | Self::Hopeless(why) => f.write_str(why),
+            Self::SessionOver => f.write_str("the server has ended the session"),
+        }
+    }
 }
 
 /// What a server says by itself, or in answer.
@@ -44,6 +79,8 @@ pub(crate) enum Event {
     Violation(String),
     /// The server will say nothing more.
     Closed,
+    /// One of several connections is lost.
+    Lost(Lost),
     /// The user wants to stop.
     Stop,
 }
@@ -81,7 +118,10 @@ pub(crate) struct RpcError {
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
+        match self.code {
+            0 => f.write_str(&self.message),
+            code => write!(f, "{} ({code})", self.message),
+        }
     }
 }
 
@@ -94,6 +134,8 @@ pub(crate) enum CallError {
     Silent(Duration),
     /// It went away.
     Closed,
+    /// The connection that was to bring the answer is lost.
+    Lost(Loss),
     /// The user wanted to stop.
     Stop,
     /// The message could not be sent, or nothing be received.
@@ -106,6 +148,7 @@ impl fmt::Display for CallError {
             Self::Refused(error) => write!(f, "the server refused: {error}"),
             Self::Silent(time) => write!(f, "the server said nothing for {time:?}"),
             Self::Closed => f.write_str("the server closed its output"),
+            Self::Lost(loss) => loss.fmt(f),
             Self::Stop => f.write_str("stopped"),
             Self::Wire(error) => write!(f, "{error:#}"),
         }
@@ -121,11 +164,13 @@ pub(crate) struct Client<W> {
     last_id: u64,
     /// What came while something else was waited for.
     kept: VecDeque<Event>,
+    /// What came together with something else, in an array (2025-03-26).
+    batched: VecDeque<Value>,
 }
 
 impl<W: Wire> Client<W> {
     pub(crate) fn new(wire: W) -> Self {
-        Self { wire, modern: false, last_id: 0, kept: VecDeque::new() }
+        Self { wire, modern: false, last_id: 0, kept: VecDeque::new(), batched: VecDeque::new() }
     }
 
     /// Whether each request is to carry what 2026-07-28 wants to know with each.
@@ -189,6 +234,9 @@ impl<W: Wire> Client<W> {
                     self.kept.push_back(event);
                     return Err(error);
                 }
+                Some(Event::Lost(lost)) if lost.request == Some(id) => {
+                    return Err(CallError::Lost(lost.loss));
+                }
                 Some(event) => self.kept.push_back(event),
                 None => return Err(CallError::Silent(patience)),
             }
@@ -209,8 +257,19 @@ impl<W: Wire> Client<W> {
         self.kept.push_front(event);
     }
 
+    /// Forgets what was lost, when all connections are to be made anew.
+    pub(crate) fn forget_losses(&mut self) {
+        self.kept.retain(|event| !matches!(event, Event::Lost(_)));
+    }
+
     fn receive(&mut self, deadline: Option<Instant>) -> anyhow::Result<Option<Event>> {
         loop {
+            if let Some(message) = self.batched.pop_front() {
+                match self.understand_value(message)? {
+                    None => continue,
+                    event => return Ok(event),
+                }
+            }
             let line = match self.wire.next(deadline)? {
                 None => return Ok(None),
                 Some(Incoming::Line(line)) => line,
@@ -218,18 +277,27 @@ impl<W: Wire> Client<W> {
                     return Ok(Some(Event::Violation("a line beyond all bounds".to_owned())));
                 }
                 Some(Incoming::Closed) => return Ok(Some(Event::Closed)),
+                Some(Incoming::Lost(lost)) => return Ok(Some(Event::Lost(lost))),
                 Some(Incoming::Stop) => return Ok(Some(Event::Stop)),
             };
             let event = match serde_json::from_slice::<Value>(&line) {
-                Ok(Value::Object(message)) => self.understand(message)?,
-                _ => {
-                    let line = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
-                    Some(Event::Violation(format!("no JSON-RPC message: {line}")))
+                Ok(Value::Array(batch)) if !self.modern && !batch.is_empty() => {
+                    self.batched.extend(batch);
+                    continue;
                 }
+                Ok(message) => self.understand_value(message)?,
+                Err(_) => Some(no_message(&line)),
             };
             if event.is_some() {
                 return Ok(event);
             }
+        }
+    }
+
+    fn understand_value(&mut self, message: Value) -> anyhow::Result<Option<Event>> {
+        match message {
+            Value::Object(message) => self.understand(message),
+            other => Ok(Some(no_message(other.to_string().as_bytes()))),
         }
     }
 
@@ -275,6 +343,11 @@ impl<W: Wire> Client<W> {
     }
 }
 
+fn no_message(line: &[u8]) -> Event {
+    let line = String::from_utf8_lossy(&line[..line.len().min(200)]);
+    Event::Violation(format!("no JSON-RPC message: {line}"))
+}
+
 fn rpc_error(error: &Value) -> RpcError {
     RpcError {
         code: error.get("code").and_then(Value::as_i64).unwrap_or(0),
@@ -309,6 +382,7 @@ mod tests {
     #[derive(Default)]
     struct Script {
         sent: Vec<Value>,
+        lost: VecDeque<Lost>,
         coming: VecDeque<&'static str>,
     }
 
@@ -319,7 +393,8 @@ mod tests {
         }
 
         fn next(&mut self, _: Option<Instant>) -> anyhow::Result<Option<Incoming>> {
-            Ok(self.coming.pop_front().map(|line| Incoming::Line(line.into())))
+            let lost = self.lost.pop_front().map(Incoming::Lost);
+            Ok(lost.or_else(|| self.coming.pop_front().map(|line| Incoming::Line(line.into()))))
         }
     }
 
@@ -375,6 +450,45 @@ mod tests {
             let event = client.next(None).unwrap();
             assert!(matches!(event, Some(Event::Violation(_))), "{line}: {event:?}");
         }
+    }
+
+    #[test]
+    fn a_batch_is_heard_one_by_one() {
+        let lines = [
+            r#"[{"jsonrpc":"2.0","method":"notifications/a"},{"jsonrpc":"2.0","id":"p","method":"ping"},7,
+                {"jsonrpc":"2.0","id":1,"result":{}}]"#,
+            r#"{"jsonrpc":"2.0","method":"notifications/b"}"#,
+        ];
+        let mut legacy = client(&lines);
+        legacy.call("m", Value::Null, Duration::from_secs(1)).unwrap();
+        assert_eq!(legacy.wire.sent[1], json!({ "jsonrpc": "2.0", "id": "p", "result": {} }));
+        let mut heard = vec![];
+        while let Some(event) = legacy.next(None).unwrap() {
+            heard.push(match event {
+                Event::Notification(heard) => heard.kind().to_owned(),
+                other => format!("{other:?}"),
+            });
+        }
+        assert_eq!(heard.len(), 3, "{heard:?}");
+        assert_eq!((&*heard[0], &*heard[2]), ("a", "b"));
+        assert!(heard[1].contains("no JSON-RPC message: 7"), "{heard:?}");
+        // R5
+        let mut modern = client(&lines[..1]);
+        modern.set_modern(true);
+        assert!(matches!(modern.next(None).unwrap(), Some(Event::Violation(_))));
+    }
+
+    #[test]
+    fn a_call_whose_connection_is_lost_fails_and_the_loss_of_others_is_kept() {
+        let lost = |request| Lost { request, loss: Loss::SessionOver };
+        let mut client = client(&[]);
+        client.wire.lost = [lost(None), lost(Some(1))].into();
+        let error = client.call("m", Value::Null, Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(error, CallError::Lost(Loss::SessionOver)), "{error:?}");
+        assert_eq!(client.next(None).unwrap(), Some(Event::Lost(lost(None))));
+        client.keep(Event::Lost(lost(None)));
+        client.forget_losses();
+        assert_eq!(client.next(None).unwrap(), None);
     }
 
     #[test]

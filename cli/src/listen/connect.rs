@@ -19,7 +19,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(10);
 const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// The server at the other end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     /// The revision that is spoken from now on.
     pub(crate) revision: Revision,
@@ -33,6 +33,11 @@ impl Peer {
     /// Whether it advertises a flag, as in `resources`, `subscribe`.
     pub(crate) fn can(&self, noun: &str, flag: &str) -> bool {
         self.capabilities.get(noun).and_then(|noun| noun.get(flag)) == Some(&Value::Bool(true))
+    }
+
+    /// What is told to the user when it is listened to.
+    pub(crate) fn greeting(&self) -> String {
+        format!("listening to {} in {}", self.name, self.revision)
     }
 }
 

@@ -1,9 +1,10 @@
-//! `fanfare listen`: starts a server as a child, subscribes in the way of its revision, and
-//! prints what it says.
+//! `fanfare listen`: starts a server as a child, or finds one at a URL, subscribes in the way of its
+//! revision, and prints what it says.
 
 pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod connect;
+mod http;
 pub(crate) mod print;
 mod subscribe;
 
@@ -19,12 +20,12 @@ use serde_json::json;
 use crate::serve::level_parser;
 use crate::signals;
 use child::ChildWire;
-use client::{CallError, Client, Event, Notification};
+use client::{CallError, Client, Event, Loss, Notification, Wire};
 use connect::Peer;
 use print::{Printer, harmless};
 use subscribe::Subscribed;
 
-/// Start an MCP server, subscribe, and print each notification as it comes.
+/// Start an MCP server, or go to one, subscribe, and print each notification as it comes.
 ///
 /// In revision 2026-07-28 the wishes become one subscriptions/listen; without any, all three lists
 /// are asked for. In the revisions before, changes of lists come without being asked for,
@@ -32,15 +33,20 @@ use subscribe::Subscribed;
 ///
 /// Notifications go to stdout; everything else that is said here goes to stderr, and so does the
 /// server's own stderr. Ctrl-C (or SIGTERM) cancels the subscription and ends the server.
+///
+/// With --http, a connection that is lost is made again. In the revisions before 2026-07-28 what
+/// came in the meantime is asked for where the server numbers what it sends; where that cannot be,
+/// stderr says that something may have been missed.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit codes:
   0  stopped by Ctrl-C or SIGTERM, or the server ended the subscription in the way of the protocol
-  1  it failed (the cause is on stderr): the server cannot be started, refuses, or went away
+  1  it failed (the cause is on stderr): the server cannot be started or reached, refuses, or went away
   2  the command line was not understood
 
 Try it:
-  fanfare listen --resources --resource file:///tmp/notes.txt -- fanfare serve /tmp")]
+  fanfare listen --resources --resource file:///tmp/notes.txt -- fanfare serve /tmp
+  fanfare listen --resources --http http://localhost:8080/mcp")]
 pub(crate) struct Args {
     /// The revision to speak [default: 2026-07-28 if the server knows it, else 2025-11-25]
     #[arg(long, value_name = "R", value_parser = revision_parser())]
@@ -76,8 +82,11 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
+    #[command(flatten)]
+    http: http::Options,
+
     /// The server and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "http", value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -87,11 +96,18 @@ fn revision_parser() -> impl clap::builder::TypedValueParser<Value = Revision> {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match &args.http.url {
+        Some(url) => http::run(&args, url),
+        None => run_child(&args),
+    }
+}
+
+fn run_child(args: &Args) -> anyhow::Result<ExitCode> {
     let wire = ChildWire::spawn(&args.command)?;
     let stop = wire.stopper();
     signals::on_stop(move |_| stop())?;
     let mut client = Client::new(wire);
-    match listen(&mut client, &args) {
+    match listen_to_child(&mut client, args) {
         Ok(End::Stopped) => {
             client.into_wire().finish()?;
             Ok(ExitCode::SUCCESS)
@@ -105,6 +121,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let status = client.into_wire().finish()?;
             bail!("the server went away ({status})")
         }
+        Ok(End::Lost(loss)) => Err(CallError::Lost(loss).into()),
         // Stopped in the middle of a call.
         Err(error) if matches!(error.downcast_ref(), Some(CallError::Stop)) => {
             client.into_wire().finish()?;
@@ -122,35 +139,31 @@ enum End {
     Graceful,
     /// The server went away without a word.
     Closed,
+    /// The connection was lost on which it would have been heard.
+    Lost(Loss),
 }
 
-fn listen(client: &mut Client<ChildWire>, args: &Args) -> anyhow::Result<End> {
+fn listen_to_child(client: &mut Client<ChildWire>, args: &Args) -> anyhow::Result<End> {
+    let peer = connect(client, args)?;
+    let subscribed = subscribe::subscribe(client, &peer, args, true)?;
+    note(&peer.greeting());
+    let printer = Printer::new(args.json);
+    let ear = Ear { printer: &printer, types: &args.types, subscribed };
+    let end = ear.listen(client)?;
+    // In the older revisions, closing the pipe is enough.
+    if let (End::Stopped, Some(id)) = (&end, ear.subscribed.listen) {
+        client.notify("notifications/cancelled", json!({ "requestId": id }))?;
+    }
+    Ok(end)
+}
+
+/// Agrees on a revision, and tells if it is not the one that was asked for.
+fn connect<W: Wire>(client: &mut Client<W>, args: &Args) -> anyhow::Result<Peer> {
     let peer = connect::connect(client, args.revision)?;
     if args.revision.is_some_and(|wanted| wanted != peer.revision) {
         note(&format!("the server prefers {}", peer.revision));
     }
-    let subscribed = subscribe::subscribe(client, &peer, args)?;
-    let Peer { revision, name, .. } = &peer;
-    note(&format!("listening to {name} in {revision}"));
-    let ear = Ear { printer: Printer::new(args.json), types: &args.types, subscribed };
-    loop {
-        let event = client.next(None)?;
-        match event.as_ref().map_or(Ok(None), |event| ear.hear(event)) {
-            Ok(None) => {}
-            Ok(Some(End::Stopped)) => {
-                ear.leave(client)?;
-                return Ok(End::Stopped);
-            }
-            Ok(Some(end)) => return Ok(end),
-            // As when somebody presses Ctrl-C: `| head` has seen enough.
-            Err(Trouble::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                ear.leave(client)?;
-                return Ok(End::Stopped);
-            }
-            Err(Trouble::Stdout(error)) => return Err(error).context("cannot write to stdout"),
-            Err(Trouble::Refused(error)) => bail!("the server ended the subscription: {error}"),
-        }
-    }
+    Ok(peer)
 }
 
 enum Trouble {
@@ -160,12 +173,29 @@ enum Trouble {
 
 /// Knows what was subscribed to, and so what may be heard.
 struct Ear<'a> {
-    printer: Printer,
+    printer: &'a Printer,
     types: &'a [String],
     subscribed: Subscribed,
 }
 
 impl Ear<'_> {
+    /// Prints what comes, until there is nothing more to hear.
+    fn listen<W: Wire>(&self, client: &mut Client<W>) -> anyhow::Result<End> {
+        loop {
+            let event = client.next(None)?;
+            match event.as_ref().map_or(Ok(None), |event| self.hear(event)) {
+                Ok(None) => {}
+                Ok(Some(end)) => return Ok(end),
+                // As when somebody presses Ctrl-C: `| head` has seen enough.
+                Err(Trouble::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Ok(End::Stopped);
+                }
+                Err(Trouble::Stdout(error)) => return Err(error).context("cannot write to stdout"),
+                Err(Trouble::Refused(error)) => bail!("the server ended the subscription: {error}"),
+            }
+        }
+    }
+
     fn hear(&self, event: &Event) -> Result<Option<End>, Trouble> {
         match event {
             Event::Notification(heard) => {
@@ -188,6 +218,11 @@ impl Ear<'_> {
                 Ok(None)
             }
             Event::Closed => Ok(Some(End::Closed)),
+            Event::Lost(lost) => {
+                // Of a request that was given up, nothing is lost.
+                let ours = lost.request == self.subscribed.listen || lost.loss == Loss::SessionOver;
+                Ok(ours.then(|| End::Lost(lost.loss.clone())))
+            }
             Event::Stop => Ok(Some(End::Stopped)),
         }
     }
@@ -212,14 +247,6 @@ impl Ear<'_> {
         }
         self.types.is_empty()
             || self.types.iter().any(|wanted| *wanted == heard.kind() || *wanted == heard.method)
-    }
-
-    /// Takes leave in the way of the revision. In the older ones, closing the pipe is enough.
-    fn leave(&self, client: &mut Client<ChildWire>) -> anyhow::Result<()> {
-        match self.subscribed.listen {
-            Some(id) => client.notify("notifications/cancelled", json!({ "requestId": id })),
-            None => Ok(()),
-        }
     }
 }
 

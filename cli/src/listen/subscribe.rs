@@ -15,12 +15,19 @@ pub(crate) struct Subscribed {
     pub(crate) listen: Option<u64>,
 }
 
-/// Asks the server for what the user wants, and tells what cannot be had.
+/// Asks the server for what the user wants, and if this is the first time, tells what cannot be
+/// had.
 pub(crate) fn subscribe<W: Wire>(
     client: &mut Client<W>,
     peer: &Peer,
     args: &Args,
+    is_first: bool,
 ) -> anyhow::Result<Subscribed> {
+    let note = |what: &str| {
+        if is_first {
+            note(what);
+        }
+    };
     let lists = [
         (args.tools, "tools", "toolsListChanged"),
         (args.prompts, "prompts", "promptsListChanged"),
@@ -35,7 +42,7 @@ pub(crate) fn subscribe<W: Wire>(
         note("the server does not tell when a resource changes");
     }
     if peer.revision.is_legacy() {
-        legacy(client, peer, args)?;
+        legacy(client, peer, args, note)?;
         return Ok(Subscribed { listen: None });
     }
     if args.log.is_some() {
@@ -54,11 +61,16 @@ pub(crate) fn subscribe<W: Wire>(
     if !args.uris.is_empty() {
         filter.insert("resourceSubscriptions".to_owned(), json!(args.uris));
     }
-    let listen = modern(client, filter, !nothing_named)?;
+    let listen = modern(client, filter, !nothing_named && is_first)?;
     Ok(Subscribed { listen: Some(listen) })
 }
 
-fn legacy<W: Wire>(client: &mut Client<W>, peer: &Peer, args: &Args) -> anyhow::Result<()> {
+fn legacy<W: Wire>(
+    client: &mut Client<W>,
+    peer: &Peer,
+    args: &Args,
+    note: impl Fn(&str),
+) -> anyhow::Result<()> {
     for uri in &args.uris {
         client
             .call("resources/subscribe", json!({ "uri": uri }), PATIENCE)
@@ -112,14 +124,21 @@ fn modern<W: Wire>(
             }
             Some(Event::Response(of, answer)) if of == id => match answer {
                 Ok(_) => bail!("the server has nothing of what is wanted"),
-                Err(error) => bail!("the server refused subscriptions/listen: {error}"),
+                Err(error) => {
+                    return Err(CallError::Refused(error)).context("subscriptions/listen");
+                }
             },
+            Some(Event::Lost(lost)) if lost.request == Some(id) => {
+                return Err(CallError::Lost(lost.loss).into());
+            }
             Some(Event::Closed) => return Err(CallError::Closed.into()),
             Some(Event::Stop) => return Err(CallError::Stop.into()),
             Some(Event::Violation(what)) => note(&what),
-            // Of no subscription, or an answer that comes late.
-            Some(Event::Notification(_) | Event::Response(..)) => {}
-            None => bail!("the server did not acknowledge within {PATIENCE:?}"),
+            // Of no subscription, or what comes late of a request that was given up.
+            Some(Event::Notification(_) | Event::Response(..) | Event::Lost(_)) => {}
+            None => {
+                return Err(CallError::Silent(PATIENCE)).context("subscriptions/listen");
+            }
         }
     }
 }

@@ -54,7 +54,17 @@ impl Server {
         log: Log,
         hooks: Hooks,
     ) -> anyhow::Result<Running> {
-        let mut config = Config::default();
+        Self::start_with(catalog, max_read_bytes, log, Config::default(), hooks)
+    }
+
+    /// The same, with an engine of that configuration.
+    pub(crate) fn start_with(
+        catalog: Catalog,
+        max_read_bytes: u64,
+        log: Log,
+        mut config: Config,
+        hooks: Hooks,
+    ) -> anyhow::Result<Running> {
         // Twenty times a second is as fast as a person can follow (R21).
         config.set("progress.min_interval_ms", "50")?;
         let engine_log = log.clone();

@@ -33,7 +33,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// and then answers, and `hold`, which the test answers.
 pub(crate) struct Fixture {
     pub(crate) engine: Engine,
-    pub(crate) held: Mutex<Vec<(SessionId, String)>>,
+    pub(crate) held: Mutex<Vec<(SessionId, StreamId, String)>>,
     pub(crate) gone: Mutex<Vec<SessionId>>,
 }
 
@@ -48,7 +48,9 @@ impl App for Fixture {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> fanfare::Result<()> {
-        let act = |text: &str| self.act(session, &serde_json::from_str(text).unwrap());
+        let act = |text: &str| {
+            self.act(session, stream.unwrap(), &serde_json::from_str(text).unwrap());
+        };
         self.engine.receive_each(session, stream, message, act).map(|_| ())
     }
 
@@ -58,7 +60,7 @@ impl App for Fixture {
 }
 
 impl Fixture {
-    fn act(&self, session: SessionId, message: &Value) {
+    fn act(&self, session: SessionId, stream: StreamId, message: &Value) {
         if message.get("method").is_none() || message.get("id").is_none() {
             return;
         }
@@ -79,7 +81,7 @@ impl Fixture {
                 }
                 self.answer(session, &id, "{}");
             }
-            ("tools/call", Some("hold")) => self.held.lock().unwrap().push((session, id)),
+            ("tools/call", Some("hold")) => self.held.lock().unwrap().push((session, stream, id)),
             (method @ ("nothing" | "initialize"), _) => {
                 let code = if method == "nothing" { -32601 } else { -32602 };
                 let error = json!({ "code": code, "message": "no" });
@@ -103,7 +105,7 @@ impl Fixture {
             held = self.held.lock().unwrap().pop();
             held.is_some()
         });
-        let (session, id) = held.unwrap();
+        let (session, _, id) = held.unwrap();
         self.answer(session, &id, result);
     }
 
@@ -254,6 +256,12 @@ impl Wire {
         Self { socket, buffer: Vec::new(), text: String::new(), is_chunked: false, is_over: false }
     }
 
+    /// Takes no more than little at a time, so that it is soon full.
+    pub(crate) fn narrow(self) -> Self {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&self.socket, 4096).unwrap();
+        self
+    }
+
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).unwrap();
@@ -274,6 +282,14 @@ impl Wire {
         text.push_str("\r\n");
         text.push_str(body);
         self.send(text.as_bytes());
+    }
+
+    /// Asks for a path.
+    #[track_caller]
+    pub(crate) fn get(&mut self, path: &str, headers: &str) -> Answer {
+        let address = self.socket.peer_addr().unwrap();
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").as_bytes());
+        self.answer()
     }
 
     /// Reads more; says whether there was something.
@@ -449,6 +465,11 @@ impl Wire {
     }
 }
 
+/// More than the buffers of a connection that is not read have room for.
+pub(crate) fn too_much() -> String {
+    json!({ "text": "x".repeat(6 << 20) }).to_string()
+}
+
 /// A request of 2026-07-28 and the headers that mirror it.
 #[derive(Clone, Debug)]
 pub(crate) struct Modern {
@@ -597,8 +618,8 @@ impl Legacy {
         if answer.head.header("content-type") == Some("application/json") {
             return answer.json();
         }
-        let data = answer.body.lines().filter_map(|line| line.strip_prefix("data: "));
-        serde_json::from_str(data.last().unwrap()).unwrap()
+        let mut data = answer.body.lines().filter_map(|line| line.strip_prefix("data: "));
+        serde_json::from_str(data.next_back().unwrap()).unwrap()
     }
 
     #[track_caller]
