@@ -37,7 +37,7 @@ COUNTS   := $(TARGET)/counts.json
 RUST  := src cli benches tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test node-test conformance rules loom counts counts-renew lint unsafe-check bench header clean
+.PHONY: help test rust-test sdk-test node-test conformance rules loom counts counts-renew lint unsafe-check bench bench-http header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,9 @@ bench: ## run the benchmarks, and end with the table of the bars; fails where on
 	fi; \
 	FANFARE_BENCH_PYTHON=$$python $(CARGO) bench --locked --package fanfare --bench bars || status=1; \
 	exit $$status
+
+bench-http: ## measure HTTP beside nchan and the floors, and end with its table; fails where a bar falls short
+	$(CARGO) run --locked --release --package fanfare-bench-http
 
 header: ## bring include/fanfare.h up to date with src/ffi
 	$(CARGO) build --locked --package fanfare
