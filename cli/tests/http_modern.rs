@@ -3,6 +3,7 @@
 #[path = "support/http.rs"]
 mod http;
 
+use fanfare::{Progress, Raise, Target};
 use http::*;
 use serde_json::json;
 
@@ -135,6 +136,30 @@ fn an_old_client_of_http_1_0_gets_a_stream_without_chunks() {
     assert_eq!(wire.message()["method"], "notifications/subscriptions/acknowledged");
     host.app.update(URI);
     assert_eq!(wire.message()["params"]["uri"], URI);
+}
+
+/// Nothing but the passing of time sends what was held back.
+#[test]
+fn progress_that_was_held_back_leaves_at_its_time() {
+    let keys = [("progress.min_interval_ms", "300"), ("sse.keep_alive_ms", "0")];
+    let host = Host::with(&keys, |options| options);
+    let mut wire = Modern::tool(1, "hold", json!({})).send(host.address);
+    until("the call is held", || host.app.held.lock().unwrap().len() == 1);
+    let (session, _, id) = host.app.held.lock().unwrap()[0].clone();
+    let report = |progress: f64| {
+        let progress = Progress { token: r#""p""#, progress, total: None, message: None };
+        let to = Raise::to(Target::Request(session, &id));
+        host.engine().notify_progress(&progress, &to).unwrap();
+    };
+    report(1.0);
+    assert_eq!(wire.head().status, 200);
+    assert_eq!(wire.message()["params"]["progress"], 1.0);
+    report(2.0);
+    assert_eq!(host.engine().stats().queued_frames, 0, "it is held back");
+    assert_eq!(wire.message()["params"]["progress"], 2.0);
+    host.app.answer_held("{}");
+    assert_eq!(wire.message()["id"], 1);
+    wire.end();
 }
 
 #[test]

@@ -292,6 +292,19 @@ fn a_handshake_that_breaks_is_made_again_once_it_was_good() {
 }
 
 #[test]
+fn what_comes_while_something_is_waited_for_is_not_gathered_without_bound() {
+    let server = Server::start();
+    let (listener, news) = listening(&server, &[]);
+    news.cut();
+    server.verb("GET").answer(404, &[], "");
+    let news = shake_hands(&server, "s2", D);
+    server.call("resources/subscribe").answer(503, &["Retry-After: 86400"], "busy");
+    listener.until_says("HTTP 503 Service Unavailable: busy; trying again in 86400.000 s");
+    assert!(news.flood(&updated(&"x".repeat(60_000))) < 1000);
+    finish(&server, listener, "s2");
+}
+
+#[test]
 fn an_event_that_the_server_has_forgotten_is_given_up() {
     let server = Server::start();
     let (listener, mut news) = listening(&server, &[]);

@@ -72,10 +72,16 @@ const NOTES = new Set([
 /** At 2026-07-28 a result that comes first is JSON, so there are no streams to look at. */
 const FUNCTIONAL_STREAMS = 'server-sse-streams-functional';
 
+/** The check that every message of the server fits the revision's schema; a scenario has it if the
+ * suite could read along. */
+const SCHEMA = 'wire-schema-valid';
+/** The revisions at which it could. */
+const read = new Set();
+
 let url;
 const undo = [];
 before(async () => {
-  url = await serve((action) => undo.push(action), [FIXTURE], (child) => child.stdin.end());
+  ({ url } = await serve((action) => undo.push(action), [FIXTURE], (child) => child.stdin.end()));
 });
 after(async () => {
   for (const action of undo) await action();
@@ -105,11 +111,15 @@ for (const [revision, scenarios] of Object.entries(REPORTED)) {
       }
       t.diagnostic(`${scenario}: ${succeeded(checks)} of ${checks.length} checks succeeded`);
       assert(checks.length > 0, output);
-      const schema = checks.filter(({ id }) => id === 'wire-schema-valid');
+      const schema = checks.filter(({ id }) => id === SCHEMA);
       assert(schema.every(({ status }) => status === 'SUCCESS'), output);
     });
   }
 }
+
+test('what the server sent was held against the schema of each revision', () => {
+  assert.deepEqual([...read].sort(), Object.keys(REQUIRED).sort());
+});
 
 test('a scenario that the fixture has nothing for fails', async () => {
   const { checks } = await run('tools-call-image', '2026-07-28');
@@ -130,6 +140,7 @@ async function run(scenario, revision, ...more) {
     const folders = readdirSync(results);
     assert.equal(folders.length, 1, output);
     const checks = JSON.parse(readFileSync(join(results, folders[0], 'checks.json'), 'utf8'));
+    if (checks.some(({ id }) => id === SCHEMA)) read.add(revision);
     return { checks, output };
   } finally {
     rmSync(results, { recursive: true, force: true });

@@ -9,7 +9,8 @@ import { within } from './waiting.mjs';
 
 const terminate = (child) => child.kill('SIGTERM');
 
-/** Starts it, and gives the URL. At the end of the test it is told to stop, and must end well. */
+/** Starts it, and gives the URL, and what tells it to stop and waits for its end. At the end of the
+ * test that is done, if it was not before. It must end well. */
 export async function serve(finally_, [command, ...args], stop = terminate) {
   const child = spawn(command, args, { stdio: ['pipe', 'inherit', 'pipe'] });
   const exit = once(child, 'exit');
@@ -22,10 +23,11 @@ export async function serve(finally_, [command, ...args], stop = terminate) {
     });
     said.on('close', () => reject(new Error(`${command} ended before it listened`)));
   });
-  finally_(async () => {
+  const end = async () => {
     stop(child);
     const [code, signal] = await within(`the end of ${command}`, exit);
     assert.deepEqual({ code, signal }, { code: 0, signal: null });
-  });
-  return within(`the URL of ${command}`, url);
+  };
+  finally_(end);
+  return { url: await within(`the URL of ${command}`, url), end };
 }

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 
 import { folder } from './folder.mjs';
-import { CLIENTS, Peer, progresses, rising } from './peers.mjs';
+import { CLIENTS, MODERN, Peer, progresses, rising } from './peers.mjs';
 import { serve } from './program.mjs';
 import { Proxy } from './proxy.mjs';
 import { undoing, within } from './waiting.mjs';
@@ -22,7 +22,7 @@ for (const kind of CLIENTS) {
     served.write('big.bin', content);
     const [notes, later] = [served.uri('notes.txt'), served.uri('later.txt')];
 
-    const url = await serve(finally_, [FANFARE, 'serve', served.path, '--http', '127.0.0.1:0']);
+    const { url } = await serve(finally_, serveHttp(served));
     const proxy = await Proxy.start(finally_, url);
     const peer = await Peer.connect(kind, new kind.http(proxy.url));
     finally_(() => peer.close());
@@ -69,6 +69,24 @@ for (const kind of CLIENTS) {
     await peer.hears(later, 0);
     assert.equal(await peer.read(later), 'one\ntwo\n');
   });
+}
+
+for (const kind of CLIENTS.filter(({ revision }) => revision === MODERN)) {
+  test(`${kind.name}, over HTTP, is told that the server ends`, async (t) => {
+    const finally_ = undoing(t);
+    const served = folder(finally_);
+    served.write('notes.txt', 'one\n');
+    const { url, end } = await serve(finally_, serveHttp(served));
+    const peer = await Peer.connect(kind, new kind.http(url));
+    finally_(() => peer.close());
+    const subscription = await peer.subscribe(served.uri('notes.txt'));
+    await end();
+    assert.equal(await within('the end of the subscription', subscription.closed), 'graceful');
+  });
+}
+
+function serveHttp(served) {
+  return [FANFARE, 'serve', served.path, '--http', '127.0.0.1:0'];
 }
 
 function revision(peer) {

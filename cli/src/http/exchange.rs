@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use fanfare::http::{
@@ -13,14 +13,17 @@ use fanfare::{Error, ErrorKind, Framing, Profile, Revision, SessionParams, Strea
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 
+use super::auth::Place;
 use super::feed::{First, Purpose};
 use super::hub::Hub;
 use super::lease::Lease;
 use super::listener::Slot;
 use super::sessions::Visit;
+use super::{metrics, old};
 
 pub(super) type Reply = Response<Full<Bytes>>;
 
@@ -34,7 +37,7 @@ pub(super) struct Takeover {
 }
 
 /// How a request is answered.
-enum Outcome {
+pub(super) enum Outcome {
     Reply(Reply),
     /// By a stream: with this head, beginning with these frames.
     Stream {
@@ -44,37 +47,57 @@ enum Outcome {
     },
 }
 
+impl Outcome {
+    /// A stream counts as long as it is open.
+    fn at(self, place: Place) -> Self {
+        match self {
+            Self::Stream { mut lease, session_id, first } => {
+                lease.keep_place(place);
+                Self::Stream { lease, session_id, first }
+            }
+            reply => reply,
+        }
+    }
+}
+
 /// The service of a connection: answers, or leaves in the slot what the connection becomes, and
 /// then never does.
 pub(super) async fn answer(
     hub: Arc<Hub>,
-    slot: Slot,
+    slot: Arc<Slot>,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let is_chunked = request.version() == Version::HTTP_11;
-    let outcome = match request.uri().path() {
-        "/mcp" => mcp(&hub, request).await,
-        _ => Outcome::Reply(text(StatusCode::NOT_FOUND, "there is nothing here; MCP is at /mcp\n")),
-    };
-    match outcome {
-        Outcome::Reply(reply) => Ok(reply),
+    match outcome(&hub, request).await {
+        Outcome::Reply(reply) => {
+            hub.counts.answered(reply.status());
+            if !reply.headers().contains_key(CONNECTION) {
+                return Ok(reply);
+            }
+            slot.note_unread();
+            Ok(reply)
+        }
         Outcome::Stream { lease, session_id, first } => {
+            hub.counts.answered(StatusCode::OK);
             let head = stream_head(session_id.as_deref(), is_chunked);
             let takeover = Takeover { lease, head, first, is_chunked };
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(takeover);
+            slot.leave(takeover);
             std::future::pending().await
         }
     }
 }
 
-async fn mcp(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
+async fn outcome(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
-    let headers = headers(&head.headers);
-    if let Err(refusal) = hub.options.endpoint.check_origin(&headers) {
+    if let Err(refusal) = hub.options.endpoint.check_origin(&headers(&head.headers)) {
         return Outcome::Reply(refused(refusal));
     }
+    let path = head.uri.path();
+    // Who asks whether it is well need not be known.
+    let is_open = path == "/healthz";
     let principal = match hub.options.tokens.who(&head.headers) {
         Ok(principal) => principal,
+        Err(_) if is_open => None,
         Err(stranger) => {
             let mut reply = json(StatusCode::UNAUTHORIZED, error_body("no valid bearer token"));
             let challenge = HeaderValue::from_static(stranger.challenge());
@@ -82,10 +105,49 @@ async fn mcp(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
             return Outcome::Reply(reply);
         }
     };
-    let most = hub.options.max_connections_per_principal;
-    let Some(place) = hub.places.take(principal.as_ref(), most) else {
-        let text = error_body(&format!("{most} requests are open, and no more may be"));
-        return Outcome::Reply(json(StatusCode::TOO_MANY_REQUESTS, text));
+    let is_read = head.method == Method::GET || head.method == Method::HEAD;
+    match path {
+        "/mcp" => mcp(hub, &head, body, principal).await,
+        "/healthz" if is_read => Outcome::Reply(metrics::health(hub)),
+        "/metrics" if is_read => Outcome::Reply(metrics::metrics(hub)),
+        "/healthz" | "/metrics" => Outcome::Reply(not_allowed("GET, HEAD")),
+        "/sse" | "/messages" if hub.options.has_old_transport => {
+            old_transport(hub, &head, body, principal).await
+        }
+        _ => Outcome::Reply(text(StatusCode::NOT_FOUND, "there is nothing here; MCP is at /mcp\n")),
+    }
+}
+
+async fn old_transport(
+    hub: &Arc<Hub>,
+    head: &Parts,
+    body: Incoming,
+    principal: Option<Arc<str>>,
+) -> Outcome {
+    let Some(place) = place(hub, principal.as_ref()) else {
+        return Outcome::Reply(too_many(hub));
+    };
+    if hub.is_stopping() {
+        return Outcome::Reply(stopping());
+    }
+    if head.uri.path() == "/messages" {
+        return Outcome::Reply(old::message(hub, head, body, principal.as_ref()).await);
+    }
+    match old::open(hub, head, principal) {
+        Ok(outcome) => outcome.at(place),
+        Err(error) => Outcome::Reply(declined(&error)),
+    }
+}
+
+/// What a request counts against, if there is room for it.
+fn place(hub: &Hub, principal: Option<&Arc<str>>) -> Option<Place> {
+    hub.places.take(principal, hub.options.max_connections_per_principal)
+}
+
+async fn mcp(hub: &Arc<Hub>, head: &Parts, body: Incoming, principal: Option<Arc<str>>) -> Outcome {
+    let headers = headers(&head.headers);
+    let Some(place) = place(hub, principal.as_ref()) else {
+        return Outcome::Reply(too_many(hub));
     };
     let body = match head.method {
         Method::POST => match collect(hub, body).await {
@@ -106,21 +168,16 @@ async fn mcp(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
         Err(refusal) => return Outcome::Reply(refused(refusal)),
     };
     if hub.is_stopping() {
-        let text = error_body("the server is shutting down");
-        return Outcome::Reply(json(StatusCode::SERVICE_UNAVAILABLE, text));
+        return Outcome::Reply(stopping());
     }
     match go_on(hub, &call, &body, principal, visit).await {
-        Ok(Outcome::Stream { mut lease, session_id, first }) => {
-            lease.keep_place(place);
-            Outcome::Stream { lease, session_id, first }
-        }
-        Ok(outcome) => outcome,
+        Ok(outcome) => outcome.at(place),
         Err(error) => Outcome::Reply(failed(&call, &error)),
     }
 }
 
 /// The body, within its bounds.
-async fn collect(hub: &Hub, body: Incoming) -> Result<Bytes, Reply> {
+pub(super) async fn collect(hub: &Hub, body: Incoming) -> Result<Bytes, Reply> {
     let limit = hub.options.max_body_bytes;
     let too_large = || {
         let text = error_body(&format!("the body is larger than {limit} bytes"));
@@ -296,10 +353,18 @@ pub(super) fn refused(refusal: Refusal) -> Reply {
 
 /// The engine declined.
 fn failed(call: &Call<'_>, error: &Error) -> Reply {
-    let status = match error.kind() {
+    match error.kind() {
         // What a resumption is told when what it asks for is kept no more: the session goes on.
-        ErrorKind::Gone if call.last_event_id.is_some() => StatusCode::BAD_REQUEST,
-        ErrorKind::Gone => return refused(call.session_gone()),
+        ErrorKind::Gone if call.last_event_id.is_some() => {
+            json(StatusCode::BAD_REQUEST, error_body(error.detail()))
+        }
+        ErrorKind::Gone => refused(call.session_gone()),
+        _ => declined(error),
+    }
+}
+
+fn declined(error: &Error) -> Reply {
+    let status = match error.kind() {
         ErrorKind::InvalidArgument | ErrorKind::NotNegotiated => StatusCode::BAD_REQUEST,
         // A second standalone stream.
         ErrorKind::State => StatusCode::CONFLICT,
@@ -307,6 +372,22 @@ fn failed(call: &Call<'_>, error: &Error) -> Reply {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     json(status, error_body(error.detail()))
+}
+
+fn too_many(hub: &Hub) -> Reply {
+    let most = hub.options.max_connections_per_principal;
+    let text = error_body(&format!("{most} requests are open, and no more may be"));
+    json(StatusCode::TOO_MANY_REQUESTS, text)
+}
+
+fn stopping() -> Reply {
+    json(StatusCode::SERVICE_UNAVAILABLE, error_body("the server is shutting down"))
+}
+
+pub(super) fn not_allowed(allow: &'static str) -> Reply {
+    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "the method is not allowed here\n");
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    reply
 }
 
 fn internal_error() -> Reply {
@@ -327,7 +408,11 @@ pub(super) fn text(status: StatusCode, body: &'static str) -> Reply {
     with_headers(status, &[("Content-Type", "text/plain; charset=utf-8")], body.into())
 }
 
-fn with_headers(status: StatusCode, headers: &'static [(&str, &str)], body: Bytes) -> Reply {
+pub(super) fn with_headers(
+    status: StatusCode,
+    headers: &'static [(&str, &str)],
+    body: Bytes,
+) -> Reply {
     let mut builder = Response::builder().status(status);
     for (name, value) in headers {
         builder = builder.header(*name, *value);

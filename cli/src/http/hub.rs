@@ -1,13 +1,14 @@
 //! What all connections share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fanfare::{EndReason, Engine, SessionId};
 
 use super::app::Served;
 use super::auth::Places;
 use super::feed::{Command, Feed};
+use super::metrics::Counts;
 use super::options::Options;
 use super::sessions::Sessions;
 
@@ -15,18 +16,14 @@ pub(super) struct Hub {
     pub(super) app: Arc<dyn Served>,
     pub(super) feed: Feed,
     pub(super) options: Options,
+    /// The sessions of Streamable HTTP before 2026-07-28.
     pub(super) sessions: Sessions,
+    /// Those of the transport of 2024-11-05.
+    pub(super) old_sessions: Sessions,
     pub(super) places: Arc<Places>,
     pub(super) counts: Counts,
     /// No new work is taken.
     pub(super) is_stopping: AtomicBool,
-}
-
-/// What is open now.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) connections: AtomicUsize,
-    pub(super) streams: AtomicUsize,
 }
 
 impl Hub {

@@ -48,6 +48,11 @@ impl Lease {
         }
     }
 
+    /// The session is in a table, too, and goes from it at its end.
+    pub(super) fn use_session(&mut self, visit: Visit) {
+        self._visit = Some(visit);
+    }
+
     /// Counts as long as it is held.
     pub(super) fn keep_place(&mut self, place: Place) {
         self._place = Some(place);
@@ -77,6 +82,7 @@ impl Drop for Lease {
         }
         // Where it is stale it has ended before us.
         if self.owns_session {
+            self.hub.old_sessions.remove(self.session);
             drop(self.hub.engine().close(self.session));
             self.hub.app.gone(self.session);
         } else if let Some(stream) = self.stream {

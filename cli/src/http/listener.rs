@@ -1,9 +1,8 @@
 //! Connections: accepting them, and handing each to hyper until one of its answers is a stream.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use super::exchange::{self, Takeover};
 use super::feed::{Attach, Command};
 use super::hub::Hub;
 use super::outlet::Conn;
-use super::socket::Socket;
+use super::socket::{Io, Socket};
 
 /// How many headers a request may have: 431 beyond it.
 const MAX_HEADERS: usize = 128;
@@ -26,8 +25,32 @@ const MAX_HEADERS: usize = 128;
 /// How long to wait where the system has no descriptor for one more connection.
 const SHORTAGE: Duration = Duration::from_millis(50);
 
-/// Where a service leaves what makes its connection a stream's.
-pub(super) type Slot = Arc<Mutex<Option<Takeover>>>;
+/// What the service of a connection tells whoever serves it.
+#[derive(Default)]
+pub(super) struct Slot {
+    takeover: Mutex<Option<Takeover>>,
+    has_unread: AtomicBool,
+}
+
+impl Slot {
+    /// The connection becomes a stream's: the service must not answer.
+    pub(super) fn leave(&self, takeover: Takeover) {
+        *self.takeover.lock().unwrap_or_else(PoisonError::into_inner) = Some(takeover);
+    }
+
+    /// An answer goes out though the request was not read to its end.
+    pub(super) fn note_unread(&self) {
+        self.has_unread.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Option<Takeover> {
+        self.takeover.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn has_unread(&self) -> bool {
+        self.has_unread.load(Ordering::Relaxed)
+    }
+}
 
 /// Accepts until it is told to stop.
 pub(super) async fn accept(
@@ -49,8 +72,8 @@ pub(super) async fn accept(
         };
         let Some((accepted, place)) = accepted else { return };
         match accepted {
-            Ok((socket, peer)) => {
-                let serving = serve(Arc::clone(hub), socket, peer, place, stop.clone());
+            Ok((socket, _)) => {
+                let serving = serve(Arc::clone(hub), socket, place, stop.clone());
                 drop(tokio::spawn(serving));
             }
             // A client that was gone at once, or no descriptors: the next one may have more luck.
@@ -78,64 +101,59 @@ impl Drop for Counted {
 async fn serve(
     hub: Arc<Hub>,
     socket: TcpStream,
-    _peer: SocketAddr,
     place: OwnedSemaphorePermit,
     mut stop: watch::Receiver<bool>,
 ) {
     let counted = Counted::new(&hub);
     // A frame is wanted when it is written, not when the next one comes.
     drop(socket.set_nodelay(true));
-    let slot = Slot::default();
+    let io = match &hub.options.tls {
+        None => Io::Plain(socket),
+        Some(tls) => {
+            let shaking = tls.acceptor().accept(socket);
+            match tokio::time::timeout(hub.options.head_timeout, shaking).await {
+                Ok(Ok(stream)) => Io::Tls(Box::new(stream)),
+                // No TLS, or none that is spoken here, or too slow.
+                _ => return,
+            }
+        }
+    };
+    let slot = Arc::new(Slot::default());
     let service = service_fn({
         let (hub, slot) = (Arc::clone(&hub), Arc::clone(&slot));
         move |request| Box::pin(exchange::answer(Arc::clone(&hub), Arc::clone(&slot), request))
     });
-    let mut builder = http1::Builder::new();
-    builder
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(hub.options.head_timeout)
         .max_buf_size(hub.options.max_head_bytes.max(8 << 10))
-        .max_headers(MAX_HEADERS);
-    let mut connection = builder
-        .serve_connection(TokioIo::new(Socket::new(socket, hub.options.write_timeout)), service);
-    let taken = {
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(Socket::new(io, hub.options.write_timeout)), service);
+    let mut is_stopped = false;
+    let served = loop {
         // A service that wants its connection for a stream says so while it is polled, and never
         // answers.
-        let mut served = poll_fn(|cx| {
-            let done = connection.poll_without_shutdown(cx).is_ready();
-            match slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                Some(takeover) => Poll::Ready(Some(takeover)),
-                None if done => Poll::Ready(None),
-                None => Poll::Pending,
+        let serving = poll_fn(|cx| {
+            let polled = connection.poll_without_shutdown(cx);
+            match slot.take() {
+                Some(takeover) => Poll::Ready(Ok(takeover)),
+                None => polled.map(|done| Err(done.is_err())),
             }
         });
         tokio::select! {
-            taken = &mut served => Some(taken),
-            _ = stop.wait_for(|stop| *stop) => None,
-        }
-    };
-    let taken = match taken {
-        Some(taken) => taken,
-        None => {
+            served = serving => break served,
             // What is being answered still is, and then the connection is closed.
-            Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|cx| {
-                let done = connection.poll_without_shutdown(cx).is_ready();
-                match slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    Some(takeover) => Poll::Ready(Some(takeover)),
-                    None if done => Poll::Ready(None),
-                    None => Poll::Pending,
-                }
-            })
-            .await
+            _ = stop.wait_for(|stop| *stop), if !is_stopped => is_stopped = true,
         }
+        Pin::new(&mut connection).graceful_shutdown();
     };
     let socket = connection.into_parts().io.into_inner();
-    let Some(Takeover { lease, head, first, is_chunked }) = taken else {
-        return socket.close().await;
+    let Takeover { lease, head, first, is_chunked } = match served {
+        Ok(takeover) => takeover,
+        Err(is_broken) => return socket.close(is_broken || slot.has_unread()).await,
     };
-    let Ok(socket) = socket.into_inner().into_std() else { return };
+    let Ok((socket, tls)) = socket.into_parts() else { return };
     drop(counted);
-    let conn = Conn::new(socket, is_chunked, place);
+    let conn = Conn::new(socket, tls, is_chunked, place);
     hub.feed.push(Command::Attach(Box::new(Attach { conn, lease, head, first })));
 }

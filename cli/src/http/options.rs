@@ -6,6 +6,7 @@ use std::time::Duration;
 use fanfare::http::{Endpoint, Hosts};
 
 use super::auth::Tokens;
+use super::tls::Tls;
 
 /// How a server is run. Everything has a default; the bounds are there so that no client can cost
 /// more than they say.
@@ -15,6 +16,10 @@ pub struct Options {
     pub address: SocketAddr,
     /// Which eras are served, and who may call, by `Origin` and `Host`.
     pub endpoint: Endpoint,
+    /// Whether the transport of 2024-11-05 is there too, at `/sse` and `/messages`.
+    pub has_old_transport: bool,
+    /// With it `https` is spoken, without it `http`.
+    pub tls: Option<Tls>,
     /// Who may call. None: everybody who can reach it.
     pub tokens: Tokens,
     /// How many connections there may be at once. Beyond it nobody is accepted until one goes.
@@ -48,6 +53,8 @@ impl Default for Options {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             endpoint: Endpoint::new().hosts(Hosts::loopback()),
+            has_old_transport: false,
+            tls: None,
             tokens: Tokens::default(),
             max_connections: 10_000,
             max_connections_per_principal: 1_000,

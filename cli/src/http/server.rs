@@ -10,8 +10,9 @@ use tokio::sync::{Semaphore, watch};
 
 use super::app::{App, Held};
 use super::feed::{Command, Feed};
-use super::hub::{Counts, Hub};
+use super::hub::Hub;
 use super::listener;
+use super::metrics::Counts;
 use super::options::Options;
 use super::pump::Pump;
 use super::sessions::Sessions;
@@ -60,7 +61,7 @@ impl Meter {
         Gauges {
             connections: self.0.counts.connections.load(Ordering::Relaxed),
             streams: self.0.counts.streams.load(Ordering::Relaxed),
-            sessions: self.0.sessions.len(),
+            sessions: self.0.sessions.len() + self.0.old_sessions.len(),
         }
     }
 }
@@ -83,6 +84,7 @@ impl Server {
             feed: feed.clone(),
             options,
             sessions: Sessions::default(),
+            old_sessions: Sessions::default(),
             places: Arc::default(),
             counts: Counts::default(),
             is_stopping: AtomicBool::new(false),

@@ -1,7 +1,7 @@
 //! Any number of clients over HTTP.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use fanfare::http::{Endpoint, Hosts, Origins};
 use fanfare::{Config, Engine, Hooks, Level, SessionId, SessionParams, StreamId};
-use fanfare_cli::http::{App, Feed, Options, Server as Transport, Tokens};
+use fanfare_cli::http::{App, Feed, Options, Server as Transport, Tls, Tokens};
 
+use super::admin;
 use super::app::Server;
 use super::catalog::Catalog;
 use super::log::Log;
@@ -24,6 +25,18 @@ pub(crate) struct HttpArgs {
     /// line on stderr says so: `listening on http://127.0.0.1:PORT/mcp`
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
     pub(crate) http: Option<SocketAddr>,
+
+    /// Speak the transport of 2024-11-05, too, at /sse and /messages
+    #[arg(long, requires = "http")]
+    legacy_sse: bool,
+
+    /// Speak https, with the certificate (and those that lead from it to an authority) in FILE, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["http", "tls_key"])]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["http", "tls_cert"])]
+    tls_key: Option<PathBuf>,
 
     /// Let only those in who have a bearer token of FILE, which has `TOKEN PRINCIPAL` on each line
     #[arg(long, value_name = "FILE", requires = "http")]
@@ -98,10 +111,18 @@ impl HttpArgs {
             }
             None => Tokens::default(),
         };
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => {
+                Some(Tls::from_files(cert, key).map_err(|why| anyhow!(why))?)
+            }
+            _ => None,
+        };
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         Ok(Options {
             address,
             endpoint: Endpoint::new().origins(origins).hosts(hosts),
+            has_old_transport: self.legacy_sse,
+            tls,
             tokens,
             max_connections: self.max_connections as usize,
             max_connections_per_principal: self.max_connections_per_principal as usize,
@@ -150,6 +171,7 @@ pub(crate) fn serve(
     log: &Log,
     address: SocketAddr,
     args: &HttpArgs,
+    admin: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
     let options = args.options(address)?;
     let feed = Feed::new().context("cannot set up a poll")?;
@@ -159,13 +181,16 @@ pub(crate) fn serve(
     let running = Server::start_with(catalog, max_read, log.clone(), config, hooks)?;
     let transport = Transport::bind(Arc::clone(&running.server), &feed, options)
         .with_context(|| format!("cannot listen on {address}"))?;
+    let meter = || Some(transport.meter());
+    let _admin = admin.map(|path| admin::start(path, &running.server, meter())).transpose()?;
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
     let (stopper, signal_log) = (transport.stopper(), log.clone());
     signals::on_stop(move |signal| {
         signal_log.say(Level::Info, signal);
         stopper.stop();
     })?;
     allow_descriptors();
-    eprintln!("listening on http://{}/mcp", transport.local_addr());
+    eprintln!("listening on {scheme}://{}/mcp", transport.local_addr());
     transport.run().context("cannot serve over HTTP")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -284,6 +284,14 @@ impl Wire {
         self.send(text.as_bytes());
     }
 
+    /// Asks for a path.
+    #[track_caller]
+    pub(crate) fn get(&mut self, path: &str, headers: &str) -> Answer {
+        let address = self.socket.peer_addr().unwrap();
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").as_bytes());
+        self.answer()
+    }
+
     /// Reads more; says whether there was something.
     #[track_caller]
     fn more(&mut self) -> bool {

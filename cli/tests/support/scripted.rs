@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -143,11 +143,6 @@ impl Request {
         value
     }
 
-    /// What it came over, to be written to by hand.
-    pub(crate) fn connection(&self) -> TcpStream {
-        self.connection.try_clone().unwrap()
-    }
-
     pub(crate) fn id(&self) -> &Value {
         &self.body["id"]
     }
@@ -222,6 +217,16 @@ impl Stream {
     pub(crate) fn result(&mut self, result: &Value) {
         let id = self.request.id().clone();
         self.message(&json!({ "jsonrpc": "2.0", "id": id, "result": result }));
+    }
+
+    /// Sends a message again and again, until nobody reads it for a while; at most a thousand times.
+    /// How often it was sent.
+    pub(crate) fn flood(&self, message: &Value) -> usize {
+        let text = format!("data: {message}\n\n");
+        let chunk = format!("{:x}\r\n{text}\r\n", text.len());
+        let mut socket = &self.request.connection;
+        socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        (0..1000).take_while(|_| socket.write_all(chunk.as_bytes()).is_ok()).count()
     }
 
     /// Ends it as HTTP wants it.
@@ -330,7 +335,7 @@ impl Listener {
                 return status;
             }
             assert!(Instant::now() < deadline, "it does not end; it said {:?}", self.said());
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }

@@ -46,9 +46,6 @@ impl Post {
     pub(crate) async fn send(self, link: Arc<Link>, to: Sender<Incoming>) -> Result<(), Loss> {
         let is_modern = self.version.is_some();
         let is_initialize = self.method() == "initialize";
-        if is_initialize {
-            link.forget_session();
-        }
         let had_session = !is_modern && link.has_session();
         let body = self.message.to_string().into_bytes();
         let sent = link.target.send(Method::POST, |builder| self.head(&link, builder), body).await;
