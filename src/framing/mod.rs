@@ -2,9 +2,9 @@
 
 mod lines;
 
-use std::fmt;
-
 pub use lines::{Line, Lines};
+
+use crate::protocol::event_id::{EventId, push_decimal};
 
 /// How the frames of a session are delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,20 +51,25 @@ impl Framing {
         }
     }
 
-    /// What stands before the JSON text of an SSE event that has an id.
-    pub(crate) fn head_with_id(id: impl fmt::Display) -> String {
-        format!("id: {id}\nevent: message\ndata: ")
+    /// Writes what stands before the JSON text of an SSE event that has an id.
+    pub(crate) fn head_with_id(id: EventId, out: &mut String) {
+        out.push_str("id: ");
+        id.write(out);
+        out.push_str("\nevent: message\ndata: ");
     }
 
     /// The same of an event with an id and no message, from which a client can resume already
     /// (R33).
-    pub(crate) fn priming_head(id: impl fmt::Display) -> String {
-        format!("id: {id}\ndata: ")
+    pub(crate) fn priming_head(id: EventId, out: &mut String) {
+        out.push_str("id: ");
+        id.write(out);
+        out.push_str("\ndata: ");
     }
 
     /// The same of an event that only says how long to wait before coming back (R33).
-    pub(crate) fn retry_head(ms: u32) -> String {
-        format!("retry: {ms}")
+    pub(crate) fn retry_head(ms: u32, out: &mut String) {
+        out.push_str("retry: ");
+        push_decimal(u64::from(ms), out);
     }
 
     /// What stands after it. The engine's JSON has no line break inside, so one data line does.
