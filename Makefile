@@ -27,6 +27,10 @@ RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && \
 # The benchmarks that are not bars: groups of criterion, each with its peers, and a short table.
 GROUPS := callbacks churn encode fanout merge miss
 
+# The targets of the fuzzer, and how long each is run.
+FUZZ    := http_check sse_parser
+SECONDS := 60
+
 # The program that has valgrind count and reads what it counted: of the release that the lock has of
 # its library, since they talk to each other. It needs neither speed nor debug information.
 GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' Cargo.lock)
@@ -34,10 +38,10 @@ RUNNER   := $(TARGET)/gungraun-runner-$(GUNGRAUN)/bin/gungraun-runner
 COUNTS   := $(TARGET)/counts.json
 
 # Where Rust sources are.
-RUST  := src cli benches tests examples
+RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test node-test conformance rules loom counts counts-renew lint unsafe-check bench bench-http header clean
+.PHONY: help test rust-test sdk-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +100,17 @@ loom: ## try the places where threads meet in every interleaving of up to three 
 	LOOM_MAX_PREEMPTIONS=3 RUSTFLAGS="--cfg fanfare_loom" $(CARGO) test --locked --package fanfare --no-default-features \
 		--lib --release --target-dir $(TARGET)/loom models
 
+fuzz: $(FUZZ:%=fuzz-%) ## give a fuzzer SECONDS (60) for each of its targets: what HTTP clients and servers send
+
+# Without a sanitizer: nothing there is unsafe, and the compiler may be any. What was found to lead
+# somewhere new is kept, and the next run begins with it.
+fuzz-%:
+	@scripts/missing-tools --only cargo-fuzz
+	mkdir -p $(TARGET)/fuzz/corpus/$*
+	$(CARGO) fuzz run --sanitizer none --target-dir $(TARGET)/fuzz $* $(TARGET)/fuzz/corpus/$* fuzz/seeds/$* -- \
+		-max_total_time=$(SECONDS) -max_len=4096 -timeout=5 -rss_limit_mb=512 \
+		-print_final_stats=1 -artifact_prefix=$(TARGET)/fuzz/$*-
+
 counts: ## hold what valgrind counts of instructions against benches/counts/baseline
 	@if ! scripts/missing-tools --only valgrind; then test "$$CI" != true; exit; fi; \
 	$(MAKE) --silent $(RUNNER) && \
@@ -117,6 +132,7 @@ $(RUNNER):
 
 lint: unsafe-check ## check format, lints, documentation, and the build without default features
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --package fanfare --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps

@@ -1,11 +1,15 @@
 //! The `fanfare` program: one module for each of its commands.
 
+mod admin;
 mod bench;
 mod demo;
 mod drive;
+mod jsonl;
 mod listen;
+mod notify;
 mod serve;
 mod signals;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -23,6 +27,8 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Listen(listen::Args),
+    Notify(notify::Args),
+    Stats(stats::Args),
     Demo(demo::Args),
     Drive(drive::Args),
     Bench(bench::Args),
@@ -39,6 +45,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Listen(args) => listen::run(args),
+        Command::Notify(args) => notify::run(args),
+        Command::Stats(args) => stats::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Drive(args) => drive::run(args),
         Command::Bench(args) => bench::run(args),

@@ -5,7 +5,7 @@ mod http;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 
 use fanfare::{Level, Raise};
 use http::*;
@@ -89,6 +89,30 @@ fn everything_reaches_five_hundred_clients_in_order() {
     drop(clients.into_iter().map(|(client, wire)| (client.delete(), wire)).collect::<Vec<_>>());
     host.settle();
     until("the descriptors are back", || descriptors() <= before + 16);
+}
+
+/// Each raising is waited for before the next, so that one that woke nobody would be noticed: of
+/// several at the same time the last may come just when all before it have been taken out.
+#[test]
+fn no_raising_is_slept_through() {
+    const RAISERS: usize = 3;
+    let _alone = alone();
+    let host = Host::with(&[("sse.keep_alive_ms", "0")], |options| options);
+    let begin = Barrier::new(RAISERS);
+    std::thread::scope(|scope| {
+        for raiser in 0..RAISERS {
+            let (host, begin) = (&host, &begin);
+            scope.spawn(move || {
+                let uri = format!("file:///{raiser}");
+                let mut wire = listen(host.address, raiser, &uri);
+                for _ in 0..2_000 {
+                    begin.wait();
+                    host.app.update(&uri);
+                    assert_eq!(wire.message()["params"]["uri"], uri);
+                }
+            });
+        }
+    });
 }
 
 /// Several listens of one client, over the same topics, are told apart by their ids alone.

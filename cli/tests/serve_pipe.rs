@@ -321,8 +321,14 @@ fn more_files_than_allowed_are_left_out_and_that_is_said() {
 #[test]
 fn help_tells_a_stranger_what_to_do() {
     for (command, parts) in [
-        (&["--help"][..], &["serve", "listen", "drive", "bench", "demo", "Exit codes"][..]),
+        (
+            &["--help"][..],
+            &["serve", "listen", "notify", "stats", "drive", "bench", "demo", "Exit codes"][..],
+        ),
         (&["serve", "--help"], &["[DIR]", "--max-files", "Exit codes", "resources/updated"]),
+        (&["serve", "--help"], &["--admin", "0600", "{\"op\":\"sessions\"", "fanfare notify"]),
+        (&["notify", "--help"], &["METHOD", "principal:NAME", "--context", "Exit codes", "Try it"]),
+        (&["stats", "--help"], &["--json", "--sessions", "Exit codes", "Try it"]),
         (&["listen", "--help"], &["--revision", "--resource", "COMMAND", "Exit codes"]),
         (&["demo", "--help"], &["Exit codes"]),
     ] {

@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use fanfare::{Access, AccessRequest, Topic};
 
-use super::answer::Failure;
-use super::fields::Fields;
+use crate::jsonl::{Failure, Fields};
 
 /// One rule of a script. What it leaves out it leaves open.
 pub(super) struct Rule {

@@ -10,9 +10,8 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::access::{Policy, Rule, TopicName};
-use super::answer::{Answer, Failure, FrameOut};
-use super::fields::Fields;
-use super::names::{Ends, Names};
+use super::names::{Ends, FrameOut, Names};
+use crate::jsonl::{Answer, Failure, Fields};
 
 type Outcome = Result<Answer, Failure>;
 

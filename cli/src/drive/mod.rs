@@ -2,13 +2,12 @@
 //! on stdout, in virtual time: the same script gives the same bytes, always. docs/drive.md has
 //! every command.
 //!
-//! The way of a line: [`fields`] reads it strictly, [`commands`] does what it says, with [`names`]
-//! between the script's names and the engine's handles, and [`answer`] writes the outcome.
+//! The way of a line: [`jsonl`](crate::jsonl) reads it strictly, [`commands`] does what it says,
+//! with [`names`] between the script's names and the engine's handles, and `jsonl` writes the
+//! outcome.
 
 mod access;
-mod answer;
 mod commands;
-mod fields;
 mod names;
 
 use std::io::{self, Read as _, Write as _};
@@ -18,7 +17,7 @@ use anyhow::Context as _;
 use fanfare::framing::{Line, Lines};
 use fanfare::{Config, Level};
 
-use answer::{Answer, Failure};
+use crate::jsonl::{Answer, Failure};
 use commands::Driver;
 
 /// The longest command that is read. It bounds what a script without line ends can make us hold.

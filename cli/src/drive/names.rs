@@ -3,12 +3,14 @@
 //! Invariant: a name means the session that was opened under it last. It stays known after that
 //! session has gone, so that using it says so, and can be given to a new session from then on.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fanfare::{Batch, EndReason, Engine, SessionEnd, SessionId, StreamId};
+use serde::Serialize;
 
-use super::answer::Failure;
+use crate::jsonl::Failure;
 
 /// Why sessions ended, as the engine told it. Filled by a hook, read for error texts.
 #[derive(Clone, Default)]
@@ -133,4 +135,13 @@ impl Names {
             streams.iter().find(|(_, id)| **id == Some(stream)).map(|(name, _)| name.as_str());
         (name, stream)
     }
+}
+
+/// One frame in the answer of `drain`.
+#[derive(Debug, Serialize)]
+pub(super) struct FrameOut<'a> {
+    pub(super) session: &'a str,
+    /// None is the stream that a session has without a name.
+    pub(super) stream: Option<&'a str>,
+    pub(super) data: Cow<'a, str>,
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fanfare::{
     Capabilities, Config, Engine, ErrorKind, Hooks, Level, Raise, Revision, SessionId, StreamId,
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::admin::Roster;
 use super::calls::{Busy, Call, Calls, Cancelled, Request};
 use super::catalog::{Catalog, Change};
 use super::dialect::{
@@ -36,6 +37,8 @@ pub(crate) struct Server {
     catalog: Arc<Catalog>,
     calls: Arc<Calls>,
     room: Room,
+    /// Once somebody wants to know.
+    roster: OnceLock<Roster>,
     max_read_bytes: u64,
     log: Log,
 }
@@ -74,6 +77,7 @@ impl Server {
             catalog: Arc::new(catalog),
             calls: Arc::new(Calls::new(MAX_CALLS)),
             room: Room::default(),
+            roster: OnceLock::new(),
             max_read_bytes,
             log,
         });
@@ -97,6 +101,16 @@ impl Server {
     /// Where to wait before more output is made for a session; transports say when it is drained.
     pub(crate) fn room(&self) -> &Room {
         &self.room
+    }
+
+    /// From now on, notes which sessions there are.
+    pub(crate) fn keep_roster(&self) {
+        self.roster.get_or_init(Roster::default);
+    }
+
+    /// Which sessions there are, if that is noted.
+    pub(crate) fn roster(&self) -> Option<&Roster> {
+        self.roster.get()
     }
 
     pub(crate) fn max_read_bytes(&self) -> u64 {
@@ -156,6 +170,9 @@ impl Server {
         stream: Option<StreamId>,
         message: &[u8],
     ) -> fanfare::Result<()> {
+        if let Some(roster) = self.roster() {
+            roster.note(&self.engine, session);
+        }
         // A line of 2025-03-26 may hold several messages (R6).
         let act = |message: &str| self.act(session, stream, message);
         self.engine.receive_each(session, stream, message, act).map(|_| ())

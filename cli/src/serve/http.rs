@@ -1,7 +1,7 @@
 //! Any number of clients over HTTP.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use fanfare::http::{Endpoint, Hosts, Origins};
 use fanfare::{Config, Engine, Hooks, Level, SessionId, SessionParams, StreamId};
 use fanfare_cli::http::{App, Feed, Options, Server as Transport, Tls, Tokens};
 
+use super::admin;
 use super::app::Server;
 use super::catalog::Catalog;
 use super::log::Log;
@@ -170,6 +171,7 @@ pub(crate) fn serve(
     log: &Log,
     address: SocketAddr,
     args: &HttpArgs,
+    admin: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
     let options = args.options(address)?;
     let feed = Feed::new().context("cannot set up a poll")?;
@@ -179,6 +181,8 @@ pub(crate) fn serve(
     let running = Server::start_with(catalog, max_read, log.clone(), config, hooks)?;
     let transport = Transport::bind(Arc::clone(&running.server), &feed, options)
         .with_context(|| format!("cannot listen on {address}"))?;
+    let meter = || Some(transport.meter());
+    let _admin = admin.map(|path| admin::start(path, &running.server, meter())).transpose()?;
     let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
     let (stopper, signal_log) = (transport.stopper(), log.clone());
     signals::on_stop(move |signal| {

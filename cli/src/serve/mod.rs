@@ -5,6 +5,7 @@
 //! engine, and what the engine does not answer itself is answered by `app`, with `tools` and
 //! `read` on threads of their own (`calls`). Bytes go out through the engine alone.
 
+mod admin;
 pub(crate) mod app;
 mod calls;
 pub(crate) mod catalog;
@@ -19,7 +20,7 @@ mod tree;
 pub(crate) mod uri;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -50,12 +51,14 @@ use stdio::End;
 Exit codes:
   0  the client closed stdin or stdout, or SIGINT or SIGTERM came, and everything was said
   1  it failed (the cause is on stderr): no such folder, too many folders to watch,
-     the client did not read what it was sent, the address is taken
+     the client did not read what it was sent, the address or the admin socket is taken
   2  the command line was not understood
 
 Try it:
   fanfare listen --resource file:///tmp/notes.txt -- fanfare serve /tmp
-  fanfare serve /tmp --http 127.0.0.1:8080")]
+  fanfare serve /tmp --http 127.0.0.1:8080
+  fanfare serve /tmp --http 127.0.0.1:8080 --admin /tmp/admin.sock &
+  fanfare notify notifications/resources/list_changed --admin /tmp/admin.sock")]
 pub(crate) struct Args {
     /// The folder to serve
     #[arg(default_value = ".")]
@@ -74,9 +77,29 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LEVEL", default_value = "warning", value_parser = level_parser())]
     log_level: Level,
 
+    /// Let `fanfare notify` and `fanfare stats` of this user in, by a Unix socket at PATH. A stale
+    /// one is replaced; at the end it is taken away
+    #[arg(long, value_name = "PATH", long_help = ADMIN_HELP)]
+    admin: Option<PathBuf>,
+
     #[command(flatten)]
     http: http::HttpArgs,
 }
+
+const ADMIN_HELP: &str = "\
+Let `fanfare notify` and `fanfare stats` of this user in, by a Unix socket at PATH (mode 0600). A \
+stale one is replaced, anything else that is there is left alone and an error; at the end it is \
+taken away. Beside it, PATH.fanfare-lock keeps others from serving there at the same time.
+
+Other programs may speak to it, too: a JSON object a line each way, commands as of `fanfare drive`.
+  {\"op\":\"notify\",\"method\":\"notifications/...\",\"params\":{},\"context\":{},\"to\":{}}
+    -> {\"ok\":true,\"matched\":N}
+    to: {\"session\":N}, {\"session\":N,\"request\":ID}, {\"except\":N} or {\"principal\":\"...\"};
+    params, context and to may be left out
+  {\"op\":\"stats\"} -> {\"ok\":true,\"engine\":{...},\"http\":{...}}
+  {\"op\":\"sessions\",\"max\":N} -> {\"ok\":true,\"sessions\":[...],\"more\":N}
+What is refused is answered with {\"error\":{\"code\":\"...\",\"text\":\"...\"}}. A command has at most \
+1 MiB, there are at most 8 connections, and one that is silent for 10 s is closed";
 
 /// Reads a level by its name.
 pub(crate) fn level_parser() -> impl clap::builder::TypedValueParser<Value = Level> {
@@ -89,15 +112,21 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::new(&args.dir, args.max_files as usize)
         .with_context(|| format!("cannot serve {folder}"))?;
     let log = Log::start(args.log_level)?;
+    let admin = args.admin.as_deref();
     let done = match &args.http.http {
-        Some(address) => http::serve(catalog, args.max_read, &log, *address, &args.http),
-        None => serve_stdio(catalog, args.max_read, &log),
+        Some(address) => http::serve(catalog, args.max_read, &log, *address, &args.http, admin),
+        None => serve_stdio(catalog, args.max_read, &log, admin),
     };
     log.flush();
     done
 }
 
-fn serve_stdio(catalog: Catalog, max_read: u64, log: &Log) -> anyhow::Result<ExitCode> {
+fn serve_stdio(
+    catalog: Catalog,
+    max_read: u64,
+    log: &Log,
+    admin: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
     let (send, ends) = stdio::ends();
     let ended = send.clone();
     let hooks = Hooks::new().on_session_end(move |end| {
@@ -107,5 +136,6 @@ fn serve_stdio(catalog: Catalog, max_read: u64, log: &Log) -> anyhow::Result<Exi
         }
     });
     let running = Server::start(catalog, max_read, log.clone(), hooks)?;
+    let _admin = admin.map(|path| admin::start(path, &running.server, None)).transpose()?;
     stdio::serve(&running, (send, ends))
 }

@@ -5,7 +5,6 @@ mod backoff;
 mod link;
 mod post;
 mod refusal;
-mod sse;
 mod stream;
 mod target;
 mod wire;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fanfare_cli::sse::{Item, Parser};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming as Body;
 use hyper::header::{ACCEPT, HeaderName, HeaderValue};
@@ -14,7 +15,6 @@ use tokio::sync::mpsc::Sender;
 use super::backoff::{Backoff, chance};
 use super::link::Link;
 use super::refusal::{Refusal, broken, collect, error_answer, media_type};
-use super::sse::{Item, Parser};
 use super::{given_up, waiting};
 use crate::listen::client::{Incoming, Loss};
 use crate::listen::note;

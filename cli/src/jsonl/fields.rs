@@ -11,7 +11,7 @@ use super::answer::Failure;
 
 /// The fields of one JSON object that have not been asked for yet. Values stay the text that they
 /// were, so that numbers of any size and spelling reach the engine as they were written.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// What stands before a field's name in an error, as in `to.`.
     path: &'static str,
     left: Vec<(String, &'a RawValue)>,
@@ -20,7 +20,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The fields of a whole command.
-    pub(super) fn of_command(line: &'a [u8]) -> Result<Self, Failure> {
+    pub(crate) fn of_command(line: &'a [u8]) -> Result<Self, Failure> {
         let text = std::str::from_utf8(line)
             .map_err(|e| Failure::new("UTF8", format!("the command is not UTF-8: {e}")))?;
         let object: Object<'a> = serde_json::from_str(text)
@@ -45,7 +45,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses the command if it has fields that nobody asked for.
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.left.first() {
             None => Ok(()),
             Some((name, _)) => {
@@ -55,38 +55,38 @@ impl<'a> Fields<'a> {
     }
 
     /// The error of one field.
-    pub(super) fn bad(&self, name: &str, why: impl fmt::Display) -> Failure {
+    pub(crate) fn bad(&self, name: &str, why: impl fmt::Display) -> Failure {
         Failure::field(&format!("{}{name}", self.path), why)
     }
 
     /// The text of a field, whatever it is.
-    pub(super) fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
+    pub(crate) fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
         self.known.push(name);
         let at = self.left.iter().position(|(left, _)| left == name)?;
         Some(self.left.remove(at).1)
     }
 
     /// A field that must be there.
-    pub(super) fn need<T>(&self, name: &str, value: Option<T>) -> Result<T, Failure> {
+    pub(crate) fn need<T>(&self, name: &str, value: Option<T>) -> Result<T, Failure> {
         value.ok_or_else(|| self.bad(name, "missing"))
     }
 
-    pub(super) fn string(&mut self, name: &'static str) -> Result<Option<String>, Failure> {
+    pub(crate) fn string(&mut self, name: &'static str) -> Result<Option<String>, Failure> {
         self.raw(name).map(|raw| self.read(name, raw, "a string")).transpose()
     }
 
     /// A string, or null for none.
-    pub(super) fn string_or_null(&mut self, name: &'static str) -> Result<Option<String>, Failure> {
+    pub(crate) fn string_or_null(&mut self, name: &'static str) -> Result<Option<String>, Failure> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
         self.read(name, raw, "a string or null")
     }
 
-    pub(super) fn bool(&mut self, name: &'static str) -> Result<Option<bool>, Failure> {
+    pub(crate) fn bool(&mut self, name: &'static str) -> Result<Option<bool>, Failure> {
         self.raw(name).map(|raw| self.read(name, raw, "true or false")).transpose()
     }
 
     /// A whole number up to `max`.
-    pub(super) fn number(&mut self, name: &'static str, max: u64) -> Result<Option<u64>, Failure> {
+    pub(crate) fn number(&mut self, name: &'static str, max: u64) -> Result<Option<u64>, Failure> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
         let expected = format!("a whole number from 0 to {max}");
         let number: u64 = self.read(name, raw, &expected)?;
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The text of a JSON object.
-    pub(super) fn object(&mut self, name: &'static str) -> Result<Option<&'a str>, Failure> {
+    pub(crate) fn object(&mut self, name: &'static str) -> Result<Option<&'a str>, Failure> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
         match raw.get() {
             text if text.starts_with('{') => Ok(Some(text)),
@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields of a JSON object. `path` is what to call them in errors, as in `to.`.
-    pub(super) fn fields(
+    pub(crate) fn fields(
         &mut self,
         name: &'static str,
         path: &'static str,
@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The text of a request id: a string or an integer, kept apart and as it was written (R19).
-    pub(super) fn id(&mut self, name: &'static str) -> Result<Option<&'a str>, Failure> {
+    pub(crate) fn id(&mut self, name: &'static str) -> Result<Option<&'a str>, Failure> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
         match raw.get() {
             text if text.starts_with('"') => Ok(Some(text)),
@@ -127,7 +127,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One of a list of words.
-    pub(super) fn word<T: Copy>(
+    pub(crate) fn word<T: Copy>(
         &mut self,
         name: &'static str,
         all: &[T],

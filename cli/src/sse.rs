@@ -1,6 +1,20 @@
 //! Cuts a byte stream into server-sent events, as the WHATWG's event stream format says, with a
 //! bound on the size of one.
 //!
+//! ```
+//! use fanfare_cli::sse::{Item, Parser};
+//!
+//! let mut parser = Parser::new(1 << 20, String::new());
+//! let mut data = Vec::new();
+//! for piece in [&b"id: 7\ndata: he"[..], b"llo\n\n"] {
+//!     parser.feed(piece, |item| match item {
+//!         Item::Event(event) => data.push((event.id, event.data)),
+//!         Item::Retry(_) | Item::TooLong => {}
+//!     });
+//! }
+//! assert_eq!(data, [("7".to_owned(), Some("hello".to_owned()))]);
+//! ```
+//!
 //! The crates that do this keep whatever a server sends until a blank line comes. Here the invariant
 //! is that `line`, `data`, `name` and `id` together hold at most `max_bytes`, plus the id that was
 //! taken over last: an event that would need more is reported once and skipped up to its end.
@@ -9,7 +23,7 @@ use std::time::Duration;
 
 /// What [`Parser::feed`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Item {
+pub enum Item {
     /// An event.
     Event(Event),
     /// The server says how long to wait before connecting again.
@@ -20,22 +34,22 @@ pub(crate) enum Item {
 
 /// An event that is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
+pub struct Event {
     /// What its `event` field says; empty if there was none, which means `message`.
-    pub(crate) name: String,
+    pub name: String,
     /// Its lines of data, joined; none if it has no data field and only moves the id.
-    pub(crate) data: Option<String>,
+    pub data: Option<String>,
     /// The last id of the stream, this event included. Empty if there is none, or if the server
     /// took it back.
-    pub(crate) id: String,
+    pub id: String,
 }
 
-/// The longest delay that a server can ask for.
-const MAX_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest delay that a server can ask for; more counts as this.
+pub const MAX_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads one event stream. What is left of an event when the stream ends is to be dropped with it.
 #[derive(Debug)]
-pub(crate) struct Parser {
+pub struct Parser {
     max_bytes: usize,
     /// What has come of the line that is not complete.
     line: Vec<u8>,
@@ -57,7 +71,7 @@ pub(crate) struct Parser {
 impl Parser {
     /// Events of at most `max_bytes` bytes, field names and line ends not counted, of a stream that
     /// goes on after the event `last_id`.
-    pub(crate) fn new(max_bytes: usize, last_id: String) -> Self {
+    pub fn new(max_bytes: usize, last_id: String) -> Self {
         Self {
             max_bytes,
             line: Vec::new(),
@@ -73,7 +87,7 @@ impl Parser {
     }
 
     /// Takes in what was read, and hands over what that completes.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Item)) {
+    pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Item)) {
         while !bytes.is_empty() {
             if std::mem::take(&mut self.after_cr) && bytes[0] == b'\n' {
                 bytes = &bytes[1..];
@@ -88,6 +102,14 @@ impl Parser {
             bytes = &bytes[end + 1..];
             self.end_line(&mut found);
         }
+    }
+
+    /// How much memory it has taken for what it holds, in bytes: never more than eight times its
+    /// bound and 64, if the id that it began with was within the bound.
+    pub fn held_bytes(&self) -> usize {
+        let id = self.id.as_ref().map_or(0, String::capacity);
+        let data = self.data.as_ref().map_or(0, String::capacity);
+        self.line.capacity() + self.name.capacity() + data + id + self.last_id.capacity()
     }
 
     fn hold(&mut self, bytes: &[u8], found: &mut impl FnMut(Item)) {
@@ -186,9 +208,6 @@ const FIELD_BYTES: usize = "retry: ".len();
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
     use super::*;
 
     fn parse<'a>(max_bytes: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Item> {
@@ -301,124 +320,5 @@ mod tests {
         // Its id still counts: else the server would send it again after each lost connection.
         let text = format!("id: 7\ndata: {beyond}\n\n");
         assert_eq!(parse(16, [text.as_bytes()]), [Item::TooLong, mark("7")]);
-    }
-
-    /// What the format says of a whole text, without regard to memory or pieces.
-    fn reference(text: &[u8]) -> Vec<Item> {
-        let text = String::from_utf8_lossy(text);
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let mut lines: Vec<_> = text.split('\n').collect();
-        lines.pop(); // what has no end
-        let (mut items, mut last_id) = (Vec::new(), String::new());
-        for (at, _) in lines.iter().enumerate().filter(|(_, line)| line.is_empty()) {
-            let begin = lines[..at].iter().rposition(|line| line.is_empty()).map_or(0, |at| at + 1);
-            block(&lines[begin..at], true, &mut last_id, &mut items);
-        }
-        let begin = lines.iter().rposition(|line| line.is_empty()).map_or(0, |at| at + 1);
-        block(&lines[begin..], false, &mut last_id, &mut items);
-        items
-    }
-
-    fn block(lines: &[&str], complete: bool, last_id: &mut String, items: &mut Vec<Item>) {
-        let fields: Vec<(&str, &str)> = lines
-            .iter()
-            .map(|line| match line.find(':') {
-                Some(at) if line[at + 1..].starts_with(' ') => (&line[..at], &line[at + 2..]),
-                Some(at) => (&line[..at], &line[at + 1..]),
-                None => (*line, ""),
-            })
-            .collect();
-        let all = |name: &'static str| {
-            fields.iter().filter(move |field| field.0 == name).map(|field| field.1)
-        };
-        for value in all("retry") {
-            if !value.is_empty() && value.chars().all(|c| c.is_ascii_digit()) {
-                let ms = value.parse::<u128>().unwrap().min(MAX_RETRY.as_millis());
-                items.push(retry(ms.try_into().unwrap()));
-            }
-        }
-        let data: Vec<_> = all("data").collect();
-        let id = all("id").rfind(|id| !id.contains('\0'));
-        if complete {
-            let moved = id.is_some_and(|id| id != last_id);
-            if let Some(id) = id {
-                id.clone_into(last_id);
-            }
-            if moved || !data.is_empty() {
-                let name = all("event").next_back().unwrap_or("").to_owned();
-                let data = (!data.is_empty()).then(|| data.join("\n"));
-                items.push(Item::Event(Event { name, data, id: last_id.clone() }));
-            }
-        }
-    }
-
-    /// Pieces of text out of which streams are made that are nearly, or quite, right.
-    fn text() -> impl Strategy<Value = Vec<u8>> {
-        let words: [&[u8]; 24] = [
-            b"data",
-            b"data: ",
-            b"event: ",
-            b"id: ",
-            b"id",
-            b"retry: ",
-            b":",
-            b" ",
-            b"\n",
-            b"\n",
-            b"\n\n",
-            b"\r",
-            b"\r\n",
-            b"\r\n\r\n",
-            b"\xef\xbb\xbf",
-            b"\xef",
-            b"\xbb\xbf",
-            b"\0",
-            b"123",
-            b"{\"a\":1}",
-            "\u{fc}".as_bytes(),
-            b"\xff",
-            b"message",
-            b": keep-alive\n\n",
-        ];
-        vec(proptest::sample::select(words.to_vec()), 0..60).prop_map(|words| words.concat())
-    }
-
-    /// The pieces that a text is cut into at such places.
-    fn cut<'a>(text: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-        let mut places: Vec<_> = places.iter().map(|at| at.index(text.len() + 1)).collect();
-        places.push(text.len());
-        places.sort_unstable();
-        let mut begin = 0;
-        places.into_iter().map(|end| &text[std::mem::replace(&mut begin, end)..end]).collect()
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn a_stream_means_the_same_wherever_it_is_cut(
-            text in text(),
-            places in vec(any::<prop::sample::Index>(), 0..20),
-        ) {
-            let expected = reference(&text);
-            prop_assert_eq!(parse(1 << 20, [&text[..]]), &expected[..]);
-            prop_assert_eq!(parse(1 << 20, cut(&text, &places)), &expected[..]);
-            prop_assert_eq!(parse(1 << 20, text.chunks(1)), &expected[..]);
-        }
-
-        #[test]
-        fn any_bytes_under_any_bound_are_survived_and_cut_alike(
-            mut bytes in prop_oneof![text(), vec(any::<u8>(), 0..300)],
-            places in vec(any::<prop::sample::Index>(), 0..20),
-            max_bytes in 1..40_usize,
-        ) {
-            // What is told of the last line comes when it ends.
-            bytes.extend(b"\n\ndata: z\n\n");
-            let items = parse(max_bytes, [&bytes[..]]);
-            prop_assert_eq!(&parse(max_bytes, cut(&bytes, &places)), &items);
-            let Some(Item::Event(last)) = items.last() else { panic!("{items:?}") };
-            prop_assert_eq!(last.data.as_deref(), Some("z"));
-        }
     }
 }

@@ -1,14 +1,12 @@
 //! What a command is answered with.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 /// One answer: `{"ok":true,...}` with the command's own members behind it, or `{"error":{...}}`.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The command was done.
     Done(Vec<(String, Box<RawValue>)>),
     /// The command was refused and changed nothing.
@@ -17,12 +15,12 @@ pub(super) enum Answer {
 
 impl Answer {
     /// Done, with nothing more to say.
-    pub(super) fn ok() -> Self {
+    pub(crate) fn ok() -> Self {
         Self::Done(Vec::new())
     }
 
     /// Done, and with one more member; those added first are written first.
-    pub(super) fn with(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
+    pub(crate) fn with(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         if let Self::Done(members) = &mut self {
             let text = to_raw_value(&value).expect("texts and numbers always serialise");
             members.push((name.into(), text));
@@ -59,29 +57,20 @@ impl Serialize for Answer {
     }
 }
 
-/// One frame in the answer of `drain`.
-#[derive(Debug, Serialize)]
-pub(super) struct FrameOut<'a> {
-    pub(super) session: &'a str,
-    /// None is the stream that a session has without a name.
-    pub(super) stream: Option<&'a str>,
-    pub(super) data: Cow<'a, str>,
-}
-
 /// Why a command was refused: one of the engine's stable codes, and a text for a person.
 #[derive(Debug, Serialize)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     code: &'static str,
     text: String,
 }
 
 impl Failure {
-    pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 
     /// A field that the command cannot work with; the text begins with its name.
-    pub(super) fn field(name: &str, why: impl std::fmt::Display) -> Self {
+    pub(crate) fn field(name: &str, why: impl std::fmt::Display) -> Self {
         Self::new("INVALID_ARGUMENT", format!("{name}: {why}"))
     }
 }

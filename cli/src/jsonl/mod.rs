@@ -1,0 +1,8 @@
+//! Commands and their answers, one JSON object a line each way: what `fanfare drive` and the admin
+//! socket have in common.
+
+mod answer;
+mod fields;
+
+pub(crate) use answer::{Answer, Failure};
+pub(crate) use fields::Fields;
