@@ -49,10 +49,14 @@ help: ## list the targets
 test: rust-test loom sdk-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
 	@scripts/missing-tools
 
+# Those in the documentation come first: a test that builds an example for itself replaces the
+# library that they are linked with.
 rust-test: ## run the Rust tests, which also build and run the examples
 	@scripts/missing-tools
 	$(CARGO) build --locked --workspace
-	$(CARGO) test --locked --workspace
+	$(CARGO) build --locked --workspace --examples
+	$(CARGO) test --locked --workspace --doc
+	$(CARGO) test --locked --workspace --tests
 
 sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `fanfare listen`
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
