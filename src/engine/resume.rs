@@ -174,7 +174,7 @@ impl Core {
         head.clear();
         let kept = self.replays.of(stream);
         if kept.is_priming {
-            Framing::priming_head(kept.id(kept.next()), head);
+            Framing::priming_head(|out| kept.id(kept.next()).write(out), head);
             return Some(Next::Priming);
         }
         if let Some(ms) = kept.hang_up_ms {
@@ -186,7 +186,7 @@ impl Core {
             (None, Some(slot)) => Next::Slot(slot),
             (None, None) => return self.is_silent(stream).then_some(Next::Comment),
         };
-        Framing::head_with_id(kept.id(kept.cursor()), head);
+        Framing::head_with_id(|out| kept.id(kept.cursor()).write(out), head);
         Some(next)
     }
 

@@ -2,9 +2,9 @@
 
 mod lines;
 
-pub use lines::{Line, Lines};
+use std::fmt::Write as _;
 
-use crate::protocol::event_id::{EventId, push_decimal};
+pub use lines::{Line, Lines};
 
 /// How the frames of a session are delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,24 +52,23 @@ impl Framing {
     }
 
     /// Writes what stands before the JSON text of an SSE event that has an id.
-    pub(crate) fn head_with_id(id: EventId, out: &mut String) {
+    pub(crate) fn head_with_id(write_id: impl FnOnce(&mut String), out: &mut String) {
         out.push_str("id: ");
-        id.write(out);
+        write_id(out);
         out.push_str("\nevent: message\ndata: ");
     }
 
     /// The same of an event with an id and no message, from which a client can resume already
     /// (R33).
-    pub(crate) fn priming_head(id: EventId, out: &mut String) {
+    pub(crate) fn priming_head(write_id: impl FnOnce(&mut String), out: &mut String) {
         out.push_str("id: ");
-        id.write(out);
+        write_id(out);
         out.push_str("\ndata: ");
     }
 
     /// The same of an event that only says how long to wait before coming back (R33).
     pub(crate) fn retry_head(ms: u32, out: &mut String) {
-        out.push_str("retry: ");
-        push_decimal(u64::from(ms), out);
+        write!(out, "retry: {ms}").expect("a String takes all");
     }
 
     /// What stands after it. The engine's JSON has no line break inside, so one data line does.

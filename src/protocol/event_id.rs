@@ -29,7 +29,7 @@ impl EventId {
 }
 
 /// Appends a number in decimal.
-pub(crate) fn push_decimal(mut number: u64, out: &mut String) {
+fn push_decimal(mut number: u64, out: &mut String) {
     let mut digits = [0; 20];
     let mut from = digits.len();
     loop {
