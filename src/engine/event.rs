@@ -51,6 +51,11 @@ impl Events {
         }
     }
 
+    /// The body of that place, if there is one.
+    pub(crate) fn find(&self, ix: u32) -> Option<&str> {
+        self.events.get(ix).map(|event| &*event.body)
+    }
+
     #[inline]
     pub(crate) fn body(&self, ix: u32) -> &str {
         &self.events[ix].body

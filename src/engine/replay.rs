@@ -9,6 +9,9 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
+
+use crate::engine::pool::NONE;
 use crate::protocol::event_id::EventId;
 
 /// What is kept of one stream.
@@ -122,16 +125,22 @@ struct Age {
 /// Everything that is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Replays {
-    kept: HashMap<u32, Kept>,
+    kept: HashMap<u32, Kept, RandomState>,
     /// Streams by their numbers.
-    numbers: HashMap<u64, u32>,
+    numbers: HashMap<u64, u32, RandomState>,
     last_number: u64,
     /// The frames of all streams, the oldest first, among some that are not kept any more.
     ages: VecDeque<Age>,
     frames: usize,
     /// Streams without a connection that owe no response: since when, and their numbers.
     idle: BTreeSet<(u64, u64)>,
+    /// Where the body of the latest notice of a topic was, for some topics. That may be gone by now,
+    /// and something else in its place.
+    texts: Vec<u32>,
 }
+
+/// For how many topics that is known.
+const TEXTS: usize = 256;
 
 /// How many frames that must stay are passed over in the search for one that may go.
 const LOOK: usize = 64;
@@ -194,6 +203,17 @@ impl Replays {
         kept.cursor = kept.next;
         self.frames += 1;
         self.tidy();
+    }
+
+    /// Where to look for a body with the text of a topic's notices: there may be another one there,
+    /// or none.
+    pub(crate) fn latest_text(&self, topic: u32) -> u32 {
+        self.texts.get(topic as usize % TEXTS).copied().unwrap_or(NONE)
+    }
+
+    pub(crate) fn set_latest_text(&mut self, topic: u32, body: u32) {
+        self.texts.resize(TEXTS, NONE);
+        self.texts[topic as usize % TEXTS] = body;
     }
 
     /// Whether a stream keeps more than that, and has a frame that may go.

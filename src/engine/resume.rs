@@ -88,6 +88,9 @@ impl Core {
 
     fn refresh_cold(&mut self, stream: u32) {
         let is_cold = self.replays.of(stream).is_cold();
+        if self.out.streams[stream].is(COLD) == is_cold {
+            return;
+        }
         let (set, clear) = if is_cold { (COLD, 0) } else { (0, COLD) };
         self.out.set_flags(stream, set, clear);
     }
@@ -102,9 +105,9 @@ impl Core {
         max: usize,
         sink: &mut impl Sink,
     ) -> (usize, bool) {
-        let mut taken = 0;
+        let (mut taken, mut head) = (0, String::new());
         while taken < max {
-            let Some((next, head)) = self.next_numbered(stream) else { break };
+            let Some(next) = self.next_numbered(stream, &mut head) else { break };
             let output = self.output_numbered(stream, next, &head);
             let is_last = output.is_last;
             let Some(len) = sink.take(&output) else { return (taken, true) };
@@ -137,7 +140,8 @@ impl Core {
         stream: u32,
         sink: &mut impl Sink,
     ) -> Option<Hand> {
-        let (next, head) = self.next_numbered(stream)?;
+        let mut head = String::new();
+        let next = self.next_numbered(stream, &mut head)?;
         let output = self.output_numbered(stream, next, &head);
         let slot = if let Next::Slot(slot) = next { slot } else { NONE };
         let mut hand = Hand::new(slot, &output);
@@ -161,26 +165,29 @@ impl Core {
         }
     }
 
-    fn next_numbered(&self, stream: u32) -> Option<(Next, String)> {
+    /// What comes next, and what stands before its text.
+    fn next_numbered(&self, stream: u32, head: &mut String) -> Option<Next> {
         let record = &self.out.streams[stream];
         if record.is(DETACHED | BUSY) {
             return None;
         }
+        head.clear();
         let kept = self.replays.of(stream);
         if kept.is_priming {
-            return Some((Next::Priming, Framing::priming_head(kept.id(kept.next()))));
+            Framing::priming_head(|out| kept.id(kept.next()).write(out), head);
+            return Some(Next::Priming);
         }
         if let Some(ms) = kept.hang_up_ms {
-            return Some((Next::Retry, Framing::retry_head(ms)));
+            Framing::retry_head(ms, head);
+            return Some(Next::Retry);
         }
-        let head = Framing::head_with_id(kept.id(kept.cursor()));
-        if let Some(body) = kept.missed() {
-            return Some((Next::Again(body), head));
-        }
-        match self.out.front(stream) {
-            Some(slot) => Some((Next::Slot(slot), head)),
-            None => self.is_silent(stream).then(|| (Next::Comment, String::new())),
-        }
+        let next = match (kept.missed(), self.out.front(stream)) {
+            (Some(body), _) => Next::Again(body),
+            (None, Some(slot)) => Next::Slot(slot),
+            (None, None) => return self.is_silent(stream).then_some(Next::Comment),
+        };
+        Framing::head_with_id(|out| kept.id(kept.cursor()).write(out), head);
+        Some(next)
     }
 
     fn output_numbered<'a>(&'a self, stream: u32, next: Next, head: &'a str) -> Output<'a> {
@@ -211,7 +218,8 @@ impl Core {
         }
     }
 
-    /// The body of what is queued, held once more; a notice has none yet.
+    /// The body of what is queued, held once more. A notice has none yet: all streams that sent the
+    /// same one hold one for it, if it is where the latest of its topic was.
     fn hold_body(&mut self, next: Next) -> u32 {
         let Next::Slot(slot) = next else { return NONE };
         match self.out.slots[slot].body {
@@ -219,7 +227,17 @@ impl Core {
                 self.events.hold(entry.event);
                 entry.event
             }
-            Body::Link(_) => self.events.insert(self.text(slot).to_text()),
+            Body::Link(link) => {
+                let (text, latest) = (self.text(slot), self.replays.latest_text(link.topic));
+                if self.events.find(latest).is_some_and(|body| text.is(body)) {
+                    self.events.hold(latest);
+                    return latest;
+                }
+                let body = text.to_text();
+                let body = self.events.insert(body);
+                self.replays.set_latest_text(link.topic, body);
+                body
+            }
         }
     }
 

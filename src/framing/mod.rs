@@ -2,7 +2,7 @@
 
 mod lines;
 
-use std::fmt;
+use std::fmt::Write as _;
 
 pub use lines::{Line, Lines};
 
@@ -51,20 +51,24 @@ impl Framing {
         }
     }
 
-    /// What stands before the JSON text of an SSE event that has an id.
-    pub(crate) fn head_with_id(id: impl fmt::Display) -> String {
-        format!("id: {id}\nevent: message\ndata: ")
+    /// Writes what stands before the JSON text of an SSE event that has an id.
+    pub(crate) fn head_with_id(write_id: impl FnOnce(&mut String), out: &mut String) {
+        out.push_str("id: ");
+        write_id(out);
+        out.push_str("\nevent: message\ndata: ");
     }
 
     /// The same of an event with an id and no message, from which a client can resume already
     /// (R33).
-    pub(crate) fn priming_head(id: impl fmt::Display) -> String {
-        format!("id: {id}\ndata: ")
+    pub(crate) fn priming_head(write_id: impl FnOnce(&mut String), out: &mut String) {
+        out.push_str("id: ");
+        write_id(out);
+        out.push_str("\ndata: ");
     }
 
     /// The same of an event that only says how long to wait before coming back (R33).
-    pub(crate) fn retry_head(ms: u32) -> String {
-        format!("retry: {ms}")
+    pub(crate) fn retry_head(ms: u32, out: &mut String) {
+        write!(out, "retry: {ms}").expect("a String takes all");
     }
 
     /// What stands after it. The engine's JSON has no line break inside, so one data line does.

@@ -76,8 +76,19 @@ impl<'a> Text<'a> {
     }
 
     pub(crate) fn to_text(self) -> String {
-        let bytes: Vec<u8> = self.pieces().iter().flatten().copied().collect();
+        let pieces = self.pieces();
+        let mut bytes = Vec::with_capacity(pieces.len());
+        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
         String::from_utf8(bytes).expect("it is made of texts")
+    }
+
+    /// Whether it says just that.
+    pub(crate) fn is(self, text: &str) -> bool {
+        let mut rest = Some(text.as_bytes());
+        for piece in self.pieces().iter() {
+            rest = rest.and_then(|rest| rest.strip_prefix(piece));
+        }
+        rest.is_some_and(<[u8]>::is_empty)
     }
 }
 

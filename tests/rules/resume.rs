@@ -382,6 +382,44 @@ fn the_ring_is_bounded_by_count_and_by_bytes() {
 }
 
 #[test]
+fn streams_that_sent_the_same_notice_keep_one_text_of_it() {
+    let engine = engine(&[]);
+    let mut kept = Vec::new();
+    for count in [1, 100] {
+        let all: Vec<_> =
+            (0..count).map(|_| open_sse(&engine, legacy(Revision::V2025_06_18))).collect();
+        let streams: Vec<_> = all.iter().map(|&session| get(&engine, session)).collect();
+        engine.notify_tool_list_changed(&Raise::ALL).unwrap();
+        streams.iter().for_each(|&stream| assert_eq!(frames_of(&engine, stream).len(), 1));
+        kept.push(engine.stats().queued_bytes);
+        all.into_iter().for_each(|session| engine.close(session).unwrap());
+        assert_eq!(engine.stats().queued_bytes, 0);
+    }
+    let entry = kept[0] - TOOLS.len() as u64;
+    assert_eq!(kept[1], TOOLS.len() as u64 + 100 * entry);
+}
+
+#[test]
+fn a_kept_text_whose_place_was_taken_is_not_taken_for_it() {
+    let engine = engine(&[("replay.max_frames", "1")]);
+    let session = open_sse(&engine, legacy(Revision::V2025_06_18));
+    let stream = get(&engine, session);
+    // The third text lies where the first one lay.
+    for raise in [
+        Engine::notify_tool_list_changed,
+        Engine::notify_prompt_list_changed,
+        Engine::notify_resource_list_changed,
+        Engine::notify_tool_list_changed,
+    ] {
+        raise(&engine, &Raise::ALL).unwrap();
+        assert_eq!(frames_of(&engine, stream).len(), 1);
+    }
+    engine.close_stream(stream).unwrap();
+    let stream = engine.resume_stream(session, "1-3").unwrap();
+    assert_eq!(frames_of(&engine, stream), [event("1-4", TOOLS)]);
+}
+
+#[test]
 fn a_frame_beyond_the_bound_leaves_nothing_behind() {
     let engine = engine(&[("replay.max_bytes", "1024")]);
     let session = open_sse(&engine, legacy(Revision::V2025_06_18));
