@@ -271,7 +271,6 @@ mod tests {
                 1 => Profile::Legacy { revision, handshake: false },
                 _ => Profile::Open,
             };
-            // An open session that hears of everything would have all finished at once.
             let framing = if n.is_multiple_of(2) { Framing::Sse } else { Framing::Json };
             let session = self.engine.open(SessionParams::new(profile).framing(framing)).unwrap();
             if profile == Profile::Modern {

@@ -4,14 +4,14 @@
 use fanfare::{
     Access, Batch, Capabilities, Config, Disposition, EndReason, Engine, Frame, Framing, Hooks,
     Level, Overflow, Profile, Raise, Revision, SessionId, SessionParams, StreamId, StreamKind,
-    SubscriptionId, Target,
+    SubscriptionId,
 };
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::access::{Policy, Rule, TopicName};
 use super::names::{Ends, FrameOut, Names};
-use crate::jsonl::{Answer, Failure, Fields};
+use crate::jsonl::{Answer, Audience, Failure, Fields};
 
 type Outcome = Result<Answer, Failure>;
 
@@ -325,9 +325,10 @@ impl Driver {
         let method = fields.need("method", method)?;
         let params = fields.object("params")?;
         let context = fields.object("context")?;
-        let to = Audience::read(&mut fields)?;
+        let to = Audience::read(&mut fields, |fields, name| fields.string(name))?;
         fields.finish()?;
-        let mut raise = Raise::to(to.find(self)?);
+        let session = |name: &String| self.names.session(&self.engine, name);
+        let mut raise = Raise::to(to.target(session)?);
         if let Some(context) = context {
             raise = raise.context(context);
         }
@@ -450,47 +451,6 @@ impl Place {
         let stream =
             stream.map(|stream| driver.names.stream(&driver.engine, &self.session, stream));
         Ok((session, stream.transpose()?))
-    }
-}
-
-/// Who may hear of a notification, in the script's names.
-enum Audience<'a> {
-    All,
-    Session(String),
-    Request(String, &'a str),
-    Except(String),
-    Principal(String),
-}
-
-impl<'a> Audience<'a> {
-    fn read(fields: &mut Fields<'a>) -> Result<Self, Failure> {
-        let Some(mut to) = fields.fields("to", "to.")? else { return Ok(Self::All) };
-        let session = to.string("session")?;
-        let request = to.id("request")?;
-        let except = to.string("except")?;
-        let principal = to.string("principal")?;
-        to.finish()?;
-        match (session, request, except, principal) {
-            (Some(session), None, None, None) => Ok(Self::Session(session)),
-            (Some(session), Some(request), None, None) => Ok(Self::Request(session, request)),
-            (None, None, Some(session), None) => Ok(Self::Except(session)),
-            (None, None, None, Some(principal)) => Ok(Self::Principal(principal)),
-            (None, Some(_), _, _) => {
-                Err(Failure::field("to.request", "needs to.session beside it"))
-            }
-            _ => Err(Failure::field("to", "give one of session, except and principal")),
-        }
-    }
-
-    fn find<'b>(&'b self, driver: &Driver) -> Result<Target<'b>, Failure> {
-        let session = |name: &str| driver.names.session(&driver.engine, name);
-        Ok(match self {
-            Self::All => Target::All,
-            Self::Session(name) => Target::Session(session(name)?),
-            Self::Request(name, id) => Target::Request(session(name)?, id),
-            Self::Except(name) => Target::Except(session(name)?),
-            Self::Principal(principal) => Target::Principal(principal),
-        })
     }
 }
 

@@ -2,7 +2,9 @@
 //! socket have in common.
 
 mod answer;
+mod audience;
 mod fields;
 
 pub(crate) use answer::{Answer, Failure};
+pub(crate) use audience::Audience;
 pub(crate) use fields::Fields;

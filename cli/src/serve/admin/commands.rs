@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fanfare::{Engine, Level, Raise, Revision, SessionId, Target};
+use fanfare::{Engine, Level, Raise, Revision, SessionId};
 use fanfare_cli::http::Meter;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::jsonl::{Answer, Failure, Fields};
+use crate::jsonl::{Answer, Audience, Failure, Fields};
 use crate::serve::app::Server;
 
 type Outcome = Result<Answer, Failure>;
@@ -57,9 +57,11 @@ impl Desk {
         }
         let params = fields.object("params")?;
         let context = fields.object("context")?;
-        let to = Audience::read(&mut fields)?;
+        let to = Audience::read(&mut fields, |fields, name| {
+            Ok(fields.number(name, u64::MAX)?.map(SessionId::from_raw))
+        })?;
         fields.finish()?;
-        let mut raise = Raise::to(to.target());
+        let mut raise = Raise::to(to.target(|session| Ok(*session))?);
         if let Some(context) = context {
             raise = raise.context(context);
         }
@@ -120,44 +122,4 @@ struct Row {
 
 fn raw(text: String) -> Box<RawValue> {
     RawValue::from_string(text).expect("the engine's numbers are JSON")
-}
-
-/// Who may hear of a notification.
-enum Audience<'a> {
-    All,
-    Session(SessionId),
-    Request(SessionId, &'a str),
-    Except(SessionId),
-    Principal(String),
-}
-
-impl<'a> Audience<'a> {
-    fn read(fields: &mut Fields<'a>) -> Result<Self, Failure> {
-        let Some(mut to) = fields.fields("to", "to.")? else { return Ok(Self::All) };
-        let session = to.number("session", u64::MAX)?.map(SessionId::from_raw);
-        let request = to.id("request")?;
-        let except = to.number("except", u64::MAX)?.map(SessionId::from_raw);
-        let principal = to.string("principal")?;
-        to.finish()?;
-        match (session, request, except, principal) {
-            (Some(session), None, None, None) => Ok(Self::Session(session)),
-            (Some(session), Some(request), None, None) => Ok(Self::Request(session, request)),
-            (None, None, Some(session), None) => Ok(Self::Except(session)),
-            (None, None, None, Some(principal)) => Ok(Self::Principal(principal)),
-            (None, Some(_), _, _) => {
-                Err(Failure::field("to.request", "needs to.session beside it"))
-            }
-            _ => Err(Failure::field("to", "give one of session, except and principal")),
-        }
-    }
-
-    fn target(&self) -> Target<'_> {
-        match self {
-            Self::All => Target::All,
-            Self::Session(session) => Target::Session(*session),
-            Self::Request(session, id) => Target::Request(*session, id),
-            Self::Except(session) => Target::Except(*session),
-            Self::Principal(principal) => Target::Principal(principal),
-        }
-    }
 }
