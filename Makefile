@@ -41,12 +41,12 @@ COUNTS   := $(TARGET)/counts.json
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
+.PHONY: help test rust-test sdk-test python-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test loom sdk-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
+test: rust-test loom sdk-test python-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
 	@scripts/missing-tools
 
 # Those in the documentation come first: a test that builds an example for itself replaces the
@@ -75,6 +75,32 @@ $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
 	touch $@
 
 .PRECIOUS: $(VENVS)/%/ready
+
+# The wheel is built once and installed where its tests run, without Rust on the way: they say so
+# if they find any. It is looked for in every folder of PATH, and the C compiler kept by its path.
+WHEEL    := $(VENVS)/wheel
+IN_WHEEL := PATH="$$(printf %s "$$PATH" | tr : '\n' | while read -r folder; do \
+	test -x "$$folder/cargo" || test -x "$$folder/rustc" || printf '%s:' "$$folder"; done)" \
+	CC="$$(command -v gcc)" NM="$$(command -v nm)" FANFARE_LIBRARY=
+
+python-test: ## build the Python package's wheel, and test it in an environment without Rust
+	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
+	$(MAKE) --no-print-directory $(WHEEL)/ready && \
+	rm -rf $(WHEEL)/dist && \
+	CARGO=$(CARGO) $(WHEEL)/bin/python -m pip wheel --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist ./python && \
+	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall \
+		--no-deps $(WHEEL)/dist/*.whl && \
+	cd python && export MYPY_CACHE_DIR=$(WHEEL)/mypy && \
+	$(IN_WHEEL) $(WHEEL)/bin/python -B -m mypy --package fanfare && \
+	$(IN_WHEEL) $(WHEEL)/bin/python -B -m mypy tests tools hatch_build.py && \
+	$(IN_WHEEL) $(WHEEL)/bin/python -B -m pytest
+
+$(WHEEL)/ready: python/requirements-dev.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --requirement $<
+	touch $@
 
 node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serve` and `fanfare listen`
 	@if ! scripts/missing-tools --only npm; then test "$$CI" != true; exit; fi; \

@@ -15,7 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 LIBRARY = {"darwin": "libfanfare.dylib", "win32": "fanfare.dll"}.get(sys.platform, "libfanfare.so")
 
 
-class CargoHook(BuildHookInterface):
+class CargoHook(BuildHookInterface[Any]):
     """One wheel for each platform, and for every Python: ctypes needs no interface of Python's."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -167,6 +167,9 @@ fn rust_embedded() {
     assert_eq!(heard(&output, "inside"), [UPDATED, &one, &two], "{output}");
 }
 
+/// Those that python/tests run, with the package that they use installed.
+const WITH_THE_PACKAGE: &[&str] = &["package_server"];
+
 /// An example that no test runs would be a promise that nobody checks.
 #[test]
 fn every_example_is_run() {
@@ -181,6 +184,7 @@ fn every_example_is_run() {
             let is_run = match ext {
                 "c" => this.contains(&format!("c(\"{stem}\"")),
                 "h" | "pyc" => true,
+                "py" if WITH_THE_PACKAGE.contains(&stem) => true,
                 _ => this.contains(stem),
             };
             if !is_run {

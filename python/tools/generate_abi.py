@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pycparser import c_ast, c_parser
+from pycparser import c_ast, c_parser  # type: ignore[import-untyped]
 
 PROJECT = Path(__file__).resolve().parent.parent
 HEADER = PROJECT.parent / "include" / "fanfare.h"
