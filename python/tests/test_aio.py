@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -140,6 +141,38 @@ def test_what_becomes_due_is_delivered(run: Run) -> None:
     run(main)
 
 
+def test_what_is_due_sooner_than_anything_is_delivered(run: Run) -> None:
+    async def main() -> None:
+        async with aio.Engine(sse_keep_alive_ms=20) as engine:
+            # The loop sleeps without an end, and nothing is queued that would wake it.
+            await anyio.sleep(0)
+            session = engine.open(framing=Framing.SSE)
+            assert (await anext(session)).startswith(b":")
+
+    run(main)
+
+
+def test_a_frame_that_is_drained_before_its_session_is_known(run: Run) -> None:
+    class Late(aio.Engine):
+        def _session(self, number: int) -> aio.Session:
+            self.notify("notifications/x")
+            while self.stats().delivered == 0:
+                time.sleep(0)
+            return super()._session(number)
+
+    async def main() -> None:
+        async with Late() as engine:
+            opened: list[aio.Session] = []
+            thread = threading.Thread(target=lambda: opened.append(engine.open()))
+            thread.start()
+            while not opened:
+                await anyio.sleep(0)
+            assert b"notifications/x" in await anext(opened[0])
+            thread.join(60)
+
+    run(main)
+
+
 def test_a_session_that_nobody_awaits_is_paused_at_its_bound(run: Run) -> None:
     async def main() -> None:
         options: dict[str, fanfare.Option] = {"overflow": "close"}
@@ -234,6 +267,12 @@ def test_streams_are_awaited_apart(run: Run) -> None:
             session.receive(request(2, "tools/call", name="x", _meta=META), stream=other)
             other.close()
             assert [frame async for frame in other] == []
+            legacy = engine.open(Profile.LEGACY, framing=Framing.JSON)
+            third = legacy.open_stream(fanfare.StreamKind.REQUEST)
+            legacy.receive(request(1, "tools/call", name="x"), stream=third)
+            cancelled = {"method": "notifications/cancelled", "params": {"requestId": 1}}
+            legacy.receive(json.dumps({"jsonrpc": "2.0", **cancelled}), stream=third)
+            assert [frame async for frame in third] == []
 
     run(main)
 
@@ -258,6 +297,24 @@ def test_a_loop_that_is_over_leaves_no_engine(run: Run) -> None:
     engines.clear()
     gc.collect()
     assert len(_handle._living) == before
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_the_interpreter_ends_with_an_engine_that_lives(python: Any, loop: str) -> None:
+    result = python(
+        f"import {loop}, fanfare.aio\n"
+        "async def main():\n"
+        "    global engine\n"
+        "    engine = fanfare.aio.Engine()\n"
+        "    engine.open()\n"
+        "    engine.notify('notifications/x')\n"
+        f"    await {loop}.sleep(0)\n"
+        f"{loop}.run(main" + "()" * (loop == "asyncio") + ")\n"
+        "engine.notify('notifications/x')\n"
+        "print('done')\n",
+        options=("-W", "ignore"),
+    )
+    assert (result.stdout, result.stderr) == ("done\n", "")
 
 
 def test_it_needs_no_other_library(python: Any) -> None:

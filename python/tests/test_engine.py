@@ -6,6 +6,7 @@ import json
 import pickle
 import select
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -236,6 +237,27 @@ def test_a_mapping_is_a_value() -> None:
         assert info in (answer["result"].get("serverInfo"), *answer["result"]["_meta"].values())
 
 
+def test_a_number_that_c_cannot_hold_is_refused(engine: fanfare.Engine) -> None:
+    session = engine.open()
+    calls: list[Callable[[], object]] = [
+        lambda: engine.advance(-1),
+        lambda: engine.advance(1 << 64),
+        lambda: engine.open(max_queued_frames=-1),
+        lambda: engine.open(max_queued_bytes=1 << 32),
+        lambda: engine.dispatch(-1),
+        lambda: engine.start_dispatcher(-1),
+        lambda: session.recv(-1),
+        lambda: session.default_stream().hang_up(-1),
+    ]
+    for call in calls:
+        with pytest.raises(fanfare.InvalidArgumentError, match="is a whole number from 0 to"):
+            call()
+    assert engine.now_ms() == 0 and engine.stats().sessions == 1
+    for options in ({"server.instructions": "a\0b"}, {"over\0flow": "close"}):
+        with pytest.raises(fanfare.InvalidArgumentError, match="NUL"):
+            fanfare.Engine(options)
+
+
 def test_an_error_says_what_was_wrong(engine: fanfare.Engine) -> None:
     with pytest.raises(fanfare.FanfareError) as caught:
         engine.progress([], 1)  # type: ignore[arg-type]
@@ -245,6 +267,12 @@ def test_an_error_says_what_was_wrong(engine: fanfare.Engine) -> None:
     assert str(error) == f"{error.name}: {error.detail}" and "token" in error.detail
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (type(error), str(error))
+
+
+def test_a_long_detail_is_whole() -> None:
+    key = "x" * 2000
+    with pytest.raises(fanfare.InvalidArgumentError, match=key):
+        fanfare.Engine({key: 1})
 
 
 def test_each_status_has_its_class(engine: fanfare.Engine) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,8 @@ class Client:
     """Says things over a socket, and hears what comes."""
 
     def __init__(self, path: Path) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = connected(path)
         self.socket.settimeout(60)
-        self.socket.connect(str(path))
         self.lines = self.socket.makefile("rb")
 
     def say(self, message: bytes) -> None:
@@ -37,6 +37,20 @@ class Client:
     def close(self) -> None:
         self.lines.close()
         self.socket.close()
+
+
+def connected(path: Path) -> socket.socket:
+    """Connects as soon as the server listens: the socket has its name a moment before."""
+    until = time.monotonic() + 60
+    while True:
+        client = socket.socket(socket.AF_UNIX)
+        try:
+            client.connect(str(path))
+            return client
+        except (FileNotFoundError, ConnectionRefusedError):
+            client.close()
+            if time.monotonic() > until:
+                raise
 
 
 def initialize(revision: str) -> bytes:
@@ -57,8 +71,6 @@ def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         [sys.executable, "-X", "dev", EXAMPLE, path], stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            while not path.exists():
-                assert process.poll() is None, process.communicate()
             yield process, path
         finally:
             process.kill()

@@ -197,7 +197,7 @@ def test_several_threads_drain_without_losing_or_mixing_frames() -> None:
 def test_the_interpreter_ends_with_engines_that_live(python: Any) -> None:
     result = python(
         "import fanfare, threading\n"
-        "engine = fanfare.Engine(on_wake=lambda: None, on_session_end=print)\n"
+        "engine = fanfare.Engine(on_wake=lambda: None, on_session_end=lambda *_: None)\n"
         "engine.on_frame(lambda frame: None)\n"
         "engine.start_dispatcher(2)\n"
         "session = engine.open()\n"
@@ -211,6 +211,15 @@ def test_the_interpreter_ends_with_engines_that_live(python: Any) -> None:
         "for call in engine.wait, lambda: engine.notify('notifications/x'):\n"
         "    threading.Thread(target=wait, args=(call,), daemon=True).start()\n"
         "begun.wait()\n"
+        "print('over')\n"
+    )
+    assert (result.stdout, result.stderr) == ("over\n", "")
+
+
+def test_what_comes_after_the_end_finds_the_engine_closed(python: Any) -> None:
+    result = python(
+        "import fanfare\n"
+        "engine = fanfare.Engine()\n"
         "class Late:\n"
         "    def __del__(self): \n"
         "        try: engine.stats()\n"

@@ -8,6 +8,7 @@ import pytest
 
 import fanfare
 from fanfare import Disposition, End, Framing, Profile, Revision
+from fanfare._library import LIBRARY
 from conftest import META, heard, methods, request
 
 
@@ -77,6 +78,29 @@ def test_a_read_grows_with_the_frame(engine: fanfare.Engine) -> None:
     engine.notify("notifications/y")
     assert len(session.read(16)) > 5000
     assert json.loads(session.read())["method"] == "notifications/y"
+
+
+def test_every_batch_is_freed(engine: fanfare.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    new, free = LIBRARY.fanfare_batch_new, LIBRARY.fanfare_batch_free
+
+    def counted() -> int:
+        made.append(new() or 0)
+        return made[-1]
+
+    def freed(batch: int) -> None:
+        made.remove(batch)
+        free(batch)
+
+    monkeypatch.setattr(LIBRARY, "fanfare_batch_new", counted)
+    monkeypatch.setattr(LIBRARY, "fanfare_batch_free", freed)
+    session = engine.open()
+    engine.notify("notifications/x")
+    assert len(session.recv()) == 1 and session.recv() == []
+    session.close()
+    with pytest.raises(fanfare.GoneError):
+        session.recv()
+    assert made == []
 
 
 def test_a_paused_session_is_not_drained(engine: fanfare.Engine) -> None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from . import _abi, _callbacks
 from ._callbacks import Registration
-from ._errors import checked
+from ._errors import InvalidArgumentError, checked, natural
 from ._handle import Handle
 from ._library import LIBRARY
 from ._session import Session
@@ -121,7 +121,7 @@ class BaseEngine(Generic[_SessionT]):
         try:
             for key, value in _all(config, options).items():
                 text = json_text(value) if isinstance(value, Mapping) else str(value).encode()
-                checked(LIBRARY.fanfare_config_set(address, key.encode(), text))
+                checked(LIBRARY.fanfare_config_set(address, _line(key, key), _line(key, text)))
             for function, set_hook, arguments in hooks:
                 if function is not None:
                     self._register(function, set_hook, address, *arguments)
@@ -206,8 +206,8 @@ class BaseEngine(Generic[_SessionT]):
             int(handshake),
             int(framing),
             int(overflow),
-            max_queued_frames,
-            max_queued_bytes,
+            natural("max_queued_frames", max_queued_frames),
+            natural("max_queued_bytes", max_queued_bytes),
         )
         kept = [
             _set(params, "capabilities", None if capabilities is None else json_text(capabilities)),
@@ -482,7 +482,7 @@ class BaseEngine(Generic[_SessionT]):
 
         Returns the time in milliseconds at which it wants to be called again, or None.
         """
-        ms = c_uint64()
+        ms, now_ms = c_uint64(), natural("now_ms", now_ms, _abi.FANFARE_NEVER - 1)
         self._handle.call(LIBRARY.fanfare_engine_advance, now_ms, byref(ms))
         return None if ms.value == _abi.FANFARE_NEVER else ms.value
 
@@ -522,12 +522,12 @@ class BaseEngine(Generic[_SessionT]):
     def dispatch(self, most: int = 1024) -> int:
         """Runs the frame callbacks on this thread; returns how many frames were accepted."""
         n = c_size_t()
-        self._handle.call(LIBRARY.fanfare_dispatch, most, byref(n))
+        self._handle.call(LIBRARY.fanfare_dispatch, natural("most", most), byref(n))
         return n.value
 
     def start_dispatcher(self, threads: int = 1) -> None:
         """Starts threads that wait for output and run the frame callbacks."""
-        self._handle.call(LIBRARY.fanfare_dispatcher_start, threads)
+        self._handle.call(LIBRARY.fanfare_dispatcher_start, natural("threads", threads))
         self._handle.is_dispatching = True
 
     def stop_dispatcher(self) -> None:
@@ -607,6 +607,15 @@ def _all(config: Mapping[str, Option] | None, options: Mapping[str, Option]) -> 
     """The configuration by its keys: what was given so, and what was given by keywords."""
     keywords = {_BY_KEYWORD.get(word, word): value for word, value in options.items()}
     return {**(config or {}), **keywords}
+
+
+def _line(key: str, text: str | bytes) -> bytes:
+    """Text as C ends it: at the first NUL, so there must be none in it."""
+    data = text.encode() if isinstance(text, str) else text
+    if b"\0" in data:
+        why = f"{key!r}: a key and its value hold no NUL"
+        raise InvalidArgumentError(_abi.FANFARE_E_INVALID_ARGUMENT, why)
+    return data
 
 
 def _set(struct: Structure, field: str, data: bytes | None) -> bytes | None:

@@ -108,6 +108,14 @@ CLASSES: Final[dict[int, type[FanfareError]]] = {
 """Which class a status is raised as. One that is not here is a plain FanfareError."""
 
 
+def natural(what: str, value: int, most: int = (1 << 32) - 1) -> int:
+    """The value, if C can hold it: ctypes would quietly make another of it."""
+    if not 0 <= value <= most:
+        text = f"{what} is a whole number from 0 to {most}, not {value}"
+        raise InvalidArgumentError(_abi.FANFARE_E_INVALID_ARGUMENT, text)
+    return value
+
+
 def latest(status: int) -> FanfareError:
     """The error of this thread's latest call, which came to `status`."""
     buffer = create_string_buffer(512)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _abi, _callbacks
-from ._errors import GoneError
+from ._errors import GoneError, natural
 from ._library import LIBRARY
 from ._types import (
     Disposition,
@@ -93,7 +93,7 @@ class Stream(_Numbered):
 
     def hang_up(self, retry_ms: int) -> None:
         """Ends the connection, not the stream: its next frame asks the client to come back."""
-        self._call(LIBRARY.fanfare_stream_hang_up, retry_ms)
+        self._call(LIBRARY.fanfare_stream_hang_up, natural("retry_ms", retry_ms))
 
     def recv(self, most: int = 64) -> list[Frame]:
         """Takes up to `most` frames of this stream."""
@@ -318,7 +318,7 @@ def _number(stream: Stream | None) -> int:
 def _received(source: _Numbered, function: Callable[..., int], most: int) -> list[Frame]:
     batch = LIBRARY.fanfare_batch_new()
     try:
-        source._call(function, most, batch)
+        source._call(function, natural("most", most), batch)
         n = c_size_t()
         frames = LIBRARY.fanfare_batch_frames(batch, byref(n))
         return [

@@ -303,7 +303,10 @@ class Session(PlainSession):
         return stream
 
     def resume_stream(self, last_event_id: str) -> Stream:
-        """The client is back, and has every event of a stream up to that id. In the loop's thread."""
+        """The client is back, and has every event of a stream up to that id. In the loop's thread.
+
+        If the stream had a connection still, whoever writes to it has to be cancelled.
+        """
         stream = super().resume_stream(last_event_id)
         assert isinstance(stream, Stream)
         return stream
@@ -378,7 +381,8 @@ class Engine(BaseEngine[Session]):
     ) -> None:
         self._buffer_bytes = buffer_bytes
         self._sessions: dict[int, Session] = {}
-        self._opening = threading.Lock()
+        # A hook that runs within an opening may open another.
+        self._opening = threading.RLock()
         self._backend: _Asyncio | _Trio = _backend(self)
         backend = self._backend
 
