@@ -88,7 +88,7 @@ impl Topics {
 
     fn home(&self, name: &str) -> (u32, usize) {
         let hash = self.hasher.hash_one(name) as u32;
-        (hash, (u64::from(hash) * self.lines.len() as u64 >> 32) as usize)
+        (hash, ((u64::from(hash) * self.lines.len() as u64) >> 32) as usize)
     }
 
     fn open(&mut self) {
