@@ -5,10 +5,11 @@
 //! it. Because nothing has left the outbox, a refusal needs no undoing.
 //!
 //! To spare the lock for each frame, a thread borrows those of several sessions at once, and begins
-//! one after the other without it ([`Loans`](crate::dispatch::loan::Loans)). Whoever takes the lock
-//! meanwhile, for whatever call, first takes back those that are not begun, and finds the engine as
-//! if each had been taken in hand by itself: so another thread can run their callbacks, and none
-//! runs that an unsubscription, a close or a revocation had come before.
+//! one after the other without it ([`Loans`](crate::dispatch::loan::Loans)). They have left their
+//! outboxes, but nobody sees that: whoever takes the lock meanwhile, for whatever call, first takes
+//! back what was not delivered, and finds the engine as if each had been taken in hand by itself. So
+//! another thread can run their callbacks, and none runs that an unsubscription, a close or a
+//! revocation had come before.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -339,19 +340,22 @@ impl Guard<'_> {
     /// last one said.
     #[inline(always)]
     fn run(&mut self, batch: &mut WholeBatch, call: impl Fn(&Frame<'_>) -> Verdict) -> Verdict {
+        let loan = match self.taken {
+            Some(Taken::Several(borrower)) => Some(borrower.progress()),
+            _ => None,
+        };
+        let mut run = 1;
         loop {
-            let verdict = call(&batch.frame(self.called.run - 1));
-            if verdict != Verdict::Accepted || self.called.run == batch.len() {
+            let verdict = call(&batch.frame(run - 1));
+            if verdict != Verdict::Accepted || run == batch.len() {
                 return verdict;
             }
-            let next = self.called.run + 1;
-            if let Some(Taken::Several(borrower)) = self.taken
-                && !borrower.begin(next)
-            {
+            run += 1;
+            if loan.is_some_and(|loan| !loan.begin(run)) {
                 self.called.is_recalled = true;
                 return verdict;
             }
-            self.called.run = next;
+            self.called.run = run;
         }
     }
 }

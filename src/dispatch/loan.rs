@@ -69,10 +69,24 @@ impl Borrower {
         self.name
     }
 
+    /// How far it is with its loan.
+    pub(crate) fn progress(&self) -> Progress<'_> {
+        Progress { counter: &self.counter, fence: self.fence }
+    }
+}
+
+/// How far somebody is with a loan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress<'a> {
+    counter: &'a Counter,
+    fence: Fence,
+}
+
+impl Progress<'_> {
     /// Begins the frame that makes so many, unless the loan was recalled. Called by who has
     /// delivered those before.
     #[inline(always)]
-    pub(crate) fn begin(&self, count: usize) -> bool {
+    pub(crate) fn begin(self, count: usize) -> bool {
         // Who recalls has to see what was done for those before, too.
         self.counter.begun.store(count as u64, Release);
         self.fence.pass();

@@ -65,7 +65,8 @@ impl Piece {
             self.learn(frames, taken);
         }
         // Two words whatever its length, and what is behind it again.
-        let place = &mut self.bytes[self.gap..];
+        let room = self.bytes[self.gap..].first_chunk_mut::<{ 2 * ShortId::PADDED }>();
+        let place = room.expect("there is room behind the frame");
         place[..ShortId::PADDED].copy_from_slice(&taken.id);
         place[self.id_len as usize..][..ShortId::PADDED].copy_from_slice(&self.behind);
         &self.bytes[..self.len]

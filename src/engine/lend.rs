@@ -67,6 +67,7 @@ impl Core {
         let Self { out, topics, subs, events, lent, .. } = self;
         let mut at = out.ready[1].head;
         let mut run = Run::NONE;
+        let (mut notices, mut bytes, mut is_unsettled) = (0, 0, false);
         while at != NONE && lent.loans.len() < max {
             if lent.loans.len().is_multiple_of(AHEAD) {
                 ahead::fetch_ready(at, run, out, subs);
@@ -97,9 +98,9 @@ impl Core {
                     let merged = crowds[topic as usize].let_go(pos);
                     let was_lively = stream.is(LIVELY);
                     let must_spill = stream.pop_plain(next, merged);
-                    lent.is_unsettled |= next != NONE || must_spill;
-                    lent.notices += 1;
-                    lent.bytes += len as u64;
+                    is_unsettled |= next != NONE || must_spill;
+                    notices += 1;
+                    bytes += len as u64;
                     let (stream, len) = (at, len as u32);
                     Loan { slot, stream, len, topic, pos, next, merged, was_lively, must_spill }
                 }
@@ -108,7 +109,7 @@ impl Core {
                     let output = plain(to, text, Source::Event(event));
                     let Some(len) = sink.take(&output) else { break };
                     stream.flags &= !READY;
-                    lent.is_unsettled = true;
+                    is_unsettled = true;
                     Loan::of_event(slot, at, len as u32)
                 }
             };
@@ -118,6 +119,7 @@ impl Core {
         if !lent.loans.is_empty() {
             out.cut_ready(true, at);
         }
+        (lent.notices, lent.bytes, lent.is_unsettled) = (notices, bytes, is_unsettled);
         lent.loans.len()
     }
 
