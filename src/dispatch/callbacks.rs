@@ -11,7 +11,7 @@
 //! another thread can run their callbacks, and none runs that an unsubscription, a close or a
 //! revocation had come before.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -50,7 +50,7 @@ thread_local! {
     /// The engines whose callbacks this thread is inside of, by address.
     static INSIDE: RefCell<Vec<usize>> = RefCell::default();
     /// Something at an address that no other thread has while this one is alive.
-    static HERE: Cell<u8> = Cell::new(0);
+    static HERE: u8 = u8::default();
 }
 
 fn this_thread() -> usize {
