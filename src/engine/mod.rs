@@ -29,6 +29,7 @@ mod links;
 mod listen;
 mod news;
 mod notify;
+mod numbered;
 mod outbox;
 mod owned;
 mod plain;
@@ -151,7 +152,7 @@ impl Core {
             requests: Requests::new(),
             tasks: Tasks::default(),
             elicitations: Elicitations::default(),
-            replays: Replays::default(),
+            replays: Replays::new(),
             timers: Timers::default(),
             silence: Silence::default(),
             debounce: Debounce::default(),
