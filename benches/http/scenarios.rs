@@ -350,7 +350,7 @@ fn stalled(
             of.push([0.5, 0.99].map(|q| took.value_at_quantile(q) as f64 / 1e3));
         }
     }
-    let mut row = Row::new(&format!("{era}, beside a stalled one"), n, server.name);
+    let mut row = Row::new(&format!("{era}, one reader stalled"), n, server.name);
     row.p50_us = Some(median(beside.iter().map(|[p50, _]| *p50)));
     row.p99_us = Some(median(beside.iter().map(|[_, p99]| *p99)));
     let ratio = median(beside.iter().zip(&alone).map(|(beside, alone)| beside[1] / alone[1]));

@@ -18,7 +18,7 @@ fn a_small_trial_measures_every_scenario() {
             ("32 outstanding", &["fanfare", "epoll probe"]),
             ("32 raises of one", &["fanfare"]),
             ("20000 a second", &["fanfare"]),
-            ("beside a stalled one", &["fanfare"]),
+            ("one reader stalled", &["fanfare"]),
         ] {
             for server in servers {
                 let begins = format!("| {era}, {scenario} ");
