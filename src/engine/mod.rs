@@ -30,6 +30,7 @@ mod listen;
 mod names;
 mod news;
 mod notify;
+mod numbered;
 mod outbox;
 mod owned;
 mod plain;
@@ -152,7 +153,7 @@ impl Core {
             requests: Requests::new(),
             tasks: Tasks::default(),
             elicitations: Elicitations::default(),
-            replays: Replays::default(),
+            replays: Replays::new(),
             timers: Timers::default(),
             silence: Silence::default(),
             debounce: Debounce::default(),

@@ -155,12 +155,20 @@ impl Stream {
     #[inline(always)]
     pub(super) fn pop_plain(&mut self, next: u32, merged: u32) -> bool {
         debug_assert!(!self.is(UNUSUAL & !PUSHED) && self.is(READY));
+        if next == NONE {
+            self.flags &= !READY;
+        }
+        self.pop_main(next, merged)
+    }
+
+    /// The same, for who has seen to it that it is in the list if and only if it is ready.
+    #[inline(always)]
+    pub(super) fn pop_main(&mut self, next: u32, merged: u32) -> bool {
         self.queued -= 1;
         self.main.head = next;
         self.flags |= LIVELY;
         if next == NONE {
             self.main.tail = NONE;
-            self.flags &= !READY;
         }
         self.count(1, merged)
     }
