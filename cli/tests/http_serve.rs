@@ -3,52 +3,11 @@
 #[path = "support/http.rs"]
 mod http;
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use http::*;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
-
-/// A server of a folder.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Program {
-    fn start(folder: &std::path::Path, options: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fanfare"))
-            .arg("serve")
-            .arg(folder)
-            .args(["--http", "127.0.0.1:0"])
-            .args(options)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening on http://");
-        let address = address.and_then(|it| it.strip_suffix("/mcp"));
-        let address = address.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap();
-        std::thread::spawn(move || stderr.lines().for_each(|line| eprintln!("{line:?}")));
-        Self { child, address }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 #[test]
 fn a_write_is_heard_in_both_eras() {
@@ -80,12 +39,7 @@ fn it_ends_by_sigterm_with_exit_code_0() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Program::start(folder.path(), &[]);
     program.signal(Signal::TERM);
-    let mut status = None;
-    until("it has ended", || {
-        status = program.child.try_wait().unwrap();
-        status.is_some()
-    });
-    assert_eq!(status.unwrap().code(), Some(0));
+    assert_eq!(program.wait(), Some(0));
 }
 
 #[test]
@@ -145,6 +99,5 @@ fn sigterm_ends_a_listen_with_its_result() {
     program.signal(Signal::INT);
     assert_eq!(wire.message()["id"], "l");
     wire.end();
-    until("it has ended", || program.child.try_wait().unwrap().is_some());
-    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+    assert_eq!(program.wait(), Some(0));
 }
