@@ -42,7 +42,8 @@ impl Served {
         std::fs::write(root.join("a.txt"), "one").unwrap();
         let uri = format!("file://{}/a.txt", root.display());
         let admin = folders[1].path().join("admin");
-        let options = ["--idle-timeout", "1", "--admin", admin.to_str().unwrap()];
+        let admin_at = admin.to_str().unwrap();
+        let options = ["--idle-timeout", "1", "--log-level", "error", "--admin", admin_at];
         let program = Program::start(&root, &options);
         Self { program, uri, admin, _folders: folders }
     }
@@ -217,4 +218,94 @@ fn of_clients_that_are_killed_nothing_stays() {
         let open = served.open(&mut admin);
         open.engine == [0; 7] && open.http == nothing
     });
+}
+
+/// Opens a connection, asks for something, or half of it, and reads as much as it pleases.
+fn some_connection(served: &Served, clients: &[Legacy], random: &mut Random, n: u64) -> Wire {
+    let address = served.address();
+    let client = &clients[random.below(clients.len() as u64) as usize];
+    match random.below(8) {
+        0 => Wire::open(address),
+        1 => {
+            let call = Modern::new(n, "tools/list", json!({}));
+            let mut wire = Wire::open(address);
+            let len = random.below(call.body.len() as u64) as usize;
+            let head = format!("POST /mcp HTTP/1.1\r\nContent-Length: {}\r\n\r\n", call.body.len());
+            wire.send(head.as_bytes());
+            wire.send(&call.body.as_bytes()[..len]);
+            wire
+        }
+        2 => Modern::tool(n, "wait", json!({ "seconds": 600 })).send(address),
+        3 => Modern::tool(n, "checksum", json!({})).send(address),
+        4 => client.send(&tool(n, "checksum", json!({}))),
+        5 => client.get(&[]).1,
+        _ => {
+            let mut wire = listen(address, n, &served.uri);
+            for _ in 0..random.below(3) {
+                assert_eq!(wire.message()["params"]["uri"], *served.uri);
+            }
+            wire
+        }
+    }
+}
+
+/// Two thousand connections that come and go at random, again and again: after the first time the
+/// server has what it needs for so many, and no later time takes more.
+#[test]
+fn of_connections_by_the_thousand_no_memory_stays() {
+    const CONNECTIONS: u64 = 2_000;
+    const THREADS: u64 = 4;
+    const AGAIN: usize = 5;
+    /// What a connection may leave at most, as far as this can be told.
+    const BYTES: u64 = 128;
+    let served = Served::start();
+    let mut admin = Raw::open(&served.admin);
+    let mut other = Some(Raw::open(&served.admin));
+    other.as_mut().unwrap().ask(r#"{"op":"stats"}"#);
+    until("nothing is open", || served.open(&mut admin).engine == [0; 7]);
+    let before = served.open(&mut admin);
+    drop(other);
+    let mut resident = Vec::new();
+    for round in 0..=AGAIN {
+        let clients = ["2025-06-18", "2025-11-25"].map(|it| Legacy::open(served.address(), it));
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let raiser = scope.spawn(|| raise(&served.admin, &served.uri, &is_done));
+            let threads = (0..THREADS).map(|thread| {
+                let (served, clients) = (&served, &clients);
+                scope.spawn(move || {
+                    let mut random = Random(round as u64 * THREADS + thread + 1);
+                    let mut open = Vec::new();
+                    for n in 0..CONNECTIONS / THREADS {
+                        let id = thread * CONNECTIONS + n;
+                        open.push(some_connection(served, clients, &mut random, id));
+                        if open.len() > 20 {
+                            let at = random.below(open.len() as u64) as usize;
+                            drop(open.swap_remove(at));
+                        }
+                    }
+                })
+            });
+            for thread in threads.collect::<Vec<_>>() {
+                thread.join().unwrap();
+            }
+            is_done.store(true, Ordering::Relaxed);
+            raiser.join().unwrap();
+        });
+        clients.iter().for_each(|client| assert!([204, 404].contains(&client.delete())));
+        let _other = Raw::open(&served.admin).ask(r#"{"op":"stats"}"#);
+        until("all is closed", || {
+            let mut open = served.open(&mut admin);
+            open.descriptors = before.descriptors;
+            open == before
+        });
+        resident.push(served.program.resident());
+    }
+    // What the allocator keeps differs a little from time to time; a leak only grows.
+    let last = resident[AGAIN].min(resident[AGAIN - 1]);
+    let grown = last.saturating_sub(resident[0]);
+    assert!(grown < CONNECTIONS * (AGAIN as u64 - 1) * BYTES, "{resident:?}");
+    let mut other = Raw::open(&served.admin);
+    other.ask(r#"{"op":"stats"}"#);
+    served.settles(&mut admin, &before);
 }
