@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use http::{Legacy, Modern, Program, Raw, listen, until};
+use http::{Legacy, Modern, Program, Raw, Wire, listen, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Folder, PATIENCE, PROGRAM, Server, initialize_params, parse, tool};
+use support::{Folder, PROGRAM, Server, initialize_params, parse, tool};
 
 /// A folder for sockets, which a server does not see.
 struct Sockets(tempfile::TempDir);
@@ -128,8 +128,66 @@ fn what_is_raised_is_heard_over_http_by_those_who_asked() {
         (&numbers["engine"]["raised"], &numbers["engine"]["matched"]),
         (&json!(3), &json!(3))
     );
-    let http = json!({ "connections": 0, "sessions": 1, "streams": 3 });
-    until("the streams alone are open", || stats(&admin, &[])["http"] == http);
+    until("the streams alone are open", || {
+        let http = &stats(&admin, &[])["http"];
+        [&http["connections"], &http["sessions"], &http["streams"]] == [0, 1, 3]
+    });
+    // Three streams, a session that was opened and has subscribed; and what was done in vain.
+    let nothing = Modern::new(1, "nothing", json!({}));
+    assert_eq!(nothing.call(program.address).head.status, 404);
+    assert_eq!(Wire::open(program.address).get("/nothing", "").head.status, 404);
+    let elsewhere = "Origin: https://evil.example\r\n";
+    assert_eq!(Wire::open(program.address).get("/healthz", elsewhere).head.status, 403);
+    let mut http = stats(&admin, &[])["http"].take();
+    let counters = http.as_object_mut().unwrap();
+    counters.retain(|name, value| {
+        !["connections", "sessions", "streams"].contains(&&**name) && value != 0
+    });
+    let expected =
+        json!({ "answers_2xx": 6, "answers_4xx": 3, "refused_origin": 1, "refused_path": 1 });
+    assert_eq!(http, expected);
+    let output = run(&admin, &["stats"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let mut words = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert!(words.any(|words| words == ["answers_4xx", "3"]), "{told}");
+}
+
+/// An operator may name a session as its client does, which the engine's numbers do not show.
+#[test]
+fn a_session_may_be_named_by_its_id() {
+    let (folder, sockets) = (Folder::new(&[("a", b"1")]), Sockets::new());
+    let (admin, uri) = (sockets.path(), folder.uri("a"));
+    let program = start(&folder, &admin, &["--legacy-sse"]);
+    let clients = [(); 2].map(|()| Legacy::open(program.address, "2025-06-18"));
+    let mut wires = clients.each_ref().map(|client| {
+        client.call(1, "resources/subscribe", json!({ "uri": uri }));
+        client.listen()
+    });
+    let raise = |number: u32, to: &str| {
+        let context = format!(r#"{{"x/n":{number}}}"#);
+        notify(&admin, &[UPDATED, &about(&uri), "--to", to, "--context", &context])
+    };
+    let number = |wire: &mut Wire| wire.message()["params"]["_meta"]["x/n"].clone();
+    assert_eq!(raise(1, &format!("session:{}", clients[0].session_id)), 1);
+    assert_eq!(raise(2, &format!("except:{}", clients[0].session_id)), 1);
+    assert_eq!(raise(3, "all"), 2);
+    assert_eq!(wires.each_mut().map(number), [json!(1), json!(2)]);
+    assert_eq!(wires.each_mut().map(number), [json!(3), json!(3)]);
+    // So may one of the old transport.
+    let mut old = Wire::open(program.address);
+    old.send(format!("GET /sse HTTP/1.1\r\nHost: {}\r\n\r\n", program.address).as_bytes());
+    assert_eq!(old.head().status, 200);
+    let path = old.event().data.unwrap();
+    let (_, id) = path.split_once("session=").unwrap();
+    assert_eq!(raise(4, &format!("session:{id}")), 0);
+
+    assert_eq!(clients[0].delete(), 204);
+    for to in [clients[0].session_id.clone(), "x".repeat(32)] {
+        let to = format!("session:{to}");
+        let said = refusal(&admin, 1, &["notify", UPDATED, &about(&uri), "--to", &to]);
+        assert!(said.contains("GONE: no session has that Mcp-Session-Id"), "{said}");
+        assert!(!said.contains(&to), "{said}");
+    }
 }
 
 #[test]
@@ -157,7 +215,7 @@ fn a_target_narrows_who_hears() {
         let context = format!(r#"{{"x/n":{number}}}"#);
         notify(&admin, &[UPDATED, &about(&uri), "--to", to, "--context", &context])
     };
-    let number = |wire: &mut http::Wire| wire.message()["params"]["_meta"]["x/n"].clone();
+    let number = |wire: &mut Wire| wire.message()["params"]["_meta"]["x/n"].clone();
     assert_eq!(raise(1, "principal:bob"), 1);
     assert_eq!(number(&mut bob), 1);
     assert_eq!(raise(2, &format!("session:{first}")), 1);
@@ -238,7 +296,7 @@ fn what_cannot_be_done_is_said() {
         (&["resources/updated"][..], "method: begins with notifications/"),
         (&["notifications/initialized"], "NOT_NEGOTIATED"),
         (&[UPDATED], "params"),
-        (&[UPDATED, r#"{"uri":7}"#], "expected a string"),
+        (&[UPDATED, r#"{"uri":7}"#], "params.uri must be a string"),
         (&[UPDATED, &long], "params.max_bytes"),
         (&["notifications/message", r#"{"level":"loud","data":1}"#], "level"),
         (&[UPDATED, r#"{"uri":"x"}"#, "--to", "session:12345"], "GONE"),

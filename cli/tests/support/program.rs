@@ -74,7 +74,7 @@ pub(crate) fn kill(child: &Child, signal: Signal) {
 }
 
 /// A connection to an admin socket, by hand.
-pub(crate) struct Raw(BufReader<UnixStream>);
+pub(crate) struct Raw(pub(crate) BufReader<UnixStream>);
 
 impl Raw {
     pub(crate) fn open(admin: &Path) -> Self {
