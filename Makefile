@@ -37,16 +37,20 @@ GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)
 RUNNER   := $(TARGET)/gungraun-runner-$(GUNGRAUN)/bin/gungraun-runner
 COUNTS   := $(TARGET)/counts.json
 
+# Where `make install` puts things, DESTDIR before it all; and LIBDIR below PREFIX.
+PREFIX ?= /usr/local
+LIBDIR ?= lib
+
 # Where Rust sources are.
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
+.PHONY: help test rust-test install install-test sdk-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test loom sdk-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
+test: rust-test install-test loom sdk-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
 	@scripts/missing-tools
 
 # Those in the documentation come first: a test that builds an example for itself replaces the
@@ -133,6 +137,16 @@ $(RUNNER):
 		--root $(TARGET)/gungraun-runner-$(GUNGRAUN) --target-dir $(TARGET)/gungraun-runner-build \
 		--version =$(GUNGRAUN) gungraun-runner
 	rm -rf $(TARGET)/gungraun-runner-build
+
+install: ## install libraries, header, program, manual pages and completions below PREFIX (/usr/local)
+	$(CARGO) build --locked --release --package fanfare --package fanfare-cli
+	LIBDIR=$(LIBDIR) packaging/install $(TARGET)/release $(PREFIX) $(DESTDIR)
+
+# Of the debug build, which the other tests have made already.
+install-test: ## install, and build programs against that by pkg-config and CMake, shared and static
+	@if ! scripts/missing-tools --only gcc; then test "$$CI" != true; exit; fi; \
+	$(CARGO) build --locked --workspace && \
+	tests/install/run $(TARGET)/debug $(TARGET)/install-test
 
 lint: unsafe-check ## check format, lints, documentation, and the build without default features
 	$(CARGO) fmt --all --check

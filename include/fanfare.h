@@ -477,6 +477,11 @@ typedef void (*fanfare_drop_fn)(void *ctx);
 /// it, with no lock held. A hint to go and drain: keep it short.
 typedef void (*fanfare_wake_fn)(void *ctx);
 
+/// Called each time something is due sooner than all that was planned before: who polls the file
+/// descriptor with the time that fanfare_engine_tick gave must ask it again. On the thread whose call
+/// caused it, with no lock held; keep it short.
+typedef void (*fanfare_deadline_fn)(void *ctx);
+
 /// Names one session of an engine: a number that the engine never gives out again, 0 for none. A
 /// stale one is an error (FANFARE_E_GONE), never somebody else's session.
 typedef uint64_t fanfare_session;
@@ -948,6 +953,18 @@ fanfare_status fanfare_config_set_wake(fanfare_config *config,
                                        void *ctx,
                                        fanfare_drop_fn drop);
 
+/// Sets who is told when something is due sooner than was planned: for loops of the host's own that
+/// wait as long as fanfare_engine_tick() said. fanfare_engine_wait() and dispatcher threads need it
+/// not. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+FANFARE_API
+fanfare_status fanfare_config_set_deadline(fanfare_config *config,
+                                           fanfare_deadline_fn fn,
+                                           void *ctx,
+                                           fanfare_drop_fn drop);
+
 /// Sets who is told of sessions that do not keep up. Replaces what was set before.
 ///
 /// The configuration's thread. Ownership: ctx, until drop is called with it.
@@ -1023,7 +1040,8 @@ fanfare_status fanfare_engine_advance(fanfare_engine *engine,
 /// Does what has become due by the machine's clock (clock=monotonic, the default), and gives in
 /// *out_wait_ms how many milliseconds may pass until it wants to be called again, or
 /// FANFARE_NEVER. fanfare_engine_wait() does it by itself; who uses the file descriptor or the
-/// wake callback instead calls this after each round.
+/// wake callback instead calls this after each round, and when fanfare_config_set_deadline() says
+/// that something is due sooner.
 ///
 /// Any thread.
 /// FANFARE_OK; FANFARE_E_NULL.

@@ -27,6 +27,7 @@ mod limits;
 mod link;
 mod links;
 mod listen;
+mod names;
 mod news;
 mod notify;
 mod outbox;

@@ -27,6 +27,11 @@ pub type fanfare_frame_fn =
 /// it, with no lock held. A hint to go and drain: keep it short.
 pub type fanfare_wake_fn = Option<unsafe extern "C" fn(ctx: *mut c_void)>;
 
+/// Called each time something is due sooner than all that was planned before: who polls the file
+/// descriptor with the time that fanfare_engine_tick gave must ask it again. On the thread whose call
+/// caused it, with no lock held; keep it short.
+pub type fanfare_deadline_fn = Option<unsafe extern "C" fn(ctx: *mut c_void)>;
+
 /// Called with each line for the log, on the thread whose call caused it, with no lock held;
 /// from several threads at once, if several are in calls. The record is valid during the call.
 pub type fanfare_log_fn =

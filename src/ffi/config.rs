@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::access::{AuthorizeFn, authorizer, fanfare_authorize_fn};
 use super::callback::{
-    Context, fanfare_drop_fn, fanfare_lag, fanfare_lag_fn, fanfare_log_fn, fanfare_log_record,
-    fanfare_session_end_fn, fanfare_stream_end_fn, fanfare_wake_fn, not_dropping,
+    Context, fanfare_deadline_fn, fanfare_drop_fn, fanfare_lag, fanfare_lag_fn, fanfare_log_fn,
+    fanfare_log_record, fanfare_session_end_fn, fanfare_stream_end_fn, fanfare_wake_fn,
+    not_dropping,
 };
 use super::guard::{Failure, guard, guard_value};
 use super::input::{c_text, choice, number_of};
@@ -52,6 +53,7 @@ pub struct fanfare_config {
     pub(super) config: Config,
     log: Option<(Level, Registered<LogFn>)>,
     wake: Option<Registered<WakeFn>>,
+    deadline: Option<Registered<WakeFn>>,
     lag: Option<Registered<LagFn>>,
     session_end: Option<Registered<SessionEndFn>>,
     stream_end: Option<Registered<StreamEndFn>>,
@@ -99,6 +101,11 @@ impl fanfare_config {
             let (function, context) = (*function, Arc::clone(context));
             // SAFETY: as above.
             hooks = hooks.on_wake(move || context.call(engine, |ctx| unsafe { function(ctx) }));
+        }
+        if let Some(Registered(function, context)) = &self.deadline {
+            let (function, context) = (*function, Arc::clone(context));
+            // SAFETY: as above.
+            hooks = hooks.on_deadline(move || context.call(engine, |ctx| unsafe { function(ctx) }));
         }
         if let Some(Registered(function, context)) = &self.lag {
             let (function, context) = (*function, Arc::clone(context));
@@ -160,6 +167,7 @@ pub extern "C" fn fanfare_config_new() -> *mut fanfare_config {
             config: Config::default(),
             log: None,
             wake: None,
+            deadline: None,
             lag: None,
             session_end: None,
             stream_end: None,
@@ -282,6 +290,23 @@ pub unsafe extern "C" fn fanfare_config_set_wake(
 ) -> fanfare_status {
     // SAFETY: the caller's promise.
     unsafe { register(config, r#fn, ctx, drop, |config| &mut config.wake) }
+}
+
+/// Sets who is told when something is due sooner than was planned: for loops of the host's own that
+/// wait as long as fanfare_engine_tick() said. fanfare_engine_wait() and dispatcher threads need it
+/// not. Replaces what was set before.
+///
+/// The configuration's thread. Ownership: ctx, until drop is called with it.
+/// FANFARE_OK; FANFARE_E_NULL: config or fn. On an error ctx stays yours, and drop is not called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fanfare_config_set_deadline(
+    config: *mut fanfare_config,
+    r#fn: fanfare_deadline_fn,
+    ctx: *mut c_void,
+    drop: fanfare_drop_fn,
+) -> fanfare_status {
+    // SAFETY: the caller's promise.
+    unsafe { register(config, r#fn, ctx, drop, |config| &mut config.deadline) }
 }
 
 /// Sets who is told of sessions that do not keep up. Replaces what was set before.

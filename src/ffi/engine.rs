@@ -176,7 +176,8 @@ pub unsafe extern "C" fn fanfare_engine_advance(
 /// Does what has become due by the machine's clock (clock=monotonic, the default), and gives in
 /// *out_wait_ms how many milliseconds may pass until it wants to be called again, or
 /// FANFARE_NEVER. fanfare_engine_wait() does it by itself; who uses the file descriptor or the
-/// wake callback instead calls this after each round.
+/// wake callback instead calls this after each round, and when fanfare_config_set_deadline() says
+/// that something is due sooner.
 ///
 /// Any thread.
 /// FANFARE_OK; FANFARE_E_NULL.

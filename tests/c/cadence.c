@@ -36,6 +36,36 @@ static void debounce(void) {
     OK(fanfare_engine_free(e));
 }
 
+static void sooner(void *ctx) { ++*(int *)ctx; }
+
+static void gone(void *ctx) { *(int *)ctx += 100; }
+
+/* Who waits until a time that the engine gave is told when that is too late. */
+static void comes_nearer(void) {
+    fanfare_config *config = fanfare_config_new();
+    fanfare_engine *e = NULL;
+    fanfare_session s;
+    uint64_t next = 0;
+    int unused = 0, told = 0;
+    OK(fanfare_config_set(config, "clock", "manual"));
+    OK(fanfare_config_set(config, "debounce.resource_ms", "100"));
+    OK(fanfare_config_set_deadline(config, sooner, &unused, gone));
+    OK(fanfare_config_set_deadline(config, sooner, &told, gone));
+    CHECK(unused == 100 && told == 0);
+    OK(fanfare_engine_new(config, &e));
+    fanfare_config_free(config);
+    s = open_session(e, FANFARE_PROFILE_LEGACY);
+    OK(fanfare_subscribe(e, s, "a:", 2));
+    OK(fanfare_subscribe(e, s, "b:", 2));
+    CHECK(told == 0);
+    CHECK(update(e, "a:") == 1 && told == 1);
+    /* What is due later is no news. */
+    OK(fanfare_engine_advance(e, 50, &next));
+    CHECK(next == 100 && update(e, "b:") == 1 && update(e, "a:") == 1 && told == 1);
+    OK(fanfare_engine_free(e));
+    CHECK(told == 101);
+}
+
 static void signs_of_life(void) {
     static const char *const settings[] = {"sse.keep_alive_ms", "1000", NULL};
     static const char filter[] = "{\"toolsListChanged\":true}";
@@ -117,6 +147,7 @@ static void unrelated(void) {
 
 int main(void) {
     debounce();
+    comes_nearer();
     signs_of_life();
     templates();
     cancelled_first();

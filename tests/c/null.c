@@ -77,6 +77,8 @@ static void config(void) {
     NULL_FAILS("fn", fanfare_config_set_log(c, 0, NULL, NULL, dropped));
     NULL_FAILS("config", fanfare_config_set_wake(NULL, wake, NULL, dropped));
     NULL_FAILS("fn", fanfare_config_set_wake(c, NULL, NULL, dropped));
+    NULL_FAILS("config", fanfare_config_set_deadline(NULL, wake, NULL, dropped));
+    NULL_FAILS("fn", fanfare_config_set_deadline(c, NULL, NULL, dropped));
     NULL_FAILS("config", fanfare_config_set_lag(NULL, lagged, NULL, dropped));
     NULL_FAILS("fn", fanfare_config_set_lag(c, NULL, NULL, dropped));
     NULL_FAILS("config", fanfare_config_set_session_end(NULL, ended, NULL, dropped));
