@@ -164,6 +164,12 @@ impl Crowd {
         merged
     }
 
+    /// Undoes that: the link is queued again, with what had merged into it.
+    pub(super) fn take_again(&mut self, pos: u32, merged: u32) {
+        let raised = self.raised - merged;
+        self.places[pos as usize].set_queued(raised);
+    }
+
     /// How many raisings have merged into one that was queued at a place.
     #[inline]
     pub(crate) fn merged_at(&self, place: Place) -> u32 {
