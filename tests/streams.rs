@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use fanfare::{
-    Batch, Disposition, EndReason, Engine, ErrorKind, Profile, Raise, Revision, SessionId,
-    StreamId, StreamKind,
+    Batch, Disposition, EndReason, Engine, ErrorKind, Framing, Profile, Raise, Revision, SessionId,
+    SessionParams, StreamId, StreamKind,
 };
 
 fn receive(engine: &Engine, session: SessionId, stream: StreamId, message: &str) -> Disposition {
@@ -135,4 +135,40 @@ fn closing_the_only_way_out_is_the_end_of_the_session() {
     engine.close_stream(engine.stream(session).unwrap()).unwrap();
     assert_eq!(engine.session_stats(session).unwrap_err().kind(), ErrorKind::Gone);
     assert_eq!(engine.stats().sessions, 0);
+}
+
+#[test]
+fn a_text_is_kept_as_long_as_a_frame_of_it_is() {
+    let engine = engine(&[("replay.max_frames", "4")]);
+    let opened = [0, 1].map(|_| {
+        let params = SessionParams::new(legacy(Revision::V2025_06_18)).framing(Framing::Sse);
+        let session = engine.open(params).unwrap();
+        engine.subscribe(session, "a:").unwrap();
+        (session, engine.open_stream(session, StreamKind::Standalone).unwrap())
+    });
+    let mut batch = Batch::new();
+    let mut last = String::new();
+    for _ in 0..20 {
+        engine.notify_resource_updated("a:", &Raise::ALL).unwrap();
+        assert_eq!(engine.recv(None, 10, &mut batch), Ok(2));
+        let frames = texts(&engine, &batch);
+        assert!(frames.iter().all(|frame| frame.contains(&updated("a:"))), "{frames:?}");
+        last.clone_from(&frames[0]);
+    }
+    // Both streams hold the one text, each four times.
+    let four = engine.stats().queued_bytes;
+    let (session, get) = opened[0];
+    engine.close_stream(get).unwrap();
+    let (id, _) = last.strip_prefix("id: ").unwrap().split_once('\n').unwrap();
+    let (stream, seq) = id.split_once('-').unwrap();
+    let back = format!("{stream}-{}", seq.parse::<u32>().unwrap() - 4);
+    let resumed = engine.resume_stream(session, &back).unwrap();
+    let again = frames_of(&engine, resumed);
+    assert_eq!(again.len(), 4, "{again:?}");
+    assert_eq!(again[3], last);
+    assert_eq!(engine.stats().queued_bytes, four, "it is still kept");
+    for (session, _) in opened {
+        engine.close(session).unwrap();
+    }
+    assert_eq!(engine.stats().queued_bytes, 0);
 }

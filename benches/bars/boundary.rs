@@ -9,16 +9,17 @@ use std::ffi::{c_char, c_void};
 use std::hint::black_box;
 use std::ptr::{null, null_mut};
 
-use fanfare::{Batch, Framing};
+use fanfare::{Batch, Framing, Verdict};
 
 use crate::crowd::{self, Crowd, SHARED};
-use crate::measure::in_turn;
+use crate::measure::{compare, in_turn, time_once};
 use crate::table::{Row, Table};
 
 /// How many frames are taken at a time, on both sides.
 const BATCH: usize = 64;
 
 const OK: i32 = 0;
+const ACCEPTED: i32 = 0;
 const PROFILE_MODERN: u32 = 2;
 const FRAMING_JSON: u32 = 1;
 
@@ -88,6 +89,13 @@ unsafe extern "C" {
     fn fanfare_batch_free(batch: *mut c_void);
     fn fanfare_recv(engine: *mut c_void, session: u64, max: usize, batch: *mut c_void) -> i32;
     fn fanfare_batch_frames(batch: *const c_void, out_n: *mut usize) -> *const Frame;
+    fn fanfare_engine_on_frame(
+        engine: *mut c_void,
+        function: extern "C" fn(*mut c_void, *const Frame) -> i32,
+        ctx: *mut c_void,
+        drop: *const c_void,
+    ) -> i32;
+    fn fanfare_dispatch(engine: *mut c_void, max: usize, out_n: *mut usize) -> i32;
 }
 
 /// An engine as a C program holds it, with the population of [`Crowd`].
@@ -175,6 +183,29 @@ impl Abroad {
     }
 }
 
+/// Looks at a frame, and takes it.
+extern "C" fn accept(_: *mut c_void, frame: *const Frame) -> i32 {
+    // SAFETY: the frame is lent for the call.
+    black_box(unsafe { &*frame });
+    ACCEPTED
+}
+
+impl Abroad {
+    /// From now on a callback takes what comes.
+    fn push(&self) {
+        // SAFETY: the engine is alive; the function does without a context, and so without a drop.
+        let status = unsafe { fanfare_engine_on_frame(self.engine, accept, null_mut(), null()) };
+        assert_eq!(status, OK);
+    }
+
+    fn dispatch(&self) -> usize {
+        let mut frames = 0;
+        // SAFETY: the engine is alive, and there is a place for the number.
+        assert_eq!(unsafe { fanfare_dispatch(self.engine, usize::MAX, &mut frames) }, OK);
+        frames
+    }
+}
+
 impl Drop for Abroad {
     fn drop(&mut self) {
         // SAFETY: both were made by `new`, and nobody uses them any more.
@@ -200,5 +231,27 @@ pub(crate) fn in_c(table: &mut Table, n: usize, rounds: usize) {
     };
     let pair = in_turn(rounds, n, &mut through, &mut direct);
     let scenario = ("raise and drain by 64 through the C ABI", n);
+    table.add(Row::difference(scenario, pair, "ns a frame", "the same in Rust", 5.0));
+}
+
+/// Bar 8, from C, beside the same in Rust.
+pub(crate) fn callbacks(table: &mut Table, n: usize, rounds: usize) {
+    let (abroad, home) = (Abroad::new(n), Crowd::new(n, Framing::Json));
+    abroad.push();
+    let callback = |frame: &fanfare::Frame<'_>| {
+        black_box(frame);
+        Verdict::Accepted
+    };
+    home.engine.on_frame(None, Box::new(callback)).expect("it is registered");
+    let mut through = || {
+        assert_eq!(abroad.raise(), n);
+        time_once(n, || assert_eq!(abroad.dispatch(), n))
+    };
+    let mut direct = || {
+        assert_eq!(home.raise(), n);
+        time_once(n, || assert_eq!(home.engine.dispatch(usize::MAX), Ok(n)))
+    };
+    let pair = compare(rounds, &mut through, &mut direct);
+    let scenario = ("callbacks through the C ABI", n);
     table.add(Row::difference(scenario, pair, "ns a frame", "the same in Rust", 5.0));
 }

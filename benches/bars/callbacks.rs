@@ -12,6 +12,7 @@ use fanfare::{
     Config, Dispatcher, Engine, Framing, Profile, Raise, SessionParams, Target, Verdict,
 };
 
+use crate::boundary;
 use crate::crowd::Crowd;
 use crate::floors;
 use crate::measure::{Pair, compare, median, time_once};
@@ -37,6 +38,7 @@ pub(crate) fn on_own_thread(table: &mut Table, n: usize, rounds: usize) {
     let pair = compare(rounds, &mut dispatch, &mut recv);
     let scenario = ("callbacks on the host's thread", n);
     table.add(Row::difference(scenario, pair, "ns a frame", "the same pulled by recv", 5.0));
+    boundary::callbacks(table, n, rounds);
     floors::callbacks(table, n, rounds);
 }
 

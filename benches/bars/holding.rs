@@ -3,8 +3,13 @@
 use fanfare::{Batch, Capabilities, Config, Engine, Framing, Profile, Revision, SessionParams};
 
 use crate::allocated::allocated;
+use crate::cold;
 use crate::measure::{Random, median, time, time_once};
 use crate::table::{Row, Table};
+
+/// What opening, subscribing and closing may take, and what a link may take of a closing, in ns.
+const COMING: f64 = 1000.0;
+const LEAVING: f64 = 100.0;
 
 /// A URI of 61 bytes, as long as real ones are.
 pub(crate) fn uri(n: usize) -> String {
@@ -106,8 +111,10 @@ pub(crate) fn come_and_go(table: &mut Table, n: usize, rounds: usize) {
             engine.close(session).expect("it is open");
         };
         let ours = median((0..rounds).map(|_| time(1, &mut cycle)));
-        table.add(Row::amount((scenario, n), ours, "ns", 1000.0));
+        table.add(Row::amount((scenario, n), ours, "ns", COMING));
     }
+    drop(engine);
+    cold::come_and_go(table, n, rounds, COMING);
 }
 
 /// Bar 10, sessions that leave crowds: each topic that they hold is held by so many others. Fewer
@@ -135,5 +142,8 @@ pub(crate) fn leave_crowds(table: &mut Table, topics: usize, crowd: usize) {
         .map(|&session| time_once(topics.len(), || engine.close(session).expect("it is open")));
     let ours = median(each);
     let scenario = ("closing, a subscription to a crowded topic", crowd);
-    table.add(Row::amount(scenario, ours, "ns each", 100.0));
+    table.add(Row::amount(scenario, ours, "ns each", LEAVING));
+    let held = topics.len();
+    drop((engine, topics));
+    cold::leave_crowds(table, held, crowd, LEAVING);
 }

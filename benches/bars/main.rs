@@ -9,6 +9,7 @@
 mod allocated;
 mod boundary;
 mod callbacks;
+mod cold;
 mod crowd;
 mod fanout;
 mod floors;

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::{MARK, uri};
+use crate::{MARK, URIS, uri};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The request by which our server learns which session is the stalled one.
+pub(crate) const STALLED: &str = "bench/stalled";
 
 /// What is asked of a server, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +33,7 @@ pub(crate) fn dial(
     dialect: Dialect,
     uris: usize,
 ) -> anyhow::Result<TcpStream> {
-    let socket = TcpStream::connect(address)?;
-    socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    let mut wire = Wire { socket, buffer: Vec::new(), address, path };
+    let mut wire = Wire::connect(address, path)?;
     match dialect {
         Dialect::Listen => listen(&mut wire, uris)?,
         Dialect::Get => get(&mut wire, uris)?,
@@ -66,6 +66,17 @@ fn listen(wire: &mut Wire<'_>, uris: usize) -> anyhow::Result<()> {
 }
 
 fn get(wire: &mut Wire<'_>, uris: usize) -> anyhow::Result<()> {
+    let session = begin(wire, (0..uris).map(subscribe))?;
+    wire.request("GET", &format!("Accept: text/event-stream\r\n{session}"), "")?;
+    wire.stream()
+}
+
+fn subscribe(number: usize) -> String {
+    format!(r#""method":"resources/subscribe","params":{{"uri":{:?}}}"#, uri(number))
+}
+
+/// A legacy session that has made those requests; yields the headers that name it.
+fn begin(wire: &mut Wire<'_>, requests: impl Iterator<Item = String>) -> anyhow::Result<String> {
     let accept =
         "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n";
     let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
@@ -74,24 +85,50 @@ fn get(wire: &mut Wire<'_>, uris: usize) -> anyhow::Result<()> {
     let id = header(&head, "mcp-session-id").context("no session id")?.to_owned();
     let own = format!("MCP-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-06-18\r\n");
     let with = format!("{accept}{own}");
-    // All at once, and then their answers.
-    let mut requests = String::new();
     let done = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-    requests += &wire.text("POST", &with, done);
-    for number in 0..uris {
-        let body = format!(
-            r#"{{"jsonrpc":"2.0","id":{},"method":"resources/subscribe","params":{{"uri":{:?}}}}}"#,
-            number + 1,
-            uri(number)
-        );
-        requests += &wire.text("POST", &with, &body);
+    wire.request("POST", &with, done)?;
+    wire.answer()?;
+    // All at once, and then their answers.
+    let (mut text, mut count) = (String::new(), 0);
+    for request in requests {
+        count += 1;
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{count},{request}}}"#);
+        text += &wire.text("POST", &with, &body);
     }
-    wire.socket.write_all(requests.as_bytes())?;
-    for _ in 0..=uris {
+    wire.socket.write_all(text.as_bytes())?;
+    for _ in 0..count {
         wire.answer()?;
     }
-    wire.request("GET", &format!("Accept: text/event-stream\r\n{own}"), "")?;
-    wire.stream()
+    Ok(own)
+}
+
+/// A client of ours that has a stream like the others, and does not read it.
+pub(crate) struct Stalled {
+    /// Open, and that is all.
+    _stream: TcpStream,
+    address: SocketAddr,
+    path: &'static str,
+    /// The headers that name its session.
+    session: String,
+}
+
+impl Stalled {
+    /// Opens it, and tells the server which one it is.
+    pub(crate) fn open(address: SocketAddr, path: &'static str) -> anyhow::Result<Self> {
+        let mut wire = Wire::connect(address, path)?;
+        let requests = (0..URIS).map(subscribe).chain([format!(r#""method":{STALLED:?}"#)]);
+        let session = begin(&mut wire, requests)?;
+        wire.request("GET", &format!("Accept: text/event-stream\r\n{session}"), "")?;
+        wire.stream()?;
+        Ok(Self { _stream: wire.socket, address, path, session })
+    }
+
+    /// Ends its session.
+    pub(crate) fn close(self) -> anyhow::Result<()> {
+        let mut wire = Wire::connect(self.address, self.path)?;
+        wire.request("DELETE", &self.session, "")?;
+        wire.head().map(drop)
+    }
 }
 
 struct Wire<'a> {
@@ -102,7 +139,14 @@ struct Wire<'a> {
     path: &'a str,
 }
 
-impl Wire<'_> {
+impl<'a> Wire<'a> {
+    fn connect(address: SocketAddr, path: &'a str) -> anyhow::Result<Self> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { socket, buffer: Vec::new(), address, path })
+    }
+
     fn text(&self, method: &str, headers: &str, body: &str) -> String {
         let length = match method {
             "GET" => String::new(),

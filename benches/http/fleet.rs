@@ -16,6 +16,10 @@ use crate::{MARK, URIS, uri};
 /// How long a delivery may take before something is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Faster than this, all events are raised before a server that was put off for a moment has sent the
+/// first: then that merges with the next one of its resource.
+const LEAST_PAUSE: Duration = Duration::from_millis(5);
+
 pub(crate) struct Fleet {
     epoll: OwnedFd,
     conns: Vec<Conn>,
@@ -191,20 +195,23 @@ impl Fleet {
     }
 
     /// Raises events at a pace at which all have so many deliveries a second together, and notes
-    /// how long each took, in ns.
+    /// how long each took, in ns. With each, `also` has the server do something else.
     pub(crate) fn paced(
         &mut self,
         server: &mut Server,
         per_second: usize,
         turn: Duration,
         took: &mut Histogram<u64>,
+        mut also: impl FnMut(&mut Server) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let pause = Duration::from_secs(self.conns.len() as u64) / u32::try_from(per_second)?;
+        let pause = pause.max(LEAST_PAUSE);
         let (begun, first) = (Instant::now(), self.asked);
         let mut raised: Vec<Instant> = Vec::new();
         while begun.elapsed() < turn {
             raised.push(Instant::now());
             server.raise((raised.len() - 1) % URIS, 1)?;
+            also(server)?;
             let next = begun + pause * u32::try_from(raised.len())?;
             loop {
                 let left = next.saturating_duration_since(Instant::now());

@@ -8,8 +8,12 @@
 //! what the kernel did for it.
 //!
 //! Options: `--n N[,N…]` says how many connections, `--rounds N` how often the servers take turns,
-//! `--millis N` how long a turn is, `--era listen|get` which era alone. `serve NAME` is what a
+//! `--millis N` how long a turn is, `--era listen|get` which era alone, `--only PART[,PART…]` which
+//! scenarios alone: `idle`, `one`, `burst`, `merged`, `paced`, `stalled`. `serve NAME` is what a
 //! server's process is started with.
+//!
+//! The servers of SDKs are programs of `peers`, which `make bench-http` builds, and names in
+//! variables of the environment. They stand in the table for comparison, without a bar.
 
 mod dial;
 mod fleet;
@@ -25,7 +29,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use machine::Cores;
-use scenarios::{Era, Plan};
+use scenarios::{Era, Part, Plan};
 use table::Table;
 
 /// The different events: of as many resources.
@@ -76,6 +80,7 @@ fn plan(args: &[String]) -> anyhow::Result<(Plan, Vec<usize>)> {
         rounds: 5,
         turn: Duration::from_millis(400),
         eras: vec![Era::Listen, Era::Get],
+        parts: Part::ALL.to_vec(),
         is_trial: false,
     };
     let mut args = args.iter();
@@ -86,6 +91,10 @@ fn plan(args: &[String]) -> anyhow::Result<(Plan, Vec<usize>)> {
             "--rounds" => plan.rounds = value()?.parse()?,
             "--millis" => plan.turn = Duration::from_millis(value()?.parse()?),
             "--era" => plan.eras = vec![Era::parse(value()?).context("there are listen and get")?],
+            "--only" => {
+                let parts = value()?.split(',').map(Part::parse).collect::<Option<_>>();
+                plan.parts = parts.with_context(|| format!("the parts are {}", Part::names()))?;
+            }
             // Whether everything works; nothing is held against a bar.
             "--trial" => plan.is_trial = true,
             _ => bail!("there is no option {option}"),

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -30,9 +30,28 @@ pub(crate) struct Server {
     _folder: Option<TempDir>,
 }
 
+/// The server of an SDK: a program of `peers`.
+pub(crate) struct Sdk {
+    pub(crate) name: &'static str,
+    /// The variable of the environment that names it.
+    variable: &'static str,
+    /// What runs it, if it does not run by itself, with options.
+    interpreter: &'static [&'static str],
+}
+
+pub(crate) const SDKS: [Sdk; 2] = [
+    Sdk { name: "rmcp", variable: "FANFARE_BENCH_RMCP", interpreter: &[] },
+    Sdk {
+        name: "TypeScript SDK",
+        variable: "FANFARE_BENCH_TYPESCRIPT",
+        // Seen through a link beside what is installed, it finds that.
+        interpreter: &["node", "--preserve-symlinks", "--preserve-symlinks-main"],
+    },
+];
+
 enum Control {
-    /// Lines on its standard input, each written at once.
-    Lines(ChildStdin),
+    /// Lines on its standard input, each written at once; what it says to some on its output.
+    Lines(ChildStdin, BufReader<ChildStdout>),
     /// A message is posted; the answers are read now and then.
     Posts { socket: TcpStream, posts: Vec<String>, unanswered: usize },
 }
@@ -41,14 +60,42 @@ impl Server {
     /// One of ours, by the name that `serve` knows it by.
     pub(crate) fn own(cores: &Cores, name: &'static str) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", name]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = cores.as_server(|| command.spawn())??;
+        command.args(["serve", name]);
+        Self::start(cores, name, command)
+    }
+
+    /// The server of an SDK, or why it is not there.
+    pub(crate) fn sdk(cores: &Cores, sdk: &Sdk) -> anyhow::Result<Result<Self, String>> {
+        let Some(program) = std::env::var_os(sdk.variable).filter(|path| !path.is_empty()) else {
+            return Ok(Err(format!(
+                "{} names no program; `make bench-http` makes one, or says why it cannot",
+                sdk.variable
+            )));
+        };
+        let mut command = match sdk.interpreter {
+            [] => Command::new(program),
+            [name, options @ ..] => {
+                let mut command = Command::new(name);
+                command.args(options).arg(program);
+                command
+            }
+        };
+        command.args((0..URIS).map(uri));
+        Ok(Self::start(cores, sdk.name, command).map_err(|error| format!("{error:#}")))
+    }
+
+    /// A process that says where it listens, and is told by lines.
+    fn start(cores: &Cores, name: &'static str, mut command: Command) -> anyhow::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = cores
+            .as_server(|| command.spawn())?
+            .with_context(|| format!("{:?} does not start", command.get_program()))?;
+        let mut said = BufReader::new(child.stdout.take().context("no standard output")?);
         let mut line = String::new();
-        let stdout = child.stdout.take().context("no standard output")?;
-        BufReader::new(stdout).read_line(&mut line)?;
+        said.read_line(&mut line)?;
         let address = line.trim().parse().with_context(|| format!("{name} said {line:?}"))?;
-        let control = Control::Lines(child.stdin.take().context("no standard input")?);
-        let worker = child.id();
+        let stdin = child.stdin.take().context("no standard input")?;
+        let (worker, control) = (child.id(), Control::Lines(stdin, said));
         Ok(Self { name, address, path: "/mcp", worker, child, control, _folder: None })
     }
 
@@ -98,7 +145,7 @@ impl Server {
     /// Has it raise so many different events, from that one on.
     pub(crate) fn raise(&mut self, first: usize, count: usize) -> anyhow::Result<()> {
         match &mut self.control {
-            Control::Lines(stdin) => {
+            Control::Lines(stdin, _) => {
                 stdin.write_all(format!("raise {first} {count}\n").as_bytes())?;
             }
             Control::Posts { socket, posts, unanswered } => {
@@ -114,9 +161,37 @@ impl Server {
     /// Has it raise the first event so many times.
     pub(crate) fn repeat(&mut self, times: usize) -> anyhow::Result<()> {
         match &mut self.control {
-            Control::Lines(stdin) => Ok(stdin.write_all(format!("repeat {times}\n").as_bytes())?),
+            Control::Lines(stdin, _) => {
+                Ok(stdin.write_all(format!("repeat {times}\n").as_bytes())?)
+            }
             Control::Posts { .. } => bail!("{} merges nothing", self.name),
         }
+    }
+
+    /// Has it say something large to the stalled session alone.
+    pub(crate) fn spill(&mut self) -> anyhow::Result<()> {
+        let Control::Lines(stdin, _) = &mut self.control else { bail!("{} has none", self.name) };
+        Ok(stdin.write_all(b"spill\n")?)
+    }
+
+    /// Has it do so until what the session does not read is dropped. How much that was in all.
+    pub(crate) fn fill(&mut self) -> anyhow::Result<u64> {
+        self.ask("fill\n")
+    }
+
+    /// How much the stalled session has not been sent because it does not read.
+    pub(crate) fn dropped(&mut self) -> anyhow::Result<u64> {
+        self.ask("dropped\n")
+    }
+
+    fn ask(&mut self, line: &str) -> anyhow::Result<u64> {
+        let Control::Lines(stdin, said) = &mut self.control else {
+            bail!("{} is not asked", self.name)
+        };
+        stdin.write_all(line.as_bytes())?;
+        let mut answer = String::new();
+        said.read_line(&mut answer)?;
+        answer.trim().parse().with_context(|| format!("to {line:?} it said {answer:?}"))
     }
 
     /// Reads the answers to what was posted.

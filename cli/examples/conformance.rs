@@ -69,7 +69,7 @@ impl App for Fixture {
         self.engine.receive_each(session, stream, message, act).map(|_| ())
     }
 
-    fn session(&self, params: SessionParams) -> SessionParams {
+    fn session(&self, params: SessionParams, _: Option<&str>) -> SessionParams {
         params.capabilities(Capabilities {
             logging: true,
             tools_list_changed: true,

@@ -6,6 +6,7 @@ mod demo;
 mod drive;
 mod jsonl;
 mod listen;
+mod manual;
 mod notify;
 mod serve;
 mod signals;
@@ -13,7 +14,7 @@ mod stats;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Notifications for MCP: files that change, work that progresses, alerts, and who hears of them.
 #[derive(Parser)]
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Args),
     Drive(drive::Args),
     Bench(bench::Args),
+    Man(manual::ManArgs),
+    Completions(manual::CompletionsArgs),
 }
 
 /// What the exit codes of every command mean.
@@ -50,6 +53,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Drive(args) => drive::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Man(args) => manual::man(args, Cli::command()),
+        Command::Completions(args) => manual::completions(args, Cli::command()),
     };
     done.unwrap_or_else(|cause| {
         eprintln!("fanfare: {cause:#}");

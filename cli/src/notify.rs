@@ -48,7 +48,8 @@ pub(crate) struct Args {
     /// Who may hear of it: `all`, `session:N`, `except:N` (all but one session), `principal:NAME`,
     /// or `request:N:ID` (one request that session N waits for: its progress and log messages).
     /// `fanfare stats --sessions` shows the sessions; ID is JSON, as in request:7:12 or
-    /// 'request:7:"a"'
+    /// 'request:7:"a"'. Over HTTP, a session of the revisions before 2026-07-28 may also be named
+    /// by its Mcp-Session-Id
     #[arg(long, value_name = "TARGET", default_value = "all", value_parser = target)]
     to: Target,
 
@@ -123,23 +124,47 @@ enum Target {
     To(To),
 }
 
+/// A session: by its number, or by what its client calls it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Session {
+    Number(u64),
+    Id(String),
+}
+
+impl Session {
+    /// An id of digits alone would be a number; none that a server of ours gives out is.
+    fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() >= MIN_ID_LEN && text.bytes().all(|b| b.is_ascii_graphic());
+        match text.parse() {
+            Ok(number) => Some(Self::Number(number)),
+            Err(_) if is_id => Some(Self::Id(text.to_owned())),
+            Err(_) => None,
+        }
+    }
+}
+
+/// A Mcp-Session-Id has 128 bits at least, and so no fewer characters than this. What is shorter is
+/// a mistake.
+const MIN_ID_LEN: usize = 20;
+
 /// The same, as the server reads it.
 #[derive(Clone, Debug, Default, Serialize)]
 struct To {
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<u64>,
+    session: Option<Session>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    except: Option<u64>,
+    except: Option<Session>,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<String>,
 }
 
 fn target(text: &str) -> Result<Target, String> {
-    const FORMS: &str =
-        "it takes all, session:N, except:N, principal:NAME or request:N:ID, N a session's number";
-    let number = |text: &str| text.parse::<u64>().map_err(|_| FORMS.to_owned());
+    const FORMS: &str = "it takes all, session:N, except:N, principal:NAME or request:N:ID, N a \
+        session's number or its Mcp-Session-Id";
+    let number = |text: &str| Session::parse(text).ok_or_else(|| FORMS.to_owned());
     if text == "all" {
         return Ok(Target::All);
     }

@@ -14,7 +14,10 @@ use crate::admin;
 /// The server was started with `fanfare serve --admin PATH`; only the same user may do this. It
 /// prints the engine's counters and gauges (since the server began, and now), and over HTTP how
 /// much is open: connections that are answered on, connections that are streams, and sessions of
-/// the revisions before 2026-07-28. With --sessions, the sessions instead, the oldest first, by the
+/// the revisions before 2026-07-28. Then how many requests were answered, by the class of their
+/// status, and how many of those the transport refused, by its reasons: origin (and Host), token,
+/// path (and method), principal (too much open), body, protocol, engine (a limit of it) and
+/// stopping. With --sessions, the sessions instead, the oldest first, by the
 /// numbers that `fanfare notify --to` takes. Over HTTP each request of 2026-07-28 is a session of
 /// its own.
 #[derive(clap::Args, Debug)]

@@ -6,17 +6,16 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use http::{Legacy, Modern, listen, until};
-use rustix::process::{Pid, Signal, kill_process};
+use http::{Legacy, Modern, Program, Raw, Wire, listen, until};
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Folder, PATIENCE, PROGRAM, Server, initialize_params, parse, tool};
+use support::{Folder, PROGRAM, Server, initialize_params, parse, tool};
 
 /// A folder for sockets, which a server does not see.
 struct Sockets(tempfile::TempDir);
@@ -40,38 +39,10 @@ impl Sockets {
     }
 }
 
-/// A server over HTTP.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Program {
-    fn start(folder: &Folder, admin: &Path, options: &[&str]) -> Self {
-        let mut child = serve(folder, admin).args(options).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening on http://");
-        let address = address.and_then(|it| it.strip_suffix("/mcp"));
-        let address = address.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap();
-        std::thread::spawn(move || stderr.lines().for_each(|line| eprintln!("{line:?}")));
-        Self { child, address }
-    }
-
-    fn signal(&mut self, signal: Signal) -> Option<i32> {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-        until("it has ended", || self.child.try_wait().unwrap().is_some());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// A server over HTTP, with an admin socket.
+fn start(folder: &Folder, admin: &Path, options: &[&str]) -> Program {
+    let admin = admin.to_str().unwrap();
+    Program::start(folder.root(), &[&["--admin", admin], options].concat())
 }
 
 fn serve(folder: &Folder, admin: &Path) -> Command {
@@ -121,33 +92,6 @@ fn sessions(admin: &Path) -> Vec<u64> {
     rows.iter().map(|row| row["session"].as_u64().unwrap()).collect()
 }
 
-/// A connection by hand.
-struct Raw(BufReader<UnixStream>);
-
-impl Raw {
-    fn open(admin: &Path) -> Self {
-        let stream = UnixStream::connect(admin).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        self.0.get_mut().write_all(bytes).unwrap();
-    }
-
-    /// The next answer; none if it is closed.
-    fn answer(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        (self.0.read_line(&mut line).unwrap() > 0).then(|| parse(&line))
-    }
-
-    #[track_caller]
-    fn ask(&mut self, line: &str) -> Value {
-        self.send(format!("{line}\n").as_bytes());
-        self.answer().expect("it is closed")
-    }
-}
-
 const UPDATED: &str = "notifications/resources/updated";
 
 fn about(uri: &str) -> String {
@@ -158,7 +102,7 @@ fn about(uri: &str) -> String {
 fn what_is_raised_is_heard_over_http_by_those_who_asked() {
     let (folder, sockets) = (Folder::new(&[("a", b"1"), ("b", b"1")]), Sockets::new());
     let admin = sockets.path();
-    let program = Program::start(&folder, &admin, &[]);
+    let program = start(&folder, &admin, &[]);
     let uri = folder.uri("a");
     let mut modern = listen(program.address, 1, &uri);
     let mut elsewhere = listen(program.address, 1, &folder.uri("b"));
@@ -184,8 +128,66 @@ fn what_is_raised_is_heard_over_http_by_those_who_asked() {
         (&numbers["engine"]["raised"], &numbers["engine"]["matched"]),
         (&json!(3), &json!(3))
     );
-    let http = json!({ "connections": 0, "sessions": 1, "streams": 3 });
-    until("the streams alone are open", || stats(&admin, &[])["http"] == http);
+    until("the streams alone are open", || {
+        let http = &stats(&admin, &[])["http"];
+        [&http["connections"], &http["sessions"], &http["streams"]] == [0, 1, 3]
+    });
+    // Three streams, a session that was opened and has subscribed; and what was done in vain.
+    let nothing = Modern::new(1, "nothing", json!({}));
+    assert_eq!(nothing.call(program.address).head.status, 404);
+    assert_eq!(Wire::open(program.address).get("/nothing", "").head.status, 404);
+    let elsewhere = "Origin: https://evil.example\r\n";
+    assert_eq!(Wire::open(program.address).get("/healthz", elsewhere).head.status, 403);
+    let mut http = stats(&admin, &[])["http"].take();
+    let counters = http.as_object_mut().unwrap();
+    counters.retain(|name, value| {
+        !["connections", "sessions", "streams"].contains(&&**name) && value != 0
+    });
+    let expected =
+        json!({ "answers_2xx": 6, "answers_4xx": 3, "refused_origin": 1, "refused_path": 1 });
+    assert_eq!(http, expected);
+    let output = run(&admin, &["stats"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let mut words = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert!(words.any(|words| words == ["answers_4xx", "3"]), "{told}");
+}
+
+/// An operator may name a session as its client does, which the engine's numbers do not show.
+#[test]
+fn a_session_may_be_named_by_its_id() {
+    let (folder, sockets) = (Folder::new(&[("a", b"1")]), Sockets::new());
+    let (admin, uri) = (sockets.path(), folder.uri("a"));
+    let program = start(&folder, &admin, &["--legacy-sse"]);
+    let clients = [(); 2].map(|()| Legacy::open(program.address, "2025-06-18"));
+    let mut wires = clients.each_ref().map(|client| {
+        client.call(1, "resources/subscribe", json!({ "uri": uri }));
+        client.listen()
+    });
+    let raise = |number: u32, to: &str| {
+        let context = format!(r#"{{"x/n":{number}}}"#);
+        notify(&admin, &[UPDATED, &about(&uri), "--to", to, "--context", &context])
+    };
+    let number = |wire: &mut Wire| wire.message()["params"]["_meta"]["x/n"].clone();
+    assert_eq!(raise(1, &format!("session:{}", clients[0].session_id)), 1);
+    assert_eq!(raise(2, &format!("except:{}", clients[0].session_id)), 1);
+    assert_eq!(raise(3, "all"), 2);
+    assert_eq!(wires.each_mut().map(number), [json!(1), json!(2)]);
+    assert_eq!(wires.each_mut().map(number), [json!(3), json!(3)]);
+    // So may one of the old transport.
+    let mut old = Wire::open(program.address);
+    old.send(format!("GET /sse HTTP/1.1\r\nHost: {}\r\n\r\n", program.address).as_bytes());
+    assert_eq!(old.head().status, 200);
+    let path = old.event().data.unwrap();
+    let (_, id) = path.split_once("session=").unwrap();
+    assert_eq!(raise(4, &format!("session:{id}")), 0);
+
+    assert_eq!(clients[0].delete(), 204);
+    for to in [clients[0].session_id.clone(), "x".repeat(32)] {
+        let to = format!("session:{to}");
+        let said = refusal(&admin, 1, &["notify", UPDATED, &about(&uri), "--to", &to]);
+        assert!(said.contains("GONE: no session has that Mcp-Session-Id"), "{said}");
+        assert!(!said.contains(&to), "{said}");
+    }
 }
 
 #[test]
@@ -194,8 +196,7 @@ fn a_target_narrows_who_hears() {
     let (admin, uri) = (sockets.path(), folder.uri("a"));
     let tokens = tempfile::NamedTempFile::new().unwrap();
     fs::write(tokens.path(), "one alice\ntwo bob\n").unwrap();
-    let program =
-        Program::start(&folder, &admin, &["--token-file", tokens.path().to_str().unwrap()]);
+    let program = start(&folder, &admin, &["--token-file", tokens.path().to_str().unwrap()]);
     let of = |token: &str| {
         let filter = json!({ "resourceSubscriptions": [uri] });
         let token = format!("Bearer {token}");
@@ -214,7 +215,7 @@ fn a_target_narrows_who_hears() {
         let context = format!(r#"{{"x/n":{number}}}"#);
         notify(&admin, &[UPDATED, &about(&uri), "--to", to, "--context", &context])
     };
-    let number = |wire: &mut http::Wire| wire.message()["params"]["_meta"]["x/n"].clone();
+    let number = |wire: &mut Wire| wire.message()["params"]["_meta"]["x/n"].clone();
     assert_eq!(raise(1, "principal:bob"), 1);
     assert_eq!(number(&mut bob), 1);
     assert_eq!(raise(2, &format!("session:{first}")), 1);
@@ -289,13 +290,13 @@ fn a_request_that_is_waited_for_can_be_told() {
 fn what_cannot_be_done_is_said() {
     let (folder, sockets) = (Folder::new(&[]), Sockets::new());
     let admin = sockets.path();
-    let _program = Program::start(&folder, &admin, &[]);
+    let _program = start(&folder, &admin, &[]);
     let long = json!({ "uri": "x".repeat(70_000) }).to_string();
     for (arguments, cause) in [
         (&["resources/updated"][..], "method: begins with notifications/"),
         (&["notifications/initialized"], "NOT_NEGOTIATED"),
         (&[UPDATED], "params"),
-        (&[UPDATED, r#"{"uri":7}"#], "expected a string"),
+        (&[UPDATED, r#"{"uri":7}"#], "params.uri must be a string"),
         (&[UPDATED, &long], "params.max_bytes"),
         (&["notifications/message", r#"{"level":"loud","data":1}"#], "level"),
         (&[UPDATED, r#"{"uri":"x"}"#, "--to", "session:12345"], "GONE"),
@@ -326,7 +327,7 @@ fn what_cannot_be_done_is_said() {
 fn params_may_come_from_stdin() {
     let (folder, sockets) = (Folder::new(&[]), Sockets::new());
     let admin = sockets.path();
-    let _program = Program::start(&folder, &admin, &[]);
+    let _program = start(&folder, &admin, &[]);
     for (text, code, told) in [("{\"uri\":\n\"x\"}", 0, "reached 0\n"), ("{\"uri\"", 1, "")] {
         let mut child = Command::new(PROGRAM)
             .args(["notify", UPDATED, "-", "--admin"])
@@ -372,7 +373,7 @@ fn where_no_server_is_that_is_said() {
 fn the_socket_is_this_users_alone_and_goes_with_the_server() {
     let (folder, sockets) = (Folder::new(&[]), Sockets::new());
     let admin = sockets.path();
-    let mut program = Program::start(&folder, &admin, &[]);
+    let mut program = start(&folder, &admin, &[]);
     let there = fs::symlink_metadata(&admin).unwrap();
     assert!(there.file_type().is_socket());
     assert_eq!(there.permissions().mode() & 0o7777, 0o600);
@@ -382,7 +383,8 @@ fn the_socket_is_this_users_alone_and_goes_with_the_server() {
     // Whoever is still connected does not hold up the end.
     let mut idle = Raw::open(&admin);
     assert_eq!(idle.ask(r#"{"op":"stats"}"#)["ok"], true);
-    assert_eq!(program.signal(Signal::TERM), Some(0));
+    program.signal(Signal::TERM);
+    assert_eq!(program.wait(), Some(0));
     assert_eq!(idle.answer(), None);
     assert_eq!(sockets.names(), [""; 0]);
 }
@@ -402,7 +404,7 @@ fn what_lives_at_the_path_is_left_alone() {
         child.wait().unwrap();
     };
     let end = || serve(&folder, &admin).output().unwrap().status.code();
-    let first = Program::start(&folder, &admin, &[]);
+    let first = start(&folder, &admin, &[]);
     refused("a server serves there already");
     assert_eq!(stats(&admin, &[])["ok"], Value::Null);
     assert_eq!(end(), Some(1));
@@ -410,7 +412,7 @@ fn what_lives_at_the_path_is_left_alone() {
 
     // A server that was killed leaves a socket, which the next one replaces.
     assert_eq!(sockets.names(), ["admin", "admin.fanfare-lock"]);
-    let second = Program::start(&folder, &admin, &[]);
+    let second = start(&folder, &admin, &[]);
     assert_eq!(stats(&admin, &[])["engine"]["sessions"], 0);
     drop(second);
     fs::remove_file(&admin).unwrap();
@@ -433,10 +435,11 @@ fn what_lives_at_the_path_is_left_alone() {
 fn what_has_taken_the_place_meanwhile_is_left_alone() {
     let (folder, sockets) = (Folder::new(&[]), Sockets::new());
     let admin = sockets.path();
-    let mut program = Program::start(&folder, &admin, &[]);
+    let mut program = start(&folder, &admin, &[]);
     fs::remove_file(&admin).unwrap();
     let _other = UnixListener::bind(&admin).unwrap();
-    assert_eq!(program.signal(Signal::TERM), Some(0));
+    program.signal(Signal::TERM);
+    assert_eq!(program.wait(), Some(0));
     assert_eq!(sockets.names(), ["admin"]);
     drop(UnixStream::connect(&admin).unwrap());
 }
@@ -477,7 +480,7 @@ fn of_many_that_begin_at_once_one_is_the_server() {
 fn the_wire_is_read_strictly_and_bounded() {
     let (folder, sockets) = (Folder::new(&[]), Sockets::new());
     let admin = sockets.path();
-    let _program = Program::start(&folder, &admin, &[]);
+    let _program = start(&folder, &admin, &[]);
     let mut raw = Raw::open(&admin);
     for (line, text) in [
         ("hello", "the command is not a JSON object"),
@@ -521,7 +524,7 @@ fn the_wire_is_read_strictly_and_bounded() {
 fn more_connections_than_allowed_are_told_so() {
     let (folder, sockets) = (Folder::new(&[]), Sockets::new());
     let admin = sockets.path();
-    let _program = Program::start(&folder, &admin, &[]);
+    let _program = start(&folder, &admin, &[]);
     let mut all: Vec<_> = (0..8).map(|_| Raw::open(&admin)).collect();
     all.iter_mut().for_each(|raw| assert_eq!(raw.ask(r#"{"op":"stats"}"#)["ok"], true));
     let said = refusal(&admin, 1, &["stats"]);
@@ -536,7 +539,7 @@ fn more_connections_than_allowed_are_told_so() {
 fn numbers_and_sessions_are_shown_to_a_person() {
     let (folder, sockets) = (Folder::new(&[("a", b"1")]), Sockets::new());
     let admin = sockets.path();
-    let program = Program::start(&folder, &admin, &[]);
+    let program = start(&folder, &admin, &[]);
     let _client = Legacy::open(program.address, "2025-03-26");
     let _modern = listen(program.address, 1, &folder.uri("a"));
     let shown = |options: &[&str]| {
@@ -564,14 +567,15 @@ fn numbers_and_sessions_are_shown_to_a_person() {
 fn a_client_that_reads_nothing_holds_up_neither_others_nor_the_end() {
     let (folder, sockets) = (Folder::new(&[]), Sockets::new());
     let admin = sockets.path();
-    let mut program = Program::start(&folder, &admin, &[]);
+    let mut program = start(&folder, &admin, &[]);
     let mut greedy = Raw::open(&admin);
     greedy.0.get_ref().set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     let many = b"{\"op\":\"stats\"}\n".repeat(1000);
     let stuck = (0..1000).any(|_| greedy.0.get_mut().write_all(&many).is_err());
     assert!(stuck, "the server takes commands whose answers nobody reads");
     assert_eq!(stats(&admin, &[])["engine"]["sessions"], 0);
-    assert_eq!(program.signal(Signal::TERM), Some(0));
+    program.signal(Signal::TERM);
+    assert_eq!(program.wait(), Some(0));
     let mut rest = Vec::new();
     drop(greedy.0.read_to_end(&mut rest));
     assert!(rest.len() < 4 << 20, "{}", rest.len());

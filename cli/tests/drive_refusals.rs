@@ -288,7 +288,7 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         r#"{"op":"notify","method":"notifications/resources/updated","params":{"uri":7}}"#,
         "JSON",
-        "params of notifications/resources/updated",
+        "params.uri must be a string",
     ),
     (
         r#"{"op":"notify","method":"notifications/progress","params":{"progressToken":[],"progress":1}}"#,

@@ -20,9 +20,26 @@ fn a_session_begins_with_an_id_and_ends_with_delete() {
         assert_eq!(client.call(2, "tools/list", json!({}))["result"], json!({}));
         assert_eq!(host.meter.read().sessions, 1);
         let mut stream = client.listen();
+        let mut call = client.send(&tool(3, "hold", json!({})));
+        until("the call is held", || host.app.held.lock().unwrap().len() == 1);
+        until("the stream is open", || host.meter.read().streams != 0);
         assert_eq!(client.delete(), 204);
-        // Whatever was open is cut off, and everything is 404 from now on.
-        assert_eq!(stream.try_event().filter(|event| event.data != Some(String::new())), None);
+        // The server has nothing more to say: that stream has its end.
+        while let Some(event) = stream.try_event() {
+            assert_eq!(event.data.as_deref(), Some(""));
+        }
+        assert!(stream.is_whole(), "the stream breaks off");
+        // An answer that will not come breaks off, or is none; everything is 404 from now on.
+        match call.head().status {
+            200 => {
+                assert_eq!(call.event().data.as_deref(), Some(""));
+                assert_eq!(call.try_event(), None);
+                assert!(!call.is_whole(), "{revision}");
+            }
+            status => assert_eq!(status, 404),
+        }
+        host.app.held.lock().unwrap().clear();
+        drop((stream, call));
         assert_eq!(client.delete(), 404);
         assert_eq!(client.get(&[]).0.status, 404);
         let refused = client.post(&request(3, "ping", json!({})));

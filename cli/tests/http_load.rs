@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 
-use fanfare::{Level, Raise};
+use fanfare::{Level, Profile, Raise, SessionParams, Verdict};
 use http::*;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -26,18 +26,6 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count())
-}
-
-/// A series of numbers that looks random.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
 }
 
 /// Numbers count up in events, which nothing merges, by ten raisers at once.
@@ -113,6 +101,28 @@ fn no_raising_is_slept_through() {
             });
         }
     });
+}
+
+/// The engine shows that it has output as long as it has some for anybody, and tells nobody when
+/// there is more: what a callback has not taken yet must not hide what a socket is to be sent.
+#[test]
+fn output_that_stays_hides_no_other() {
+    let _alone = alone();
+    let host = Host::with(&[("sse.keep_alive_ms", "0")], |options| options);
+    let engine = host.engine();
+    let pushed = engine.open(SessionParams::new(Profile::Open)).unwrap();
+    engine.on_frame(Some(pushed), Box::new(|_| Verdict::Accepted)).unwrap();
+    engine.subscribe(pushed, "file:///pushed").unwrap();
+    let mut wire = listen(host.address, 1, "file:///a");
+    host.app.update("file:///pushed");
+    for _ in 0..100 {
+        host.app.update("file:///a");
+        assert_eq!(wire.message()["params"]["uri"], "file:///a");
+    }
+    assert_eq!(engine.dispatch(10).unwrap(), 1);
+    engine.close(pushed).unwrap();
+    drop(wire);
+    host.settle();
 }
 
 /// Several listens of one client, over the same topics, are told apart by their ids alone.

@@ -3,52 +3,11 @@
 #[path = "support/http.rs"]
 mod http;
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use http::*;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
-
-/// A server of a folder.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Program {
-    fn start(folder: &std::path::Path, options: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fanfare"))
-            .arg("serve")
-            .arg(folder)
-            .args(["--http", "127.0.0.1:0"])
-            .args(options)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening on http://");
-        let address = address.and_then(|it| it.strip_suffix("/mcp"));
-        let address = address.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap();
-        std::thread::spawn(move || stderr.lines().for_each(|line| eprintln!("{line:?}")));
-        Self { child, address }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 #[test]
 fn a_write_is_heard_in_both_eras() {
@@ -80,12 +39,7 @@ fn it_ends_by_sigterm_with_exit_code_0() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Program::start(folder.path(), &[]);
     program.signal(Signal::TERM);
-    let mut status = None;
-    until("it has ended", || {
-        status = program.child.try_wait().unwrap();
-        status.is_some()
-    });
-    assert_eq!(status.unwrap().code(), Some(0));
+    assert_eq!(program.wait(), Some(0));
 }
 
 #[test]
@@ -137,6 +91,85 @@ fn tokens_names_and_pages_are_as_the_options_say() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// The calls of one client are bounded on their own, so that they leave room for others'.
+#[test]
+fn a_client_that_has_used_up_its_share_blocks_no_other() {
+    const SHARE: u64 = 32;
+    const REFUSED: &str = "32 calls of this client are running, and it may have no more";
+    let folder = tempfile::tempdir().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "a alice\nb bob\n").unwrap();
+    // It reports when a tenth of that has passed, and so that it has begun.
+    let (long, short) = (json!({ "seconds": 60 }), json!({ "seconds": 0 }));
+    let named = Program::start(folder.path(), &["--token-file", file.path().to_str().unwrap()]);
+    let nameless = Program::start(folder.path(), &[]);
+
+    // Principals share, whatever sessions they have, and without names sessions.
+    let call = |token: &str, id: u64, arguments: &serde_json::Value| {
+        let call = Modern::tool(id, "wait", arguments.clone()).header("Authorization", token);
+        call.send(named.address)
+    };
+    let extra = [("Authorization", "Bearer a")];
+    let alice = Legacy::open_with(named.address, "2025-11-25", &extra);
+    let of_alice = (0..SHARE).map(|id| match id % 2 {
+        0 => call("Bearer a", id, &long),
+        _ => alice.send(&tool_of(id, &long)),
+    });
+    let clients = [(); 2].map(|()| Legacy::open(nameless.address, "2025-11-25"));
+    let of_one = (0..SHARE).map(|id| clients[0].send(&tool_of(id, &long)));
+    let running = all_begun(of_alice.chain(of_one).collect());
+
+    let answer = call("Bearer a", 100, &short).answer();
+    assert_eq!(answer.json()["error"]["message"], REFUSED);
+    assert!(alice.post(&tool_of(101, &short)).body.contains(REFUSED));
+    let complete = r#""resultType":"complete""#;
+    assert!(call("Bearer b", 1, &short).answer().body.contains(complete));
+
+    assert!(clients[0].post(&tool_of(100, &short)).body.contains(REFUSED));
+    let answer = clients[1].post(&tool_of(1, &short));
+    assert!(answer.body.contains("waited 0 s"), "{answer:?}");
+    let answer = Modern::tool(1, "wait", short.clone()).call(nameless.address);
+    assert!(answer.body.contains(complete), "{answer:?}");
+
+    // What is given up is free again.
+    drop(running);
+    until("there is room", || call("Bearer a", 102, &short).answer().body.contains(complete));
+}
+
+/// Waits until all these calls report.
+fn all_begun(mut wires: Vec<Wire>) -> Vec<Wire> {
+    for wire in &mut wires {
+        assert_eq!(wire.head().status, 200);
+        assert_eq!(wire.message()["method"], "notifications/progress");
+    }
+    wires
+}
+
+/// A call of `wait`, with a token of its own.
+fn tool_of(id: u64, arguments: &serde_json::Value) -> serde_json::Value {
+    let meta = json!({ "progressToken": id });
+    request(id, "tools/call", json!({ "name": "wait", "arguments": arguments, "_meta": meta }))
+}
+
+/// What is wrong with params is said by its name.
+#[test]
+fn a_uri_that_is_no_string_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path(), &[]);
+    let client = Legacy::open(program.address, "2025-11-25");
+    for (uri, what) in [
+        (json!({ "uri": 7 }), "params.uri must be a string, not 7"),
+        (json!({ "uri": { "a": 1 } }), "params.uri must be a string, not an object"),
+        (json!({}), "params.uri is missing"),
+    ] {
+        assert_eq!(client.call(1, "resources/read", uri)["error"]["message"], what);
+    }
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let error = &client.call(2, method, json!({ "uri": 7 }))["error"];
+        assert_eq!(*error, json!({ "code": -32602, "message": "params.uri must be a URI" }));
+    }
+}
+
 #[test]
 fn sigterm_ends_a_listen_with_its_result() {
     let folder = tempfile::tempdir().unwrap();
@@ -145,6 +178,5 @@ fn sigterm_ends_a_listen_with_its_result() {
     program.signal(Signal::INT);
     assert_eq!(wire.message()["id"], "l");
     wire.end();
-    until("it has ended", || program.child.try_wait().unwrap().is_some());
-    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+    assert_eq!(program.wait(), Some(0));
 }

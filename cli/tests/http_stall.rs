@@ -44,24 +44,52 @@ fn fill(host: &Host) -> u64 {
     said
 }
 
+/// A session whose GET stream is stalled.
+struct Stalled {
+    client: Legacy,
+    get: Wire,
+    /// How often something was said.
+    said: u64,
+}
+
+impl Stalled {
+    fn new(host: &Host, revision: &str) -> Self {
+        let client = Legacy::open(host.address, revision);
+        let get = client.listen();
+        until("it is open", || host.meter.read().streams == 1);
+        let said = fill(host);
+        Self { client, get, said }
+    }
+
+    /// Reads everything that was said, which is in order.
+    #[track_caller]
+    fn catch_up(&mut self) {
+        for n in 1..=self.said {
+            assert_eq!(self.get.message()["params"]["data"]["n"], n);
+        }
+    }
+
+    /// Ends the session, which leaves nothing.
+    #[track_caller]
+    fn leave(self, host: &Host) {
+        assert_eq!(self.client.delete(), 204);
+        drop(self.get);
+        host.settle();
+    }
+}
+
 #[test]
 fn who_reads_again_has_everything_in_order() {
     let host = Host::with(&keys(), |options| options);
     for revision in ["2025-06-18", "2025-11-25"] {
-        let client = Legacy::open(host.address, revision);
-        let mut get = client.listen();
-        until("it is open", || host.meter.read().streams == 1);
-        let said = fill(&host);
-        assert!(said > 1);
-        for n in 1..=said {
-            assert_eq!(get.message()["params"]["data"]["n"], n);
-        }
+        let mut stalled = Stalled::new(&host, revision);
+        assert!(stalled.said > 1);
+        stalled.catch_up();
         // And goes on.
-        say(&host, said + 1);
-        assert_eq!(get.message()["params"]["data"]["n"], said + 1);
-        assert_eq!(client.delete(), 204);
-        drop(get);
-        host.settle();
+        let next = stalled.said + 1;
+        say(&host, next);
+        assert_eq!(stalled.get.message()["params"]["data"]["n"], next);
+        stalled.leave(&host);
     }
 }
 
@@ -148,10 +176,8 @@ fn a_stalled_listen_costs_nothing_more_and_learns_the_latest() {
 fn of_one_session_a_stalled_stream_holds_up_no_other() {
     let host = Host::with(&keys(), |options| options);
     for revision in ["2025-06-18", "2025-11-25"] {
-        let client = Legacy::open(host.address, revision);
-        let mut get = client.listen();
-        until("it is open", || host.meter.read().streams == 1);
-        let said = fill(&host);
+        let mut stalled = Stalled::new(&host, revision);
+        let client = &stalled.client;
         // Calls by JSON and by a stream are answered.
         for id in 1..=5 {
             assert_eq!(client.call(id, "ping", json!({}))["id"], id);
@@ -167,12 +193,8 @@ fn of_one_session_a_stalled_stream_holds_up_no_other() {
             call.end();
         }
         assert!(host.engine().stats().queued_frames != 0);
-        for n in 1..=said {
-            assert_eq!(get.message()["params"]["data"]["n"], n);
-        }
-        assert_eq!(client.delete(), 204);
-        drop(get);
-        host.settle();
+        stalled.catch_up();
+        stalled.leave(&host);
     }
 }
 

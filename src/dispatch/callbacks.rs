@@ -5,20 +5,22 @@
 //! it. Because nothing has left the outbox, a refusal needs no undoing.
 //!
 //! To spare the lock for each frame, a thread borrows those of several sessions at once, and begins
-//! one after the other without it ([`Loans`](crate::dispatch::loan::Loans)). Whoever takes the lock
-//! meanwhile, for whatever call, first takes back those that are not begun, and finds the engine as
-//! if each had been taken in hand by itself: so another thread can run their callbacks, and none
-//! runs that an unsubscription, a close or a revocation had come before.
+//! one after the other without it ([`Loans`](crate::dispatch::loan::Loans)). They have left their
+//! outboxes, but nobody sees that: whoever takes the lock meanwhile, for whatever call, first takes
+//! back what was not delivered, and finds the engine as if each had been taken in hand by itself. So
+//! another thread can run their callbacks, and none runs that an unsubscription, a close or a
+//! revocation had come before.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::dispatch::batch::{Batch, Frame};
+use crate::dispatch::batch::Frame;
 use crate::dispatch::engine::Engine;
-use crate::dispatch::loan::{MOST_LENT, Ticket};
+use crate::dispatch::loan::{Borrower, MOST_LENT, Recalled};
 use crate::dispatch::ready::Owed;
+use crate::dispatch::whole::WholeBatch;
 use crate::engine::{Core, Hand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{SessionId, Verdict};
@@ -47,6 +49,12 @@ struct Registered {
 thread_local! {
     /// The engines whose callbacks this thread is inside of, by address.
     static INSIDE: RefCell<Vec<usize>> = RefCell::default();
+    /// Something at an address that no other thread has while this one is alive.
+    static HERE: u8 = u8::default();
+}
+
+fn this_thread() -> usize {
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 impl Callbacks {
@@ -121,24 +129,26 @@ impl Engine {
                 "dispatch was called from inside a frame callback of the same engine",
             ));
         }
-        let mut batch = Batch::new();
+        let mut batch = WholeBatch::default();
+        let mut borrower = None;
         let (mut accepted, mut most) = (0, FIRST_LENT);
         let mut core = self.lock();
         self.pass_time(&mut core);
         while accepted < max {
             batch.clear();
-            let Some(mut taken) = self.take_up(&mut core, most.min(max - accepted), &mut batch)
-            else {
+            let most_now = most.min(max - accepted);
+            let Some(taken) = self.take_up(&mut core, most_now, &mut batch, &mut borrower) else {
                 break;
             };
-            let owed = self.ready.note_pushed(core.is_push_ready());
+            // What is lent can still be delivered by others.
+            let owed = self.ready.note_pushed(core.is_push_ready() || batch.len() > 1);
             drop(core);
-            let called = self.call(&mut taken, owed, &batch);
-            core = self.lock();
+            let called = self.call(taken, owed, &mut batch);
+            let locked = self.core.lock();
+            core = locked.expect("an earlier panic has left the engine in an unknown state");
+            core = self.finish(core, taken, &called);
             self.pass_time(&mut core);
-            let hand = taken.hand(&mut core);
-            self.put_down(&mut core, hand, called.verdict, called.len);
-            accepted += called.accepted;
+            accepted += called.accepted();
             // Others who need the lock leave little of a loan, and what is not begun was rendered
             // for nothing.
             most = match called.is_recalled {
@@ -151,54 +161,87 @@ impl Engine {
     }
 
     /// Takes frames to run callbacks on: several if they can be lent, else the first.
-    fn take_up(&self, core: &mut Core, max: usize, batch: &mut Batch) -> Option<Taken> {
+    fn take_up<'a>(
+        &self,
+        core: &mut Core,
+        max: usize,
+        batch: &mut WholeBatch,
+        borrower: &'a mut Option<Borrower>,
+    ) -> Option<Taken<'a>> {
         match core.lend(max, batch) {
             0 => core.take_in_hand(batch).map(Taken::One),
             1 => Some(Taken::One(core.take_back(1))),
-            _ => Some(Taken::Several(self.loans.begin())),
+            _ => {
+                let borrower = borrower.get_or_insert_with(Borrower::new);
+                self.loans.lend(borrower, this_thread());
+                Some(Taken::Several(borrower))
+            }
         }
     }
 
     /// Runs callbacks on the frames of a batch, until one is not accepted or the others were taken
-    /// back. The last one that was begun is still to be put down. What is owed to the outside is
-    /// shown first, since a callback may take long.
-    fn call(&self, taken: &mut Taken, owed: Owed, batch: &Batch) -> Called {
-        let mut called = Called { verdict: Verdict::Gone, len: 0, accepted: 0, is_recalled: false };
+    /// back. What is owed to the outside is shown first, since a callback may take long.
+    fn call(&self, taken: Taken<'_>, owed: Owed, batch: &mut WholeBatch) -> Called {
         // If a callback panics, the frame stays queued and the session paused.
-        let mut guard = Guard { engine: self, taken: Some(taken), is_inside: false };
+        let called =
+            Called { verdict: Verdict::NotNow, run: 1, is_recalled: false, is_all: false, len: 0 };
+        let mut guard = Guard { engine: self, taken: Some(taken), called, is_inside: false };
         self.show(owed);
         guard.enter();
         // Registering takes back what is lent, so this holds for all of the batch.
-        let of_all = self.callbacks.of_all();
-        for frame in batch.iter() {
-            if called.accepted > 0 && !guard.next() {
-                called.is_recalled = true;
-                break;
-            }
-            let own;
-            let callback = match &of_all {
-                Some(callback) => callback,
-                None => {
-                    own = self.callbacks.of(frame.session);
-                    match &own {
-                        Some(callback) => callback,
-                        // It was dropped with its session a moment ago.
-                        None => {
-                            called.verdict = Verdict::Gone;
-                            break;
-                        }
-                    }
-                }
-            };
-            called.verdict = callback(&frame);
-            called.len = frame.data.len();
-            if called.verdict != Verdict::Accepted {
-                break;
-            }
-            called.accepted += 1;
-        }
+        let verdict = match self.callbacks.of_all() {
+            Some(callback) => guard.run(batch, |frame| callback(frame)),
+            None => guard.run(batch, |frame| match self.callbacks.of(frame.session) {
+                Some(callback) => callback(frame),
+                // It was dropped with its session a moment ago.
+                None => Verdict::Gone,
+            }),
+        };
         guard.taken = None;
+        let mut called = guard.called;
+        called.verdict = verdict;
+        called.is_all = called.accepted() == batch.len();
+        called.len = batch.frame(called.run - 1).data.len();
         called
+    }
+
+    /// Settles what became of frames that callbacks ran on. Yields the core with nothing lent.
+    fn finish<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        taken: Taken<'_>,
+        called: &Called,
+    ) -> MutexGuard<'a, Core> {
+        let hand = match taken {
+            Taken::One(hand) => Some(hand),
+            Taken::Several(borrower) if self.loans.end(borrower) => {
+                if called.is_all {
+                    core.settle_lent();
+                    None
+                } else {
+                    Some(core.take_back(called.run))
+                }
+            }
+            Taken::Several(borrower) => {
+                let (begun, hand) = core.kept_hand(borrower.name());
+                if begun > called.run {
+                    // It was recalled just when it was begun, and its callback did not run.
+                    core = self.whole(core);
+                    core.put_down(hand, false, 0);
+                    None
+                } else {
+                    Some(hand)
+                }
+            }
+        };
+        let mut core = self.whole(core);
+        if let Some(hand) = hand {
+            self.put_down(&mut core, hand, called.verdict, called.len);
+        }
+        if self.closing.load(Relaxed) != 0 {
+            self.put_down.notify_all();
+        }
+        core
     }
 
     fn put_down(&self, core: &mut MutexGuard<'_, Core>, hand: Hand, verdict: Verdict, len: usize) {
@@ -208,9 +251,31 @@ impl Engine {
             Verdict::NotNow => core.pause_refused(hand.session),
             Verdict::Gone => core.disconnect_handle(hand.session),
         }
-        if self.closing.load(Relaxed) != 0 {
-            self.put_down.notify_all();
+    }
+
+    /// Takes back what is lent. Those that are not begun are queued again, as if nobody had looked at
+    /// them; the one that is begun is in hand.
+    #[cold]
+    pub(super) fn recall<'a>(&'a self, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        while core.has_lent() {
+            match self.loans.recall(this_thread()) {
+                Some(Recalled { name, begun }) => {
+                    let hand = core.take_back(begun);
+                    core.keep_hand(name, begun, hand);
+                }
+                None => core = self.wait_for_put_down(core),
+            }
         }
+        core
+    }
+
+    /// Waits until some thread has put down what it ran callbacks on.
+    fn wait_for_put_down<'a>(&'a self, core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        let closing = self.closing.load(Relaxed);
+        self.closing.store(closing + 1, Relaxed);
+        let core = self.put_down.wait(core);
+        self.closing.store(self.closing.load(Relaxed) - 1, Relaxed);
+        core.expect("an earlier panic has left the engine in an unknown state")
     }
 
     /// Waits until no callback of a session is running on another thread.
@@ -220,13 +285,7 @@ impl Engine {
         session: SessionId,
     ) -> MutexGuard<'a, Core> {
         while core.is_busy(session) {
-            let closing = self.closing.load(Relaxed);
-            self.closing.store(closing + 1, Relaxed);
-            core = self
-                .put_down
-                .wait(core)
-                .expect("an earlier panic has left the engine in an unknown state");
-            self.closing.store(self.closing.load(Relaxed) - 1, Relaxed);
+            core = self.wait_for_put_down(core);
             // Frames may have been lent while this waited.
             core = self.whole(core);
         }
@@ -235,37 +294,39 @@ impl Engine {
 }
 
 /// Frames that callbacks run on.
-enum Taken {
+#[derive(Clone, Copy)]
+enum Taken<'a> {
     One(Hand),
-    Several(Ticket),
-}
-
-impl Taken {
-    /// The frame that was begun last.
-    fn hand(&self, core: &mut Core) -> Hand {
-        match self {
-            Self::One(hand) => *hand,
-            Self::Several(ticket) => core.kept_hand(ticket.name()),
-        }
-    }
+    Several(&'a Borrower),
 }
 
 /// What became of frames that callbacks ran on.
+#[derive(Clone, Copy)]
 struct Called {
-    /// Of the last that was begun.
+    /// Of the last that one ran on.
     verdict: Verdict,
-    /// Its length in bytes.
-    len: usize,
-    accepted: usize,
+    /// On so many one ran, or is running.
+    run: usize,
     /// Others were not begun, because somebody has taken them back.
     is_recalled: bool,
+    /// All that were taken were accepted.
+    is_all: bool,
+    /// The bytes of the last that one ran on.
+    len: usize,
+}
+
+impl Called {
+    fn accepted(&self) -> usize {
+        self.run - usize::from(self.verdict != Verdict::Accepted)
+    }
 }
 
 /// Leaves the callback, by return or by panic.
 struct Guard<'a> {
     engine: &'a Engine,
     /// Set while the callback has not returned.
-    taken: Option<&'a mut Taken>,
+    taken: Option<Taken<'a>>,
+    called: Called,
     is_inside: bool,
 }
 
@@ -275,12 +336,26 @@ impl Guard<'_> {
         self.is_inside = true;
     }
 
-    /// Begins the next frame of several, unless they were taken back.
-    #[inline]
-    fn next(&mut self) -> bool {
-        match &mut self.taken {
-            Some(Taken::Several(ticket)) => self.engine.loans.next(ticket),
-            _ => false,
+    /// Runs a callback on one frame after the other, unless they are taken back. Yields what the
+    /// last one said.
+    #[inline(always)]
+    fn run(&mut self, batch: &mut WholeBatch, call: impl Fn(&Frame<'_>) -> Verdict) -> Verdict {
+        let loan = match self.taken {
+            Some(Taken::Several(borrower)) => Some(borrower.progress()),
+            _ => None,
+        };
+        let mut run = 1;
+        loop {
+            let verdict = call(&batch.frame(run - 1));
+            if verdict != Verdict::Accepted || run == batch.len() {
+                return verdict;
+            }
+            run += 1;
+            if loan.is_some_and(|loan| !loan.begin(run)) {
+                self.called.is_recalled = true;
+                return verdict;
+            }
+            self.called.run = run;
         }
     }
 }
@@ -293,9 +368,7 @@ impl Drop for Guard<'_> {
         if let Some(taken) = self.taken.take() {
             // A second panic while the first unwinds would end the process.
             let Ok(core) = self.engine.core.lock() else { return };
-            let mut core = self.engine.whole(core);
-            let hand = taken.hand(&mut core);
-            self.engine.put_down(&mut core, hand, Verdict::NotNow, 0);
+            let core = self.engine.finish(core, taken, &self.called);
             self.engine.release(core);
         }
     }

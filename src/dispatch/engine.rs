@@ -87,7 +87,7 @@ impl Engine {
             core: Mutex::new(core),
             ready: Ready::new(),
             callbacks: Callbacks::default(),
-            loans: Loans::new(),
+            loans: Loans::default(),
             put_down: Condvar::new(),
             closing: AtomicU64::new(0),
             hooks,
@@ -534,7 +534,7 @@ impl Engine {
     /// The core with nothing lent and all raisings finished: whoever takes the lock for more than
     /// raising and draining finds it so.
     #[inline]
-    pub(super) fn whole<'a>(&self, core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+    pub(super) fn whole<'a>(&'a self, core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
         let mut core = self.unlent(core);
         core.finish_raising();
         core
@@ -542,13 +542,8 @@ impl Engine {
 
     /// The core with nothing lent: whoever takes the lock, in whatever way, takes back what is.
     #[inline]
-    fn unlent<'a>(&self, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
-        if core.has_lent() {
-            let (name, begun) = self.loans.end();
-            let hand = core.take_back(begun);
-            core.keep_hand(name, hand);
-        }
-        core
+    fn unlent<'a>(&'a self, core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        if core.has_lent() { self.recall(core) } else { core }
     }
 }
 

@@ -2,6 +2,7 @@
 //! delivery by pull, by callback and by threads.
 
 mod access;
+mod barrier;
 mod batch;
 mod callbacks;
 mod engine;
@@ -18,6 +19,7 @@ mod sinks;
 #[cfg(feature = "dispatch")]
 mod threads;
 mod vectored;
+mod whole;
 
 pub use batch::{Batch, Frame, FrameFlags};
 pub use callbacks::FrameCallback;

@@ -30,18 +30,18 @@ pub struct VectoredFrame<'a> {
 /// Invariant: `latest` says what the last of `texts` is.
 #[derive(Debug, Default)]
 pub struct VectoredBatch {
-    bytes: Vec<u8>,
-    texts: Vec<Text>,
-    frames: Vec<Taken>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) texts: Vec<Text>,
+    pub(super) frames: Vec<Taken>,
     latest: Option<Latest>,
 }
 
 /// Where a text stands, and where in it an id has its place.
 #[derive(Clone, Copy, Debug)]
-struct Text {
-    start: usize,
-    gap: usize,
-    end: usize,
+pub(super) struct Text {
+    pub(super) start: usize,
+    pub(super) gap: usize,
+    pub(super) end: usize,
 }
 
 /// What other texts have to be made of to be the same but for the id.
@@ -52,14 +52,15 @@ struct Latest {
     has_id: bool,
 }
 
+/// A frame, the text that it is of, and the id in the gap of that, of as many bytes as it says.
 #[derive(Clone, Copy, Debug)]
-struct Taken {
-    session: SessionId,
-    stream: StreamId,
-    flags: FrameFlags,
-    text: u32,
-    id_len: u32,
-    id: [u8; ShortId::PADDED],
+pub(super) struct Taken {
+    pub(super) session: SessionId,
+    pub(super) stream: StreamId,
+    pub(super) flags: FrameFlags,
+    pub(super) text: u32,
+    pub(super) id_len: u32,
+    pub(super) id: [u8; ShortId::PADDED],
 }
 
 impl VectoredBatch {

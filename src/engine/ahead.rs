@@ -8,10 +8,13 @@ use crate::engine::outbox::Outboxes;
 use crate::engine::plain::Run;
 use crate::engine::pool::NONE;
 use crate::engine::slot::Body;
-use crate::engine::subscription::Subscriptions;
+use crate::engine::subscription::{Subscriptions, own_sub};
 
 /// How many slots are looked at together.
 pub(crate) const AHEAD: usize = 16;
+
+/// How many links that are taken away are looked at together.
+pub(super) const LEAVING: usize = 64;
 
 /// With so many slots they do not stay in a processor's cache; tests have fewer.
 const MANY: usize = if cfg!(test) { 4 } else { 1 << 14 };
@@ -31,12 +34,12 @@ impl Outboxes {
         }
     }
 
-    /// Looks at the crowd of a topic that a link is to join, while what says whether it is that
-    /// topic is still on its way.
+    /// Looks at the crowd of a topic that a link is to join, and at the end of it, while what says
+    /// whether it is that topic is still on its way.
     #[inline]
     pub(super) fn fetch_crowd(&self, topic: u32) {
         if self.slots.len() > MANY {
-            std::hint::black_box(self.crowd(topic).places.len());
+            std::hint::black_box(self.crowd(topic).places.last().copied());
         }
     }
 
@@ -110,15 +113,31 @@ pub(super) fn fetch_ready(first: u32, run: Run, out: &Outboxes, subs: &Subscript
 }
 
 impl Core {
-    /// Looks at what taking up to [`AHEAD`] links away will touch, which no two of them have in
+    /// Looks at what the end of a session begins with, which its record has the indices of: its first
+    /// stream, where the links of its newest subscription are, and the session that takes its place
+    /// in the audience.
+    pub(super) fn fetch_session(&self, ix: u32) {
+        if self.out.slots.len() < MANY {
+            return;
+        }
+        let session = &self.sessions[ix];
+        let newest = if session.has_own() { own_sub(ix) } else { session.listens() };
+        if newest != NONE {
+            self.subs.lists.look(self.links_at(newest));
+        }
+        let last = self.audience.last().map(|&last| self.sessions[last].audience_pos);
+        std::hint::black_box((self.out.streams[session.home].flags, last));
+    }
+
+    /// Looks at what taking up to [`LEAVING`] links away will touch, which no two of them have in
     /// common: first where each of them is, then its place in the crowd and the last place there,
     /// which moves to where it was, and then the slot of that one.
     pub(super) fn fetch_links(&self, links: &[u32]) {
         if links.len() < 2 || self.out.slots.len() < MANY {
             return;
         }
-        let mut at = [(0, 0); AHEAD];
-        let mut moved = [0; AHEAD];
+        let mut at = [(0, 0); LEAVING];
+        let mut moved = [0; LEAVING];
         for (at, &slot) in at.iter_mut().zip(links) {
             let link = self.out.slots[slot].link();
             *at = (link.topic, link.topic_pos);

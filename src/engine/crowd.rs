@@ -8,7 +8,7 @@
 //! walk goes through memory from front to back. So one that has seen much coming and going is put
 //! in that order before its topic is raised.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 
 use crate::engine::ahead::AHEAD;
 use crate::engine::outbox::Outboxes;
@@ -17,10 +17,6 @@ use crate::engine::slot::{AGAIN, Body, CONTEXT, IN_HAND, Link, MUTED, PASSING, S
 
 /// A crowd with so few changes is not worth sorting; in tests nearly all are.
 const FEW: usize = if cfg!(test) { 2 } else { 64 };
-
-/// From so many links on, slots are set aside for others, at most so many at a time.
-const MANY: usize = if cfg!(test) { 2 } else { 16 };
-const MOST_ASIDE: u32 = 64;
 
 /// Raisings are counted up to here; tests get there.
 const MOST_RAISED: u32 = if cfg!(test) { 50 } else { u32::MAX >> Place::BITS };
@@ -31,8 +27,6 @@ pub(crate) struct Crowd {
     pub(crate) places: Vec<Place>,
     /// How many came or went since the places were last in the order of their streams.
     disorder: u32,
-    /// Slots that are set aside for links to come, so that those of a topic lie together.
-    aside: Range<u32>,
     /// Raisings to everyone, counted round: places remember it to know how often they merged.
     pub(crate) raised: u32,
     /// How many of the places are muted.
@@ -125,7 +119,6 @@ impl Crowd {
     pub(super) const EMPTY: Self = Self {
         places: Vec::new(),
         disorder: 0,
-        aside: 0..0,
         raised: 0,
         muted: 0,
         highest: 0,
@@ -140,11 +133,6 @@ impl Crowd {
     #[cfg(test)]
     pub(crate) fn highest(&self) -> u32 {
         self.highest
-    }
-
-    #[cfg(test)]
-    pub(crate) fn aside(&self) -> usize {
-        self.aside.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -176,6 +164,12 @@ impl Crowd {
         merged
     }
 
+    /// Undoes that: the link is queued again, with what had merged into it.
+    pub(super) fn take_again(&mut self, pos: u32, merged: u32) {
+        let raised = self.raised - merged;
+        self.places[pos as usize].set_queued(raised);
+    }
+
     /// How many raisings have merged into one that was queued at a place.
     #[inline]
     pub(crate) fn merged_at(&self, place: Place) -> u32 {
@@ -200,24 +194,14 @@ impl Outboxes {
             }
             self.crowds.resize_with(at + 1, || Crowd::EMPTY);
         }
-        let Crowd { places, disorder, aside, muted, highest, .. } = &mut self.crowds[at];
+        let Crowd { places, disorder, muted, highest, .. } = &mut self.crowds[at];
         if places.len() == places.capacity() {
             // Every session has a place in each list, and a few in each URI's crowd.
             let len = places.len();
             places.reserve_exact(if len < 128 { (len / 16).max(4) } else { growth(len) });
         }
-        if aside.start == aside.end && places.len() >= MANY && !self.slots.has_free() {
-            *aside = self.slots.set_aside((places.len() as u32 / 8).clamp(1, MOST_ASIDE));
-        }
         let link = Link { topic, topic_pos: places.len() as u32, of_sub: NONE };
-        let record = Slot::new(flags, Body::Link(link));
-        let slot = match aside.next() {
-            Some(slot) => {
-                self.slots.insert_at(slot, record);
-                slot
-            }
-            None => self.slots.insert(record),
-        };
+        let slot = self.slots.insert(Slot::new(flags, Body::Link(link)));
         *disorder += u32::from(*highest > stream);
         *highest = stream.max(*highest);
         let mut place = Place { slot, stream, sub, state: 0 };
@@ -229,8 +213,7 @@ impl Outboxes {
 
     /// Takes the place of a link away.
     pub(super) fn part(&mut self, topic: u32, pos: u32) {
-        let Crowd { places, disorder, aside, muted, highest, .. } =
-            &mut self.crowds[topic as usize];
+        let Crowd { places, disorder, muted, highest, .. } = &mut self.crowds[topic as usize];
         *muted -= u32::from(places.swap_remove(pos as usize).is_muted());
         *disorder += 1;
         if let Some(moved) = places.get(pos as usize) {
@@ -238,7 +221,6 @@ impl Outboxes {
         } else if places.is_empty() {
             *places = Vec::new();
             (*disorder, *highest) = (0, 0);
-            self.slots.give_back(std::mem::replace(aside, 0..0));
         }
     }
 

@@ -4,7 +4,7 @@
 //! [`Core::add_link`] to [`Core::remove_link`].
 
 use crate::engine::Core;
-use crate::engine::ahead::AHEAD;
+use crate::engine::ahead::LEAVING;
 use crate::engine::pool::NONE;
 use crate::engine::slot::{AGAIN, Body, CONTEXT, DROPPABLE, EventEntry, Lane, Link, PASSING};
 use crate::protocol::kind::NoticeKind;
@@ -83,7 +83,7 @@ impl Core {
         let listed = self.subs.lists.take_list(&mut links);
         self.set_links_at(sub, links);
         // None of them has to be taken out of a list that is gone.
-        for slots in listed.chunks(AHEAD) {
+        for slots in listed.chunks(LEAVING) {
             self.fetch_links(slots);
             for &slot in slots {
                 self.retract(slot);

@@ -157,6 +157,14 @@ impl Lists {
         self.lists.remove(list).slots
     }
 
+    /// Looks at where many of them are ([`ahead`](crate::engine::ahead)).
+    pub(super) fn look(&self, links: Links) {
+        if let Some(list) = links.list() {
+            let List { slots, index } = &self.lists[list];
+            std::hint::black_box((slots.first().copied(), index.iter().next().copied()));
+        }
+    }
+
     /// Few of them.
     fn chain(&self, links: Links, slots: &Pool<Slot>) -> impl Iterator<Item = u32> {
         let next = |&slot: &u32| Links(slots[slot].link().of_sub).first();

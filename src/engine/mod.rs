@@ -27,8 +27,10 @@ mod limits;
 mod link;
 mod links;
 mod listen;
+mod names;
 mod news;
 mod notify;
+mod numbered;
 mod outbox;
 mod owned;
 mod plain;
@@ -73,7 +75,7 @@ use crate::engine::debounce::Debounce;
 use crate::engine::elicitation::Elicitations;
 use crate::engine::event::Events;
 use crate::engine::keep_alive::Silence;
-use crate::engine::lend::Loan;
+use crate::engine::lend::Lent;
 use crate::engine::outbox::Outboxes;
 use crate::engine::principal::Principals;
 use crate::engine::replay::Replays;
@@ -124,9 +126,9 @@ pub(crate) struct Core {
     /// Streams, by their handles, that may be over without a last frame.
     over: Vec<u64>,
     /// Frames that are lent to whoever runs callbacks.
-    lent: Vec<Loan>,
-    /// Of those that lent frames were taken back from, the frame that each has in hand.
-    kept_hands: Vec<(u64, Hand)>,
+    lent: Lent,
+    /// Of those that lent frames were taken back from, how many each had begun, and the frame that it has in hand.
+    kept_hands: Vec<(u64, usize, Hand)>,
     news: Vec<News>,
 }
 
@@ -151,7 +153,7 @@ impl Core {
             requests: Requests::new(),
             tasks: Tasks::default(),
             elicitations: Elicitations::default(),
-            replays: Replays::default(),
+            replays: Replays::new(),
             timers: Timers::default(),
             silence: Silence::default(),
             debounce: Debounce::default(),
@@ -161,7 +163,7 @@ impl Core {
             has_callbacks: false,
             lagging: Vec::new(),
             over: Vec::new(),
-            lent: Vec::new(),
+            lent: Lent::default(),
             kept_hands: Vec::new(),
             news: Vec::new(),
         }

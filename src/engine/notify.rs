@@ -329,7 +329,8 @@ impl<'a> NoticeParams<'a> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Wire<'a> {
-            uri: Option<String>,
+            #[serde(borrow)]
+            uri: Option<&'a RawValue>,
             #[serde(borrow, default, rename = "_meta")]
             meta: Option<&'a RawValue>,
         }
@@ -337,7 +338,10 @@ impl<'a> NoticeParams<'a> {
             let name = kind.method();
             Error::new(ErrorKind::Json, format!("params of {name}: {e}; a notice has no content, what a client should know beside it goes into its context"))
         })?;
-        let uri = match (kind, wire.uri) {
+        let uri = wire.uri.map(|uri| serde_json::from_str::<String>(uri.get())).transpose();
+        let uri =
+            uri.map_err(|_| Error::new(ErrorKind::Json, "params.uri must be a string, and a URI"))?;
+        let uri = match (kind, uri) {
             (NoticeKind::Resource, Some(uri)) if !uri.is_empty() => uri,
             (NoticeKind::Resource, _) => {
                 return Err(Error::new(ErrorKind::Json, "params.uri must be a URI"));

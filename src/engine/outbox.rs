@@ -155,14 +155,36 @@ impl Stream {
     #[inline(always)]
     pub(super) fn pop_plain(&mut self, next: u32, merged: u32) -> bool {
         debug_assert!(!self.is(UNUSUAL & !PUSHED) && self.is(READY));
+        if next == NONE {
+            self.flags &= !READY;
+        }
+        self.pop_main(next, merged)
+    }
+
+    /// The same, for who has seen to it that it is in the list if and only if it is ready.
+    #[inline(always)]
+    pub(super) fn pop_main(&mut self, next: u32, merged: u32) -> bool {
         self.queued -= 1;
         self.main.head = next;
         self.flags |= LIVELY;
         if next == NONE {
             self.main.tail = NONE;
-            self.flags &= !READY;
         }
         self.count(1, merged)
+    }
+
+    /// Undoes that, with nothing done to it since but for the list of those that are ready.
+    pub(super) fn push_plain(&mut self, slot: u32, merged: u32, was_lively: bool) {
+        if self.main.head == NONE {
+            self.main.tail = slot;
+        }
+        self.main.head = slot;
+        self.queued += 1;
+        self.delivered -= 1;
+        self.merged -= merged;
+        if !was_lively {
+            self.flags &= !LIVELY;
+        }
     }
 
     /// Counts; yields whether it is time to [`spill`](Outboxes::spill). What is added at a time is
@@ -546,13 +568,29 @@ impl Outboxes {
         }
     }
 
-    /// The list of streams ready for a pull begins with that one: those before are not ready any
-    /// more.
+    /// A stream is first in its ready list.
+    pub(super) fn enter_ready_first(&mut self, ix: u32) {
+        let stream = &mut self.streams[ix];
+        let list = &mut self.ready[usize::from(stream.is(PUSHED))];
+        let behind = std::mem::replace(&mut list.head, ix);
+        stream.flags |= READY;
+        stream.ready_prev = NONE;
+        stream.ready_next = behind;
+        if behind == NONE {
+            list.tail = ix;
+        } else {
+            self.streams[behind].ready_prev = ix;
+        }
+    }
+
+    /// The list of streams ready for a pull, or for a callback, begins with that one: those before
+    /// are in it no more.
     #[inline]
-    pub(super) fn cut_ready(&mut self, first: u32) {
-        self.ready[0].head = first;
+    pub(super) fn cut_ready(&mut self, is_pushed: bool, first: u32) {
+        let list = &mut self.ready[usize::from(is_pushed)];
+        list.head = first;
         if first == NONE {
-            self.ready[0].tail = NONE;
+            list.tail = NONE;
         } else {
             self.streams[first].ready_prev = NONE;
         }

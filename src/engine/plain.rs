@@ -34,7 +34,7 @@ impl Core {
         let mut run = Run::NONE;
         let halt = loop {
             if at == NONE && out.is_underway() {
-                out.cut_ready(NONE);
+                out.cut_ready(false, NONE);
                 out.carry_on_raising();
                 at = out.ready[0].head;
             }
@@ -106,7 +106,7 @@ impl Core {
             match end {
                 End::Empty(next) => at = next,
                 End::Turn => {
-                    out.cut_ready(at);
+                    out.cut_ready(false, at);
                     out.rotate(at);
                     at = out.ready[0].head;
                 }
@@ -114,7 +114,7 @@ impl Core {
                 End::Other => break Halt::Other(at, turn - (taken - before)),
             }
         };
-        out.cut_ready(at);
+        out.cut_ready(false, at);
         out.queued -= taken as u64;
         self.counters.delivered += taken as u64;
         self.counters.delivered_bytes += bytes;
@@ -206,7 +206,7 @@ impl First {
 
 /// A frame with nothing but its text.
 #[inline(always)]
-fn plain(to: Address, text: Text<'_>, source: Source) -> Output<'_> {
+pub(super) fn plain(to: Address, text: Text<'_>, source: Source) -> Output<'_> {
     Output { to, is_last: false, head: None, text, source: Some(source) }
 }
 

@@ -6,7 +6,6 @@
 //!   is never used again.
 
 use std::num::NonZeroU32;
-use std::ops::Range;
 
 /// No index.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -42,7 +41,7 @@ impl<T> Pool<T> {
             }
             return ix;
         }
-        self.grow(1);
+        self.grow();
         let ix = index(self.entries.len());
         self.entries.push(Entry::Live(record));
         ix
@@ -55,49 +54,10 @@ impl<T> Pool<T> {
         record
     }
 
-    /// Whether there is a place that was used before.
-    pub(crate) fn has_free(&self) -> bool {
-        self.free != NONE
-    }
-
-    /// Sets so many new places in a row aside, for records that are to lie together.
-    pub(crate) fn set_aside(&mut self, count: u32) -> Range<u32> {
-        let start = self.entries.len();
-        self.grow(count as usize);
-        self.entries.extend((0..count).map(|_| Entry::Free(NONE)));
-        index(start)..index(self.entries.len())
-    }
-
-    /// Puts a record into a place that was set aside.
-    pub(crate) fn insert_at(&mut self, ix: u32, record: T) {
-        let entry = &mut self.entries[ix as usize];
-        debug_assert!(matches!(entry, Entry::Free(NONE)));
-        *entry = Entry::Live(record);
-        self.len += 1;
-    }
-
-    /// Places that were set aside are for anyone now.
-    pub(crate) fn give_back(&mut self, places: Range<u32>) {
-        for ix in places {
-            self.entries[ix as usize] = Entry::Free(std::mem::replace(&mut self.free, ix));
-        }
-    }
-
-    /// Places that neither hold a record nor wait to be used by anyone: those set aside.
-    #[cfg(test)]
-    pub(crate) fn set_aside_now(&self) -> usize {
-        let (mut free, mut at) = (0, self.free);
-        while at != NONE {
-            let Entry::Free(next) = self.entries[at as usize] else { unreachable!("it is free") };
-            (free, at) = (free + 1, next);
-        }
-        self.entries.len() - self.len - free
-    }
-
-    /// Makes room for so many more.
-    fn grow(&mut self, count: usize) {
-        if self.entries.len() + count > self.entries.capacity() {
-            self.entries.reserve_exact(growth(self.entries.len()).max(count));
+    /// Makes room for more.
+    fn grow(&mut self) {
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(growth(self.entries.len()));
         }
     }
 

@@ -105,10 +105,33 @@ impl Core {
         max: usize,
         sink: &mut impl Sink,
     ) -> (usize, bool) {
-        let (mut taken, mut head) = (0, String::new());
-        while taken < max {
-            let Some(next) = self.next_numbered(stream, &mut head) else { break };
-            let output = self.output_numbered(stream, next, &head);
+        let mut head = std::mem::take(&mut self.replays.head);
+        let done = self.drain_numbered_by(&mut head, stream, max, sink);
+        self.replays.head = head;
+        done
+    }
+
+    /// The same, with room for what stands before the texts.
+    fn drain_numbered_by(
+        &mut self,
+        head: &mut String,
+        stream: u32,
+        max: usize,
+        sink: &mut impl Sink,
+    ) -> (usize, bool) {
+        let mut taken = 0;
+        loop {
+            let (count, is_declined) = self.drain_plain_numbered(stream, max - taken, head, sink);
+            taken += count;
+            if is_declined {
+                return (taken, true);
+            }
+            if taken == max {
+                self.out.rotate(stream);
+                return (taken, false);
+            }
+            let Some(next) = self.next_numbered(stream, head) else { return (taken, false) };
+            let output = self.output_numbered(stream, next, head);
             let is_last = output.is_last;
             let Some(len) = sink.take(&output) else { return (taken, true) };
             taken += 1;
@@ -127,10 +150,6 @@ impl Core {
                 return (taken, false);
             }
         }
-        if taken == max {
-            self.out.rotate(stream);
-        }
-        (taken, false)
     }
 
     /// As `take_in_hand`, for a numbered stream.
@@ -228,14 +247,14 @@ impl Core {
                 entry.event
             }
             Body::Link(link) => {
-                let (text, latest) = (self.text(slot), self.replays.latest_text(link.topic));
+                let (text, latest) = (self.text(slot), self.replays.texts.latest(link.topic));
                 if self.events.find(latest).is_some_and(|body| text.is(body)) {
                     self.events.hold(latest);
                     return latest;
                 }
                 let body = text.to_text();
                 let body = self.events.insert(body);
-                self.replays.set_latest_text(link.topic, body);
+                self.replays.texts.set_latest(link.topic, body);
                 body
             }
         }
@@ -260,6 +279,11 @@ impl Core {
         while self.replays.is_over(stream, frames, bytes) {
             self.give_up_oldest(stream);
         }
+        self.shed_down();
+    }
+
+    /// Keeps to the engine's total, as far as what is kept can.
+    pub(super) fn shed_down(&mut self) {
         while self.events.bytes > self.config.engine_max_queued_bytes && self.shed_kept() {}
     }
 

@@ -446,6 +446,7 @@ impl Core {
     }
 
     fn remove_session(&mut self, ix: u32) {
+        self.fetch_session(ix);
         self.leave_audience(ix);
         self.forget_elicitations(ix);
         let requests: Vec<u32> = self.requests.of_session(self.sessions[ix].requests).collect();

@@ -6,9 +6,9 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use crate::engine::event::ENTRY_BYTES;
+use crate::engine::names::Names;
 use crate::engine::pool::Pool;
 use crate::engine::template::Templates;
 use crate::protocol::encode;
@@ -30,7 +30,7 @@ pub(crate) struct Topic {
 #[derive(Debug)]
 pub(crate) struct Topics {
     pub(super) topics: Pool<Topic>,
-    pub(super) names: HashTable<u32>,
+    pub(super) names: Names,
     pub(crate) templates: Templates,
     hasher: RandomState,
 }
@@ -44,7 +44,7 @@ impl Topics {
         }
         Self {
             topics,
-            names: HashTable::new(),
+            names: Names::new(),
             templates: Templates::default(),
             hasher: RandomState::default(),
         }
@@ -67,11 +67,11 @@ impl Topics {
     #[inline]
     fn find_named(&self, kind: NoticeKind, name: &str, look: impl Fn(u32)) -> Option<u32> {
         let key = (kind, name);
-        let is_it = |&ix: &u32| {
+        let is_it = |ix| {
             look(ix);
             self.topics[ix].key() == key
         };
-        self.names.find(self.hasher.hash_one(key), is_it).copied()
+        self.names.find(self.hasher.hash_one(key), is_it)
     }
 
     /// The topic, made if nobody holds it yet.
@@ -94,9 +94,7 @@ impl Topics {
             _ => encode::uri_tail(&name).into(),
         };
         let ix = self.topics.insert(Topic::new(kind, tail));
-        let (topics, hasher) = (&self.topics, &self.hasher);
-        let hash = hasher.hash_one((kind, &*name));
-        self.names.insert_unique(hash, ix, |&ix| hasher.hash_one(topics[ix].key()));
+        self.names.insert(self.hasher.hash_one((kind, &*name)), ix);
         ix
     }
 
@@ -121,9 +119,7 @@ impl Topics {
             return;
         }
         let hash = self.hasher.hash_one(topic.key());
-        if let Ok(entry) = self.names.find_entry(hash, |&other| other == ix) {
-            entry.remove();
-        }
+        self.names.remove(hash, ix);
         self.topics.remove(ix);
     }
 

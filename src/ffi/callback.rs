@@ -119,15 +119,17 @@ pub struct fanfare_log_record {
 }
 
 thread_local! {
-    /// The engines whose callbacks this thread is inside of, outermost first.
-    static INSIDE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    /// The engine whose callback this thread is inside of, the innermost; 0 if it is in none.
+    static INSIDE: Cell<u64> = const { Cell::new(0) };
+    /// The others, outermost first. Apart, so that most calls need not touch it.
+    static OUTER: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
     /// How many drop functions this thread is inside of.
     static DROPPING: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Fails when this thread is inside a callback of that engine.
 pub(super) fn not_inside(engine: u64, call: &str) -> Result<(), Failure> {
-    if INSIDE.with_borrow(|inside| inside.contains(&engine)) {
+    if INSIDE.get() == engine || OUTER.with_borrow(|outer| outer.contains(&engine)) {
         let detail = format!("{call} was called from inside a callback of its own engine");
         return Err(Failure::new(FANFARE_E_REENTRANT, detail));
     }
@@ -143,18 +145,29 @@ pub(super) fn not_dropping() -> Result<(), Failure> {
 }
 
 /// Marks this thread as inside a callback of an engine for as long as it lives.
-struct Inside;
+struct Inside {
+    /// The engine whose callback it was in before, or 0.
+    outer: u64,
+}
 
 impl Inside {
+    #[inline]
     fn enter(engine: u64) -> Self {
-        INSIDE.with_borrow_mut(|inside| inside.push(engine));
-        Self
+        let outer = INSIDE.replace(engine);
+        if outer != 0 {
+            OUTER.with_borrow_mut(|all| all.push(outer));
+        }
+        Self { outer }
     }
 }
 
 impl Drop for Inside {
+    #[inline]
     fn drop(&mut self) {
-        INSIDE.with_borrow_mut(Vec::pop);
+        INSIDE.set(self.outer);
+        if self.outer != 0 {
+            OUTER.with_borrow_mut(Vec::pop);
+        }
     }
 }
 
@@ -183,6 +196,7 @@ impl Context {
     }
 
     /// Calls into the host, on behalf of that engine.
+    #[inline]
     pub(super) fn call<T>(&self, engine: u64, function: impl FnOnce(*mut c_void) -> T) -> T {
         let _inside = Inside::enter(engine);
         function(self.ctx)

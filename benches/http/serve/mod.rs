@@ -2,7 +2,8 @@
 //!
 //! Each prints where it listens, and raises as it is told on standard input, a line at a time:
 //! `raise FIRST COUNT` so many different events, `repeat COUNT` the first one so many times. It
-//! ends with its standard input.
+//! ends with its standard input. fanfare also has something to say to a session that does not read:
+//! `spill` something large, `fill` until some of that is dropped, and `dropped` asks how much was.
 
 mod ours;
 mod probe;

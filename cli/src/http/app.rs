@@ -26,8 +26,10 @@ pub trait App: Send + Sync + 'static {
     ) -> fanfare::Result<()>;
 
     /// How a session is opened, over what the transport says of it (profile, framing, principal):
-    /// the place to say which capabilities are advertised.
-    fn session(&self, params: SessionParams) -> SessionParams {
+    /// the place to say which capabilities are advertised. `principal` is whose token the client
+    /// has shown, if the server asks for one.
+    fn session(&self, params: SessionParams, principal: Option<&str>) -> SessionParams {
+        let _ = principal;
         params
     }
 
@@ -46,7 +48,7 @@ pub trait App: Send + Sync + 'static {
 pub(super) trait Served: Send + Sync {
     fn engine(&self) -> &Engine;
     fn take(&self, session: SessionId, stream: StreamId, message: &[u8]) -> fanfare::Result<()>;
-    fn session(&self, params: SessionParams) -> SessionParams;
+    fn session(&self, params: SessionParams, principal: Option<&str>) -> SessionParams;
     fn drained(&self);
     fn gone(&self, session: SessionId);
 }
@@ -62,8 +64,8 @@ impl<A: App> Served for Held<A> {
         self.0.take(session, Some(stream), message)
     }
 
-    fn session(&self, params: SessionParams) -> SessionParams {
-        self.0.session(params)
+    fn session(&self, params: SessionParams, principal: Option<&str>) -> SessionParams {
+        self.0.session(params, principal)
     }
 
     fn drained(&self) {

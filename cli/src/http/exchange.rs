@@ -18,10 +18,12 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 
 use super::auth::Place;
+use super::cors::{self, Page};
 use super::feed::{First, Purpose};
 use super::hub::Hub;
 use super::lease::Lease;
 use super::listener::Slot;
+use super::metrics::Reason;
 use super::sessions::Visit;
 use super::{metrics, old};
 
@@ -68,9 +70,20 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
     let is_chunked = request.version() == Version::HTTP_11;
-    match outcome(&hub, request).await {
-        Outcome::Reply(reply) => {
+    let (head, body) = request.into_parts();
+    let admitted = hub.options.endpoint.check_origin(&headers(&head.headers));
+    let page = admitted.is_ok().then(|| Page::of(&head.headers)).flatten();
+    let outcome = match admitted {
+        Ok(()) => outcome(&hub, &head, body).await,
+        Err(refusal) => Outcome::Reply(refused(refusal).because(Reason::Origin)),
+    };
+    match outcome {
+        Outcome::Reply(mut reply) => {
             hub.counts.answered(reply.status());
+            if let Some(reason) = reply.extensions().get() {
+                hub.counts.refused(*reason);
+            }
+            reply.headers_mut().extend(page.iter().flat_map(Page::headers));
             if !reply.headers().contains_key(CONNECTION) {
                 return Ok(reply);
             }
@@ -79,7 +92,7 @@ pub(super) async fn answer(
         }
         Outcome::Stream { lease, session_id, first } => {
             hub.counts.answered(StatusCode::OK);
-            let head = stream_head(session_id.as_deref(), is_chunked);
+            let head = stream_head(session_id.as_deref(), page.as_ref(), is_chunked);
             let takeover = Takeover { lease, head, first, is_chunked };
             slot.leave(takeover);
             std::future::pending().await
@@ -87,10 +100,9 @@ pub(super) async fn answer(
     }
 }
 
-async fn outcome(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
-    let (head, body) = request.into_parts();
-    if let Err(refusal) = hub.options.endpoint.check_origin(&headers(&head.headers)) {
-        return Outcome::Reply(refused(refusal));
+async fn outcome(hub: &Arc<Hub>, head: &Parts, body: Incoming) -> Outcome {
+    if let Some(reply) = cors::preflight(head) {
+        return Outcome::Reply(reply);
     }
     let path = head.uri.path();
     // Who asks whether it is well need not be known.
@@ -102,19 +114,22 @@ async fn outcome(hub: &Arc<Hub>, request: Request<Incoming>) -> Outcome {
             let mut reply = json(StatusCode::UNAUTHORIZED, error_body("no valid bearer token"));
             let challenge = HeaderValue::from_static(stranger.challenge());
             reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-            return Outcome::Reply(reply);
+            return Outcome::Reply(reply.because(Reason::Token));
         }
     };
     let is_read = head.method == Method::GET || head.method == Method::HEAD;
     match path {
-        "/mcp" => mcp(hub, &head, body, principal).await,
+        "/mcp" => mcp(hub, head, body, principal).await,
         "/healthz" if is_read => Outcome::Reply(metrics::health(hub)),
         "/metrics" if is_read => Outcome::Reply(metrics::metrics(hub)),
         "/healthz" | "/metrics" => Outcome::Reply(not_allowed("GET, HEAD")),
         "/sse" | "/messages" if hub.options.has_old_transport => {
-            old_transport(hub, &head, body, principal).await
+            old_transport(hub, head, body, principal).await
         }
-        _ => Outcome::Reply(text(StatusCode::NOT_FOUND, "there is nothing here; MCP is at /mcp\n")),
+        _ => {
+            let reply = text(StatusCode::NOT_FOUND, "there is nothing here; MCP is at /mcp\n");
+            Outcome::Reply(reply.because(Reason::Path))
+        }
     }
 }
 
@@ -181,7 +196,7 @@ pub(super) async fn collect(hub: &Hub, body: Incoming) -> Result<Bytes, Reply> {
     let limit = hub.options.max_body_bytes;
     let too_large = || {
         let text = error_body(&format!("the body is larger than {limit} bytes"));
-        close(json(StatusCode::PAYLOAD_TOO_LARGE, text))
+        close(json(StatusCode::PAYLOAD_TOO_LARGE, text)).because(Reason::Body)
     };
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
@@ -190,8 +205,14 @@ pub(super) async fn collect(hub: &Hub, body: Incoming) -> Result<Bytes, Reply> {
     match tokio::time::timeout(hub.options.body_timeout, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(close(text(StatusCode::BAD_REQUEST, "the body cannot be read\n"))),
-        Err(_) => Err(close(text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n"))),
+        Ok(Err(_)) => {
+            let reply = text(StatusCode::BAD_REQUEST, "the body cannot be read\n");
+            Err(close(reply).because(Reason::Body))
+        }
+        Err(_) => {
+            let reply = text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n");
+            Err(close(reply).because(Reason::Body))
+        }
     }
 }
 
@@ -255,7 +276,7 @@ fn open(hub: &Arc<Hub>, call: &Call<'_>, principal: Option<&str>) -> fanfare::Re
     if let Some(principal) = principal {
         params = params.principal(principal);
     }
-    let session = hub.engine().open(hub.app.session(params))?;
+    let session = hub.engine().open(hub.app.session(params, principal))?;
     Ok(Lease::own(hub, session))
 }
 
@@ -311,7 +332,7 @@ fn headers(map: &HeaderMap) -> Headers<'_> {
 }
 
 /// The head of a response that is a stream; hyper writes all others.
-fn stream_head(session_id: Option<&str>, is_chunked: bool) -> Vec<u8> {
+fn stream_head(session_id: Option<&str>, page: Option<&Page>, is_chunked: bool) -> Vec<u8> {
     let mut head = String::with_capacity(320);
     let version = if is_chunked { "HTTP/1.1" } else { "HTTP/1.0" };
     let mut line = |line: std::fmt::Arguments<'_>| {
@@ -323,6 +344,10 @@ fn stream_head(session_id: Option<&str>, is_chunked: bool) -> Vec<u8> {
     }
     if let Some(id) = session_id {
         line(format_args!("{SESSION_ID_HEADER}: {id}"));
+    }
+    for (name, value) in page.iter().flat_map(|page| page.headers()) {
+        // An origin that may call is ASCII.
+        line(format_args!("{name}: {}", value.to_str().unwrap_or_default()));
     }
     line(format_args!("Date: {}", httpdate::fmt_http_date(SystemTime::now())));
     if is_chunked {
@@ -348,7 +373,7 @@ pub(super) fn refused(refusal: Refusal) -> Reply {
     if let Some(allow) = refusal.allow {
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
-    reply
+    reply.because(Reason::Protocol)
 }
 
 /// The engine declined.
@@ -356,7 +381,7 @@ fn failed(call: &Call<'_>, error: &Error) -> Reply {
     match error.kind() {
         // What a resumption is told when what it asks for is kept no more: the session goes on.
         ErrorKind::Gone if call.last_event_id.is_some() => {
-            json(StatusCode::BAD_REQUEST, error_body(error.detail()))
+            json(StatusCode::BAD_REQUEST, error_body(error.detail())).because(Reason::Protocol)
         }
         ErrorKind::Gone => refused(call.session_gone()),
         _ => declined(error),
@@ -371,27 +396,29 @@ fn declined(error: &Error) -> Reply {
         ErrorKind::Limit => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    json(status, error_body(error.detail()))
+    json(status, error_body(error.detail())).because(Reason::Engine)
 }
 
 fn too_many(hub: &Hub) -> Reply {
     let most = hub.options.max_connections_per_principal;
     let text = error_body(&format!("{most} requests are open, and no more may be"));
-    json(StatusCode::TOO_MANY_REQUESTS, text)
+    json(StatusCode::TOO_MANY_REQUESTS, text).because(Reason::Principal)
 }
 
 fn stopping() -> Reply {
-    json(StatusCode::SERVICE_UNAVAILABLE, error_body("the server is shutting down"))
+    let text = error_body("the server is shutting down");
+    json(StatusCode::SERVICE_UNAVAILABLE, text).because(Reason::Stopping)
 }
 
 pub(super) fn not_allowed(allow: &'static str) -> Reply {
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "the method is not allowed here\n");
     reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-    reply
+    reply.because(Reason::Path)
 }
 
 fn internal_error() -> Reply {
-    json(StatusCode::INTERNAL_SERVER_ERROR, error_body("the server has no answer to that"))
+    let text = error_body("the server has no answer to that");
+    json(StatusCode::INTERNAL_SERVER_ERROR, text).because(Reason::Engine)
 }
 
 /// A JSON-RPC error that answers no message in particular.
@@ -418,6 +445,19 @@ pub(super) fn with_headers(
         builder = builder.header(*name, *value);
     }
     builder.body(Full::new(body)).expect("status and headers are ours, and right")
+}
+
+/// A reply that says no, and why, for the one who counts.
+pub(super) trait Because {
+    fn because(self, reason: Reason) -> Self;
+}
+
+impl Because for Reply {
+    /// The last one that says so is right: it knows more.
+    fn because(mut self, reason: Reason) -> Self {
+        self.extensions_mut().insert(reason);
+        self
+    }
 }
 
 /// The rest of the request is not read, so nothing more can be.

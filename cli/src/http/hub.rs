@@ -34,9 +34,10 @@ impl Hub {
     /// Ends a session of the legacy era for its client, or because it has been idle.
     pub(super) fn end_session(&self, session: SessionId) {
         if self.sessions.remove(session) {
-            // Whoever still waits for something of it must not wait for ever.
-            self.feed.push(Command::SessionEnded(session, EndReason::Cancelled));
             drop(self.engine().close(session));
+            // Whoever still waits for something of it must not wait for ever, and finds that it is
+            // gone.
+            self.feed.push(Command::SessionEnded(session, EndReason::Cancelled));
             self.app.gone(session);
         }
     }

@@ -33,6 +33,7 @@
 
 mod app;
 mod auth;
+mod cors;
 mod exchange;
 mod feed;
 mod hub;
@@ -51,6 +52,7 @@ mod tls;
 pub use app::App;
 pub use auth::Tokens;
 pub use feed::Feed;
+pub use metrics::{Answered, Refused};
 pub use options::Options;
 pub use server::{Gauges, Meter, Server, Stopper};
 pub use tls::Tls;

@@ -11,10 +11,11 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
-use super::exchange::{self, Outcome, Reply, error_body, json, text};
+use super::exchange::{self, Because as _, Outcome, Reply, error_body, json, text};
 use super::feed::{First, Purpose};
 use super::hub::Hub;
 use super::lease::Lease;
+use super::metrics::Reason;
 
 /// What stands before the id.
 const QUERY: &str = "session=";
@@ -35,7 +36,7 @@ pub(super) fn open(
         params = params.principal(&**principal);
     }
     let engine = hub.engine();
-    let mut lease = Lease::own(hub, engine.open(hub.app.session(params))?);
+    let mut lease = Lease::own(hub, engine.open(hub.app.session(params, principal.as_deref()))?);
     let session = lease.session;
     let stream = hub
         .feed
@@ -61,7 +62,8 @@ pub(super) async fn message(
     let mut fields = head.uri.query().into_iter().flat_map(|query| query.split('&'));
     let id = fields.find_map(|field| field.strip_prefix(QUERY)).unwrap_or_default();
     let Some(visit) = hub.old_sessions.find(id, principal) else {
-        return json(StatusCode::NOT_FOUND, error_body("there is no such session"));
+        let reply = json(StatusCode::NOT_FOUND, error_body("there is no such session"));
+        return reply.because(Reason::Protocol);
     };
     let body = match exchange::collect(hub, body).await {
         Ok(body) => body,
@@ -72,6 +74,8 @@ pub(super) async fn message(
         hub.engine().stream(session).and_then(|stream| hub.app.take(session, stream, &body));
     match taken {
         Ok(()) => text(StatusCode::ACCEPTED, "accepted\n"),
-        Err(error) => json(StatusCode::NOT_FOUND, error_body(error.detail())),
+        Err(error) => {
+            json(StatusCode::NOT_FOUND, error_body(error.detail())).because(Reason::Protocol)
+        }
     }
 }

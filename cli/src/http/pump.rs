@@ -285,9 +285,12 @@ impl Pump {
     fn session_ended(&mut self, session: SessionId, reason: EndReason) {
         let outlets = self.sessions.get(&session).map(|members| members.outlets.clone());
         for ix in outlets.into_iter().flatten() {
+            let is_standalone = self.outlets[ix].as_ref().is_some_and(|one| one.is_standalone);
             if self.closing.contains_key(&ix) {
                 // Its last frame is on its way.
-            } else if reason.is_graceful() {
+            } else if reason.is_graceful() || reason == EndReason::Cancelled && is_standalone {
+                // Nothing was owed on it any more: a client that has ended its session is told
+                // that this is all.
                 self.finish(ix, &[]);
             } else {
                 // That the answer breaks off is how the client learns that it was not all.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use fanfare::SessionId;
 use tokio::sync::{Semaphore, watch};
 
 use super::app::{App, Held};
 use super::feed::{Command, Feed};
 use super::hub::Hub;
 use super::listener;
-use super::metrics::Counts;
+use super::metrics::{Answered, Counts};
 use super::options::Options;
 use super::pump::Pump;
 use super::sessions::Sessions;
@@ -51,7 +52,7 @@ pub struct Gauges {
     pub sessions: usize,
 }
 
-/// Reads what is open, from any thread.
+/// Reads what is open and what was answered, from any thread.
 #[derive(Clone)]
 pub struct Meter(Arc<Hub>);
 
@@ -63,6 +64,17 @@ impl Meter {
             streams: self.0.counts.streams.load(Ordering::Relaxed),
             sessions: self.0.sessions.len() + self.0.old_sessions.len(),
         }
+    }
+
+    /// What was answered until now.
+    pub fn answered(&self) -> Answered {
+        self.0.counts.read()
+    }
+
+    /// The session of the legacy era that its client knows by that id, whoever the client is: for
+    /// an operator, who may speak to all of them. The id alone gives no client access.
+    pub fn session(&self, id: &str) -> Option<SessionId> {
+        self.0.sessions.named(id).or_else(|| self.0.old_sessions.named(id))
     }
 }
 

@@ -55,6 +55,11 @@ impl Sessions {
         (entry.principal.as_ref() == principal).then(|| Visit::new(entry))
     }
 
+    /// The session of that id, whosever it is. That is no visit: it may end at any time.
+    pub(super) fn named(&self, id: &str) -> Option<SessionId> {
+        self.lock().by_id.get(id).map(|entry| entry.session)
+    }
+
     /// A new id for a session, which is in use from the start.
     pub(super) fn insert(
         &self,

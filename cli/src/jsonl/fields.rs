@@ -66,6 +66,12 @@ impl<'a> Fields<'a> {
         Some(self.left.remove(at).1)
     }
 
+    /// Whether a field is there that is a string.
+    pub(crate) fn is_string(&self, name: &str) -> bool {
+        let mut left = self.left.iter();
+        left.any(|(left, value)| left == name && value.get().starts_with('"'))
+    }
+
     /// A field that must be there.
     pub(crate) fn need<T>(&self, name: &str, value: Option<T>) -> Result<T, Failure> {
         value.ok_or_else(|| self.bad(name, "missing"))

@@ -13,7 +13,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::admin::Roster;
-use super::calls::{Busy, Call, Calls, Cancelled, Request};
+use super::callers::{Caller, Callers};
+use super::calls::{Busy, Call, Calls, Cancelled, Limits, Request};
 use super::catalog::{Catalog, Change};
 use super::dialect::{
     Cache, Dialect, Fault, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND,
@@ -28,14 +29,15 @@ use super::{read, tools};
 const INSTRUCTIONS: &str = "The files of one folder, as resources. Subscribe to a resource to \
     hear when the file changes, and to the list to hear of files that come and go.";
 
-/// How many calls may run at a time.
-const MAX_CALLS: usize = 32;
+/// How many calls may run at a time: each has a thread. One client leaves three quarters to others.
+const MAX_CALLS: Limits = Limits { all: 128, each: 32 };
 
 /// A server of the files of one folder.
 pub(crate) struct Server {
     engine: Engine,
     catalog: Arc<Catalog>,
     calls: Arc<Calls>,
+    callers: Callers,
     room: Room,
     /// Once somebody wants to know.
     roster: OnceLock<Roster>,
@@ -76,6 +78,7 @@ impl Server {
             engine: Engine::with_hooks(config, hooks),
             catalog: Arc::new(catalog),
             calls: Arc::new(Calls::new(MAX_CALLS)),
+            callers: Callers::default(),
             room: Room::default(),
             roster: OnceLock::new(),
             max_read_bytes,
@@ -96,6 +99,11 @@ impl Server {
 
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// Who is who among the principals, for transports that know them.
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// Where to wait before more output is made for a session; transports say when it is drained.
@@ -251,8 +259,14 @@ impl Server {
     where
         F: FnOnce(&Server, &Call) -> Result<Result<Value, Fault>, Cancelled> + Send + 'static,
     {
-        let call = match self.calls.begin(request.clone()) {
+        let caller = Caller::of(&self.engine, request.session);
+        let call = match self.calls.begin(request.clone(), caller) {
             Ok(call) => call,
+            Err(Busy::Share(limit)) => {
+                let message =
+                    format!("{limit} calls of this client are running, and it may have no more");
+                return self.reply(&request, Err(Fault::new(INTERNAL_ERROR, message)));
+            }
             Err(Busy::Limit(limit)) => {
                 let message = format!("{limit} calls are running, and no more may");
                 return self.reply(&request, Err(Fault::new(INTERNAL_ERROR, message)));
@@ -335,8 +349,20 @@ fn no_cursor(params: &Value) -> Result<(), Fault> {
 fn string(params: &Value, key: &str) -> Result<String, Fault> {
     match params.get(key) {
         Some(Value::String(text)) => Ok(text.clone()),
-        Some(other) => Err(Fault::new(INVALID_PARAMS, format!("{key} is {other}, not a string"))),
-        None => Err(Fault::new(INVALID_PARAMS, format!("{key} is missing"))),
+        Some(other) => {
+            let message = format!("params.{key} must be a string, not {}", kind(other));
+            Err(Fault::new(INVALID_PARAMS, message))
+        }
+        None => Err(Fault::new(INVALID_PARAMS, format!("params.{key} is missing"))),
+    }
+}
+
+/// What a value is, for a person: all of it where that is short.
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -348,7 +374,7 @@ fn tool_call(params: &Value) -> Result<(String, Value), Fault> {
     match params.get("arguments") {
         None => Ok((name, json!({}))),
         Some(arguments) if arguments.is_object() => Ok((name, arguments.clone())),
-        Some(_) => Err(Fault::new(INVALID_PARAMS, "arguments is not an object")),
+        Some(_) => Err(Fault::new(INVALID_PARAMS, "params.arguments must be an object")),
     }
 }
 

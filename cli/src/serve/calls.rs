@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use fanfare::{Engine, Level, Progress, Raise, SessionId, StreamId, Target};
 use serde_json::Value;
 
+use super::callers::Caller;
+
 /// A request, as far as it matters while it is worked on.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -42,9 +44,23 @@ impl Key {
 
 /// The calls that run now.
 pub(crate) struct Calls {
-    running: Mutex<HashMap<Key, Arc<Cancel>>>,
+    running: Mutex<HashMap<Key, Running>>,
     finished: Condvar,
-    limit: usize,
+    limits: Limits,
+}
+
+struct Running {
+    cancel: Arc<Cancel>,
+    caller: Caller,
+}
+
+/// How many calls may run at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Of all clients.
+    pub(crate) all: usize,
+    /// Of one client.
+    pub(crate) each: usize,
 }
 
 /// Why a call was not begun.
@@ -52,34 +68,40 @@ pub(crate) struct Calls {
 pub(crate) enum Busy {
     /// As many run as may.
     Limit(usize),
+    /// As many run as one client may have.
+    Share(usize),
     /// A request with this id is still being worked on.
     Duplicate,
 }
 
 impl Calls {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { running: Mutex::default(), finished: Condvar::new(), limit }
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { running: Mutex::default(), finished: Condvar::new(), limits }
     }
 
     /// Enters a call into the books; dropping what is returned strikes it out again.
-    pub(crate) fn begin(self: &Arc<Self>, request: Request) -> Result<Call, Busy> {
+    pub(crate) fn begin(self: &Arc<Self>, request: Request, caller: Caller) -> Result<Call, Busy> {
         let mut running = self.lock();
         let key = request.key();
         if running.contains_key(&key) {
             return Err(Busy::Duplicate);
         }
-        if running.len() >= self.limit {
-            return Err(Busy::Limit(self.limit));
+        // First its own share: who has used that up would not be helped by others' leaving.
+        if running.values().filter(|one| one.caller == caller).count() >= self.limits.each {
+            return Err(Busy::Share(self.limits.each));
+        }
+        if running.len() >= self.limits.all {
+            return Err(Busy::Limit(self.limits.all));
         }
         let cancel = Arc::new(Cancel::default());
-        running.insert(key, Arc::clone(&cancel));
+        running.insert(key, Running { cancel: Arc::clone(&cancel), caller });
         Ok(Call { calls: Arc::clone(self), request, cancel })
     }
 
     /// Cancels the call that answers this request, if one runs.
     pub(crate) fn cancel(&self, session: SessionId, id: &str) {
-        if let Some(cancel) = self.lock().get(&Key::new(session, id)) {
-            cancel.set();
+        if let Some(running) = self.lock().get(&Key::new(session, id)) {
+            running.cancel.set();
         }
     }
 
@@ -95,7 +117,7 @@ impl Calls {
 
     fn cancel_where(&self, is_meant: impl Fn(&Key) -> bool) {
         let running = self.lock();
-        running.iter().filter(|(key, _)| is_meant(key)).for_each(|(_, cancel)| cancel.set());
+        running.iter().filter(|(key, _)| is_meant(key)).for_each(|(_, one)| one.cancel.set());
     }
 
     /// Waits until no call runs, but not beyond the deadline; says whether that came about.
@@ -109,7 +131,7 @@ impl Calls {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Cancel>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -208,14 +230,37 @@ mod tests {
         }
     }
 
+    fn limits(all: usize, each: usize) -> Limits {
+        Limits { all, each }
+    }
+
+    fn begin(calls: &Arc<Calls>, session: u64, id: &str) -> Result<Call, Busy> {
+        let request = request(session, id);
+        let caller = Caller::Session(request.session);
+        calls.begin(request, caller)
+    }
+
+    #[test]
+    fn a_client_has_no_more_than_its_share() {
+        let calls = Arc::new(Calls::new(limits(3, 2)));
+        let alice = Caller::Principal(1);
+        let first = calls.begin(request(1, "1"), alice).unwrap();
+        let _second = calls.begin(request(2, "1"), alice).unwrap();
+        assert_eq!(calls.begin(request(3, "1"), alice).err(), Some(Busy::Share(2)));
+        let _others = calls.begin(request(4, "1"), Caller::Nameless).unwrap();
+        assert_eq!(calls.begin(request(5, "1"), Caller::Nameless).err(), Some(Busy::Limit(3)));
+        drop(first);
+        assert!(calls.begin(request(3, "1"), alice).is_ok());
+    }
+
     #[test]
     fn a_call_is_known_by_session_and_id_however_the_id_is_spelled() {
-        let calls = Arc::new(Calls::new(3));
-        let number = calls.begin(request(1, "1")).unwrap();
-        let string = calls.begin(request(1, "\"1\"")).unwrap();
-        let other = calls.begin(request(2, "1")).unwrap();
-        assert_eq!(calls.begin(request(1, "1")).err(), Some(Busy::Duplicate));
-        assert_eq!(calls.begin(request(3, "1")).err(), Some(Busy::Limit(3)));
+        let calls = Arc::new(Calls::new(limits(3, 3)));
+        let number = begin(&calls, 1, "1").unwrap();
+        let string = begin(&calls, 1, "\"1\"").unwrap();
+        let other = begin(&calls, 2, "1").unwrap();
+        assert_eq!(begin(&calls, 1, "1").err(), Some(Busy::Duplicate));
+        assert_eq!(begin(&calls, 3, "1").err(), Some(Busy::Limit(3)));
         calls.cancel(SessionId::from_raw(1), r#""\u0031""#);
         assert_eq!(string.check(), Err(Cancelled));
         assert_eq!(number.check(), Ok(()));
@@ -223,13 +268,13 @@ mod tests {
         assert_eq!(number.check(), Err(Cancelled));
         assert_eq!(other.check(), Ok(()));
         drop(string);
-        assert!(calls.begin(request(3, "1")).is_ok());
+        assert!(begin(&calls, 3, "1").is_ok());
     }
 
     #[test]
     fn a_cancel_ends_the_sleep() {
-        let calls = Arc::new(Calls::new(1));
-        let call = calls.begin(request(1, "1")).unwrap();
+        let calls = Arc::new(Calls::new(limits(1, 1)));
+        let call = begin(&calls, 1, "1").unwrap();
         let canceller = Arc::clone(&calls);
         let thread = std::thread::spawn(move || canceller.cancel(SessionId::from_raw(1), "1"));
         let far = Instant::now() + Duration::from_secs(3600);

@@ -150,8 +150,10 @@ impl App for Server {
         Server::take(self, session, stream, message)
     }
 
-    fn session(&self, params: SessionParams) -> SessionParams {
-        params.capabilities(Server::capabilities())
+    fn session(&self, params: SessionParams, principal: Option<&str>) -> SessionParams {
+        // By this number the calls of all sessions of one client are counted together.
+        let caller = self.callers().number(principal);
+        params.capabilities(Server::capabilities()).user_data(caller)
     }
 
     fn drained(&self) {

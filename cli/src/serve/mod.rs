@@ -7,6 +7,7 @@
 
 mod admin;
 pub(crate) mod app;
+mod callers;
 mod calls;
 pub(crate) mod catalog;
 mod dialect;
@@ -95,6 +96,7 @@ Other programs may speak to it, too: a JSON object a line each way, commands as 
   {\"op\":\"notify\",\"method\":\"notifications/...\",\"params\":{},\"context\":{},\"to\":{}}
     -> {\"ok\":true,\"matched\":N}
     to: {\"session\":N}, {\"session\":N,\"request\":ID}, {\"except\":N} or {\"principal\":\"...\"};
+    N is a session's number, or its Mcp-Session-Id as a string;
     params, context and to may be left out
   {\"op\":\"stats\"} -> {\"ok\":true,\"engine\":{...},\"http\":{...}}
   {\"op\":\"sessions\",\"max\":N} -> {\"ok\":true,\"sessions\":[...],\"more\":N}

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
 mod host;
+mod program;
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 
 #[allow(unused_imports, reason = "each test file uses its own part of it")]
 pub(crate) use host::{Fixture, Host};
+#[allow(unused_imports, reason = "each test file uses its own part of it")]
+pub(crate) use program::{Program, Raw, kill};
 
 /// How long anything that must come may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +31,18 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// A series of numbers that looks random.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
 /// One connection.
 pub(crate) struct Wire {
     pub(crate) socket: TcpStream,
@@ -37,6 +52,8 @@ pub(crate) struct Wire {
     text: String,
     is_chunked: bool,
     is_over: bool,
+    /// How much is read at once.
+    piece: usize,
 }
 
 /// The head of an answer.
@@ -92,13 +109,30 @@ impl Wire {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
-        Self { socket, buffer: Vec::new(), text: String::new(), is_chunked: false, is_over: false }
+        Self {
+            socket,
+            buffer: Vec::new(),
+            text: String::new(),
+            is_chunked: false,
+            is_over: false,
+            piece: 16 << 10,
+        }
     }
 
-    /// Takes no more than little at a time, so that it is soon full.
+    /// Takes no more than little at a time, so that it is soon full. Not to be read to its end.
     pub(crate) fn narrow(self) -> Self {
-        rustix::net::sockopt::set_socket_recv_buffer_size(&self.socket, 4096).unwrap();
+        self.with_room_for(4096)
+    }
+
+    /// The system keeps about so many bytes that were not read.
+    pub(crate) fn with_room_for(self, bytes: usize) -> Self {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&self.socket, bytes).unwrap();
         self
+    }
+
+    /// From now on it is read byte by byte.
+    pub(crate) fn by_bytes(self) -> Self {
+        Self { piece: 1, ..self }
     }
 
     #[track_caller]
@@ -133,9 +167,16 @@ impl Wire {
 
     /// Reads more; says whether there was something.
     #[track_caller]
-    fn more(&mut self) -> bool {
+    pub(crate) fn more(&mut self) -> bool {
         let mut piece = [0; 16 << 10];
-        match self.socket.read(&mut piece) {
+        let read = loop {
+            match self.socket.read(&mut piece[..self.piece]) {
+                // With a timeout, a process that is stopped and goes on is told so.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        match read {
             Ok(read) => {
                 self.buffer.extend_from_slice(&piece[..read]);
                 read != 0

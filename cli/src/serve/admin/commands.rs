@@ -57,11 +57,9 @@ impl Desk {
         }
         let params = fields.object("params")?;
         let context = fields.object("context")?;
-        let to = Audience::read(&mut fields, |fields, name| {
-            Ok(fields.number(name, u64::MAX)?.map(SessionId::from_raw))
-        })?;
+        let to = Audience::read(&mut fields, Named::read)?;
         fields.finish()?;
-        let mut raise = Raise::to(to.target(|session| Ok(*session))?);
+        let mut raise = Raise::to(to.target(|session| self.find(session))?);
         if let Some(context) = context {
             raise = raise.context(context);
         }
@@ -71,13 +69,23 @@ impl Desk {
         Ok(Answer::ok().with("matched", matched))
     }
 
+    /// The session of that name.
+    fn find(&self, session: &Named) -> Result<SessionId, Failure> {
+        match session {
+            Named::Number(number) => Ok(SessionId::from_raw(*number)),
+            Named::Id(id) => {
+                let found = self.meter.as_ref().and_then(|meter| meter.session(id));
+                // Who knows an id need not see it in a log.
+                found.ok_or_else(|| Failure::new("GONE", "no session has that Mcp-Session-Id"))
+            }
+        }
+    }
+
     fn stats(&self, fields: Fields<'_>) -> Outcome {
         fields.finish()?;
         let answer = Answer::ok().with("engine", raw(self.engine().stats().to_json()));
         let Some(meter) = &self.meter else { return Ok(answer) };
-        let gauges = meter.read();
-        let (connections, streams) = (gauges.connections, gauges.streams);
-        Ok(answer.with("http", Http { connections, streams, sessions: gauges.sessions }))
+        Ok(answer.with("http", Http::read(meter)))
     }
 
     fn sessions(&self, mut fields: Fields<'_>) -> Outcome {
@@ -97,12 +105,61 @@ impl Desk {
     }
 }
 
-/// What is open over HTTP.
+/// How a command names a session: by the engine's number, or as its client does.
+enum Named {
+    Number(u64),
+    Id(String),
+}
+
+impl Named {
+    fn read(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<Self>, Failure> {
+        if fields.is_string(name) {
+            return Ok(fields.string(name)?.map(Self::Id));
+        }
+        Ok(fields.number(name, u64::MAX)?.map(Self::Number))
+    }
+}
+
+/// What is open over HTTP, and what was answered.
 #[derive(Serialize)]
 struct Http {
     connections: usize,
     streams: usize,
     sessions: usize,
+    answers_2xx: u64,
+    answers_4xx: u64,
+    answers_5xx: u64,
+    refused_origin: u64,
+    refused_token: u64,
+    refused_path: u64,
+    refused_principal: u64,
+    refused_body: u64,
+    refused_protocol: u64,
+    refused_engine: u64,
+    refused_stopping: u64,
+}
+
+impl Http {
+    fn read(meter: &Meter) -> Self {
+        let (open, answered) = (meter.read(), meter.answered());
+        let refused = answered.refused;
+        Self {
+            connections: open.connections,
+            streams: open.streams,
+            sessions: open.sessions,
+            answers_2xx: answered.success,
+            answers_4xx: answered.client_error,
+            answers_5xx: answered.server_error,
+            refused_origin: refused.origin,
+            refused_token: refused.token,
+            refused_path: refused.path,
+            refused_principal: refused.principal,
+            refused_body: refused.body,
+            refused_protocol: refused.protocol,
+            refused_engine: refused.engine,
+            refused_stopping: refused.stopping,
+        }
+    }
 }
 
 /// One session. None of one that has gone in the meantime.

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::engine::outbox::DETACHED;
+use crate::engine::outbox::{DETACHED, PUSHED};
+use crate::engine::slot::Lane;
 use crate::framing::Framing;
 use crate::params::SessionId;
 use crate::protocol::event_id::EventId;
@@ -43,6 +44,7 @@ impl World {
         let room = self.random.of(&[1, 2, 5, 1000]);
         let max = self.random.of(&[1, 3, 1000]);
         let mut frames = Frames { taken: Vec::new(), room };
+        let ready = self.ready_for_callbacks();
         let lent = self.core.lend(max, &mut frames);
         assert_eq!((lent, lent <= max), (frames.taken.len(), true));
         assert_eq!(self.core.has_lent(), lent != 0);
@@ -52,21 +54,48 @@ impl World {
         let before = self.core.stats();
         let begun = 1 + self.random.below(lent);
         frames.taken.truncate(begun);
-        let hand = self.core.take_back(begun);
+        let in_hand = if begun == lent && self.random.one_in(2) {
+            self.core.settle_lent();
+            None
+        } else {
+            let at_hand = frames.taken.pop().expect("one was begun");
+            Some((self.core.take_back(begun), at_hand))
+        };
         assert!(!self.core.has_lent());
-        let at_hand = frames.taken.pop().expect("one was begun");
+        let delivered = frames.taken.len();
+        // Nobody can tell that the others were lent.
+        let left = self.ready_for_callbacks();
+        assert_eq!(left[..ready.len() - begun], ready[begun..]);
         let after = self.core.stats();
         let bytes: usize = frames.taken.iter().map(|taken| taken.text.len()).sum();
-        assert_eq!(after.delivered - before.delivered, begun as u64 - 1);
+        assert_eq!(after.delivered - before.delivered, delivered as u64);
         assert_eq!(after.delivered_bytes - before.delivered_bytes, bytes as u64);
-        assert_eq!(before.queued_frames - after.queued_frames, begun as u64 - 1);
+        assert_eq!(before.queued_frames - after.queued_frames, delivered as u64);
         for taken in &frames.taken {
             assert!(self.in_hand.iter().all(|(other, _)| other.session != taken.session));
             self.delivered(taken);
         }
+        let Some((hand, at_hand)) = in_hand else { return };
         assert_eq!(at_hand.session, hand.session);
         assert!(self.in_hand.iter().all(|(other, _)| other.session != hand.session));
         self.in_hand.push((hand, at_hand));
+    }
+
+    /// The streams that are ready for a callback, in their order, and what they have to send.
+    fn ready_for_callbacks(&self) -> Vec<String> {
+        let out = &self.core.out;
+        let ready = out.ready().filter(|&ix| out.streams[ix].is(PUSHED));
+        let each = ready.map(|ix| {
+            let stream = &out.streams[ix];
+            let slots = [Lane::Control, Lane::Main].map(|lane| out.lane(ix, lane));
+            let state = slots.iter().flatten().map(|&slot| {
+                let merged = out.place(slot).map(|_| out.merged_into(slot));
+                (merged, out.slots[slot].flags, out.slots[slot].prev)
+            });
+            let state: Vec<_> = state.collect();
+            format!("{ix} {} {:?} {slots:?} {state:?}", stream.flags, out.counts(ix))
+        });
+        each.collect()
     }
 
     pub(super) fn take_in_hand(&mut self) {
