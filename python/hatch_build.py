@@ -24,7 +24,7 @@ class CargoHook(BuildHookInterface[Any]):
             return
         crate = Path(self.root).parent
         if not (crate / "Cargo.toml").exists():
-            raise SystemExit(f"fanfare-mcp is built within its repository: no Cargo.toml in {crate}")
+            raise SystemExit(f"fanfare-mcp is built in its repository: no Cargo.toml in {crate}")
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
@@ -32,7 +32,7 @@ class CargoHook(BuildHookInterface[Any]):
 
 
 def built(crate: Path) -> Path:
-    """Has cargo build the library; says where it is, since cargo may be configured to put it anywhere."""
+    """Has cargo build the library, and asks it where that is: it may be configured."""
     cargo = os.environ.get("CARGO", "cargo")
     command = [cargo, "build", "--release", "--locked", "--package", "fanfare"]
     try:

@@ -1,7 +1,7 @@
 """An MCP server on asyncio, with the package `fanfare` (pip install ./python).
 
     python3 package_server.py            serves one client over stdin and stdout
-    python3 package_server.py mcp.sock   serves any number over a Unix socket, until it is interrupted
+    python3 package_server.py mcp.sock   serves any number over a Unix socket, until interrupted
 
 It has one tool, `index`, which does some work, and one document, doc://7, which has changed then.
 Clients of every revision may connect: the engine answers their handshakes and subscriptions, and

@@ -54,7 +54,9 @@ def compiles(folder: Path, claims: list[str]) -> str:
 def test_the_compiler_sees_the_same_constants(tmp_path: Path) -> None:
     names = [name for name in vars(_abi) if name.startswith("FANFARE_")]
     assert len(names) > 90
-    claims = [f"{name} == ({getattr(_abi, name)}{'u' * (name == 'FANFARE_NEVER')})" for name in names]
+    claims = [
+        f"{name} == ({getattr(_abi, name)}{'u' * (name == 'FANFARE_NEVER')})" for name in names
+    ]
     assert compiles(tmp_path, claims) == ""
 
 

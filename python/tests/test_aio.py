@@ -7,6 +7,7 @@ import gc
 import json
 import threading
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -176,7 +177,9 @@ def test_a_frame_that_is_drained_before_its_session_is_known(run: Run) -> None:
 def test_a_session_that_nobody_awaits_is_paused_at_its_bound(run: Run) -> None:
     async def main() -> None:
         options: dict[str, fanfare.Option] = {"overflow": "close"}
-        async with aio.Engine(options, buffer_bytes=1000, session_max_queued_frames=100_000) as engine:
+        async with aio.Engine(
+            options, buffer_bytes=1000, session_max_queued_frames=100_000
+        ) as engine:
             session, other = engine.open(), engine.open()
             raised = 5000
             for n in range(raised):
@@ -275,6 +278,24 @@ def test_streams_are_awaited_apart(run: Run) -> None:
             assert [frame async for frame in third] == []
 
     run(main)
+
+
+def test_an_idle_session_takes_little_of_python() -> None:
+    async def main() -> None:
+        async with aio.Engine() as engine:
+            sessions, n = [engine.open()], 1000
+            tracemalloc.start()
+            sessions += [engine.open() for _ in range(n)]
+            engine.notify("notifications/x")
+            for session in sessions:
+                await anext(session)
+            frames = engine.drain()
+            gc.collect()
+            taken, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert frames == [] and taken / n <= 1024, taken / n
+
+    asyncio.run(main())
 
 
 def test_it_belongs_to_a_running_loop() -> None:

@@ -7,6 +7,7 @@ import pickle
 import select
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -175,7 +176,7 @@ def test_a_wait_is_woken(engine: fanfare.Engine) -> None:
     assert woken == [[]]
 
 
-def test_the_main_thread_hears_signals_while_it_waits(python) -> None:  # type: ignore[no-untyped-def]
+def test_the_main_thread_hears_signals_while_it_waits(python: Any) -> None:
     result = python(
         "import fanfare, os, signal, threading\n"
         "engine = fanfare.Engine()\n"
@@ -341,7 +342,9 @@ def test_several_streams(engine: fanfare.Engine) -> None:
     session = engine.open(Profile.LEGACY, framing=Framing.SSE)
     standalone = session.open_stream(fanfare.StreamKind.STANDALONE)
     with session.open_stream(fanfare.StreamKind.REQUEST) as post:
-        session.receive(request(1, "tools/call", name="x", _meta={"progressToken": "p"}), stream=post)
+        session.receive(
+            request(1, "tools/call", name="x", _meta={"progressToken": "p"}), stream=post
+        )
         engine.progress("p", 1, to=session)
         engine.tool_list_changed()
         session.send({"jsonrpc": "2.0", "id": 1, "result": {}}, stream=post)

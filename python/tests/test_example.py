@@ -55,9 +55,7 @@ def connected(path: Path) -> socket.socket:
 
 def initialize(revision: str) -> bytes:
     info = {"name": "test", "version": "1"}
-    return request(
-        0, "initialize", protocolVersion=revision, capabilities={}, clientInfo=info
-    )
+    return request(0, "initialize", protocolVersion=revision, capabilities={}, clientInfo=info)
 
 
 INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'

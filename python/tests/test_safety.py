@@ -133,36 +133,40 @@ def test_closing_ends_the_waits_of_other_threads() -> None:
 
 def test_closing_in_the_midst_of_calls() -> None:
     for _ in range(20):
-        engine = fanfare.Engine(overflow="drop_oldest")
-        engine.on_frame(lambda frame: None)
-        session = engine.open()
-        ready = threading.Barrier(5)
-        faults: list[BaseException] = []
+        close_amid_calls()
 
-        def work(call: Callable[[], object], engine: fanfare.Engine = engine) -> None:
-            ready.wait()
-            try:
-                while True:
-                    call()
-            except fanfare.ClosedError:
-                pass
-            except BaseException as error:
-                faults.append(error)
 
-        calls: list[Callable[[], object]] = [
-            lambda: engine.notify("notifications/x"),
-            engine.dispatch,
-            session.stats,
-            engine.drain,
-        ]
-        threads = [threading.Thread(target=work, args=(call,)) for call in calls]
-        for thread in threads:
-            thread.start()
+def close_amid_calls() -> None:
+    engine = fanfare.Engine(overflow="drop_oldest")
+    engine.on_frame(lambda frame: None)
+    session = engine.open()
+    ready = threading.Barrier(5)
+    faults: list[BaseException] = []
+
+    def work(call: Callable[[], object]) -> None:
         ready.wait()
-        engine.close()
-        for thread in threads:
-            thread.join(60)
-        assert faults == []
+        try:
+            while True:
+                call()
+        except fanfare.ClosedError:
+            pass
+        except BaseException as error:
+            faults.append(error)
+
+    calls: list[Callable[[], object]] = [
+        lambda: engine.notify("notifications/x"),
+        engine.dispatch,
+        session.stats,
+        engine.drain,
+    ]
+    threads = [threading.Thread(target=work, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    engine.close()
+    for thread in threads:
+        thread.join(60)
+    assert faults == []
 
 
 def test_several_threads_drain_without_losing_or_mixing_frames() -> None:
@@ -244,7 +248,8 @@ def test_a_child_is_told_that_the_engine_is_not_its_own(python: Any) -> None:
         "    del engine, session\n"
         "    gc.collect()\n"
         "    with fanfare.Engine() as mine:\n"
-        "        mine.open(); mine.notify('notifications/x'); print(len(mine.drain()), flush=True)\n"
+        "        mine.open(); mine.notify('notifications/x')\n"
+        "        print(len(mine.drain()), flush=True)\n"
         "    raise SystemExit(7)\n"
         "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7\n"
         "engine.notify('notifications/x')\n"
@@ -265,7 +270,10 @@ def test_a_signal_handler_in_the_midst_of_a_call_may_not_close() -> None:
 
 
 def test_a_library_that_is_not_one(python: Any) -> None:
-    for path, why in (("/nowhere.so", "/nowhere.so is not fanfare's library"), ("libm.so.6", "not fan")):
+    for path, why in (
+        ("/nowhere.so", "/nowhere.so is not fanfare's library"),
+        ("libm.so.6", "not fan"),
+    ):
         result = python(
             f"import os; os.environ['FANFARE_LIBRARY'] = {path!r}\n"
             "try: import fanfare\n"

@@ -57,7 +57,11 @@ def test_a_modern_client_listens(engine: fanfare.Engine) -> None:
 
 def test_a_batch_is_taken_apart(engine: fanfare.Engine) -> None:
     session = engine.open(Profile.LEGACY, revision=Revision.R2025_03_26)
-    batch = b"[%s,%s,%s]" % (request(1, "tools/list"), request(2, "ping"), request(3, "prompts/list"))
+    batch = b"[%s,%s,%s]" % (
+        request(1, "tools/list"),
+        request(2, "ping"),
+        request(3, "prompts/list"),
+    )
     with pytest.raises(fanfare.StateError):
         session.receive(batch)
     passed = session.receive_each(batch)

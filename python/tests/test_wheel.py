@@ -20,7 +20,8 @@ from conftest import PROJECT, REPOSITORY
 INSTALLED = Path(fanfare.__file__).parent
 
 pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("FANFARE_LIBRARY")), reason="not the wheel's library: FANFARE_LIBRARY is set"
+    bool(os.environ.get("FANFARE_LIBRARY")),
+    reason="not the wheel's library: FANFARE_LIBRARY is set",
 )
 
 

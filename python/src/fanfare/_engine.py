@@ -229,9 +229,7 @@ class BaseEngine(Generic[_SessionT]):
             LIBRARY.fanfare_notify_resource_updated, data, len(data), to=to, context=context
         )
 
-    def tool_list_changed(
-        self, *, to: Target | None = None, context: Context | None = None
-    ) -> int:
+    def tool_list_changed(self, *, to: Target | None = None, context: Context | None = None) -> int:
         """Raises notifications/tools/list_changed."""
         return self._raise(LIBRARY.fanfare_notify_tool_list_changed, to=to, context=context)
 
@@ -353,9 +351,7 @@ class BaseEngine(Generic[_SessionT]):
     ) -> int:
         who, text = None if logger is None else logger.encode(), json_text(data)
         size = len(who or b"")
-        return self._raise(
-            function, int(level), who, size, text, len(text), to=to, context=context
-        )
+        return self._raise(function, int(level), who, size, text, len(text), to=to, context=context)
 
     def _raise(
         self,

@@ -47,7 +47,7 @@ class Handle:
 
     def __init__(self, config: int | None) -> None:
         self._calls: list[int] = []
-        """The thread of each call that has begun and not ended. To append and to remove is atomic."""
+        """The thread of each call that has not ended. To append and to remove is atomic."""
         self._over: type[FanfareError] | None = None
         self._left = threading.Event()
         self._ending = threading.Lock()

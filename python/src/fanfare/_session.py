@@ -119,9 +119,7 @@ class Session(_Numbered):
 
     # What comes in, and what goes out.
 
-    def receive(
-        self, message: bytes | str, *, stream: Stream | None = None
-    ) -> Disposition:
+    def receive(self, message: bytes | str, *, stream: Stream | None = None) -> Disposition:
         """Takes in one message of the client: JSON text, without framing.
 
         Disposition.PASS: you must act on it. What is wrong with it is answered on the wire.
@@ -131,9 +129,7 @@ class Session(_Numbered):
         self._call(LIBRARY.fanfare_receive, _number(stream), data, len(data), byref(out))
         return Disposition(out.value)
 
-    def receive_each(
-        self, message: bytes | str, *, stream: Stream | None = None
-    ) -> list[bytes]:
+    def receive_each(self, message: bytes | str, *, stream: Stream | None = None) -> list[bytes]:
         """As `receive`, and returns the messages that you must act on, those of a batch too."""
         data = message.encode() if isinstance(message, str) else message
         out = c_uint32()

@@ -186,11 +186,14 @@ class _Inbox:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._frames: deque[bytes] = deque()
+        # An empty deque is the larger part of what an idle session would take.
+        self._frames: deque[bytes] | None = None
         self._event: _Event | None = None
         self._is_over = False
 
     def put(self, data: bytes) -> None:
+        if self._frames is None:
+            self._frames = deque()
         self._frames.append(data)
         self._wake()
 
@@ -207,13 +210,15 @@ class _Inbox:
                 self._event = self._session.engine._backend.event()
             await self._event.wait()
         data = self._frames.popleft()
+        if not self._frames:
+            self._frames = None
         self._session._taken(len(data))
         return data
 
     def forget(self) -> None:
         """Nobody will await what is in it."""
-        self._session._taken(sum(map(len, self._frames)))
-        self._frames.clear()
+        self._session._taken(sum(map(len, self._frames or ())))
+        self._frames = None
         self.finish()
 
     def _wake(self) -> None:
@@ -312,7 +317,10 @@ class Session(PlainSession):
         return stream
 
     def default_stream(self) -> Stream:
-        """The stream that it has without opening one, or its only one: its frames come by it now."""
+        """The stream that it has without opening one, or its only one.
+
+        Its frames come by it from now on.
+        """
         stream = super().default_stream()
         assert isinstance(stream, Stream)
         return stream
@@ -362,8 +370,8 @@ class Engine(BaseEngine[Session]):
     """An engine whose frames are awaited. Made inside a running loop, to which it belongs.
 
     `buffer_bytes` bounds what a session may have drained and not awaited; one round of the loop may
-    exceed it by 64 KiB, or by one frame that is larger. All else is as in `fanfare.Engine`; the hooks
-    are called on the thread whose call caused it.
+    exceed it by 64 KiB, or by one frame that is larger. All else is as in
+    `fanfare.Engine`; the hooks are called on the thread whose call caused it.
     """
 
     def __init__(
@@ -409,7 +417,7 @@ class Engine(BaseEngine[Session]):
         backend.start()
 
     def close(self) -> None:
-        """Frees the engine with everything in it, and ends every iteration. In the loop's thread."""
+        """Frees the engine with everything in it, and ends all iterations. In the loop's thread."""
         if not self.is_closed:
             self._backend.stop()
         super().close()
