@@ -54,9 +54,19 @@ impl Workshop {
 
     /// Compiles one file into a program. `flags` come after the warnings, which are errors.
     pub(crate) fn compile(&self, source: &Path, standard: &str, flags: &[&str]) -> PathBuf {
+        let compiler = if standard.starts_with("c++") { "g++" } else { "gcc" };
+        self.compile_with(compiler, source, standard, flags)
+    }
+
+    pub(crate) fn compile_with(
+        &self,
+        compiler: &str,
+        source: &Path,
+        standard: &str,
+        flags: &[&str],
+    ) -> PathBuf {
         let number = self.built.replace(self.built.get() + 1);
         let program = self.path().join(format!("program-{number}"));
-        let compiler = if standard.starts_with("c++") { "g++" } else { "gcc" };
         let mut command = Command::new(compiler);
         command
             .arg(format!("-std={standard}"))

@@ -1,0 +1,41 @@
+//! include/fanfare.hpp held right and wrong: the programs of tests/cpp in both standards that it is
+//! for, as they are, under valgrind, and with the address and undefined-behaviour sanitizers.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use support::{Under, Workshop, lacks, root};
+
+/// Stricter than for programs of the tests, since it is compiled into those of others.
+const WARNINGS: [&str; 3] = ["-Wconversion", "-Wshadow", "-Wnon-virtual-dtor"];
+const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
+fn check(name: &str, flags: &[&str]) {
+    if lacks("g++") {
+        return;
+    }
+    let workshop = Workshop::new();
+    let source = root().join("tests/cpp").join(name).with_extension("cpp");
+    let flags = [&WARNINGS[..], flags].concat();
+    for standard in ["c++17", "c++20"] {
+        let plain = workshop.compile(&source, standard, &flags);
+        workshop.run(&plain, Under::Nothing);
+    }
+    let plain = workshop.compile(&source, "c++17", &flags);
+    workshop.run(&plain, Under::Valgrind);
+    let sanitized = workshop.compile(&source, "c++17", &[&flags[..], &SANITIZERS].concat());
+    workshop.run(&sanitized, Under::Nothing);
+    if !lacks("clang++") {
+        workshop.run(&workshop.compile_with("clang++", &source, "c++17", &flags), Under::Nothing);
+    }
+}
+
+#[test]
+fn owners_and_exceptions() {
+    check("owners", &[]);
+}
+
+#[test]
+fn results_instead_of_exceptions() {
+    check("results", &["-fno-exceptions"]);
+}
