@@ -117,9 +117,8 @@ pub(crate) fn come_and_go(table: &mut Table, n: usize, rounds: usize) {
     cold::come_and_go(table, n, rounds, COMING);
 }
 
-/// Bar 10, sessions that leave crowds: each topic that they hold is held by so many others. Fewer
-/// topics than the bar names, which with a hundred thousand links each take 5 GB: what a link costs
-/// is the same.
+/// Bar 10, sessions that leave crowds: each topic that they hold is held by so many others. A hundred
+/// million links take 5 GB.
 pub(crate) fn leave_crowds(table: &mut Table, topics: usize, crowd: usize) {
     let engine = large();
     let topics: Vec<_> = (0..topics).map(uri).collect();

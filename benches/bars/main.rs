@@ -65,7 +65,7 @@ static SCENARIOS: [Scenario; 14] = [
     ("threads", |table, size| threads::two_threads(table, size.of(10_000, 200), size.rounds)),
     ("churn", |table, size| {
         holding::come_and_go(table, size.of(1_000_000, 1000), size.rounds);
-        let (topics, crowd) = (size.of(100, 10), size.of(100_000, 100));
+        let (topics, crowd) = (size.of(1000, 10), size.of(100_000, 100));
         holding::leave_crowds(table, topics, crowd);
     }),
     ("boundary", |table, size| boundary::in_c(table, size.of(10_000, 100), size.rounds)),
