@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -190,7 +189,8 @@ class Legacy:
         try:
             async for frame in session:
                 # Without a request it belongs to: by the connection's own way.
-                await client.send_notification(notification(json.loads(frame)))
+                if made := notification(frame):
+                    await client.send_notification(made)
         finally:
             self._told.discard(key)
             self._forget(key)
