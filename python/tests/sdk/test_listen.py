@@ -446,6 +446,8 @@ def test_a_wrong_configuration_is_refused_at_once() -> None:
 def test_one_bus_serves_one_loop_after_another() -> None:
     bus = fanfare.mcp.Bus()
     engines: list[fanfare.aio.Engine | None] = []
+    listened: list[ServerEvent] = []
+    bus.subscribe(listened.append)
 
     async def heard() -> int:
         bus.here()
@@ -456,6 +458,8 @@ def test_one_bus_serves_one_loop_after_another() -> None:
 
     for backend in "asyncio", "trio", "asyncio":
         assert anyio.run(heard, backend=backend) == 1
+    # Listeners need nobody to subscribe them anew.
+    assert listened == [ToolsListChanged()] * 3
     # What is over is not kept.
     assert [engine and engine.is_closed for engine in engines] == [True, True, False]
     bus.close()

@@ -204,6 +204,18 @@ async def test_one_without_a_way_back_is_not_served(server: Server) -> None:
         await connection.says("notifications/initialized")
 
 
+async def test_limits_of_a_principal_are_for_its_legacy_clients_too() -> None:
+    server, bus = Server(), fanfare.mcp.Bus(principal=lambda: "ann", principal_max_subscriptions=1)
+    bus.attach(cast("Attachable", server))
+    one, two = Connection(server), Connection(server)
+    for connection in one, two:
+        await connection.handshake()
+    await one.subscribes("doc://1")
+    with pytest.raises(MCPError, match=r"principal\.max_subscriptions"):
+        await two.subscribes("doc://1")
+    bus.close()
+
+
 async def test_refusals_say_why() -> None:
     server, bus = Server(), fanfare.mcp.Bus(session_max_subscriptions=1)
     bus.attach(cast("Attachable", server))
