@@ -235,7 +235,7 @@ bench-python: ## measure fanfare.mcp beside the official Python SDK's own bus; f
 
 # The servers of SDKs are there for comparison: what cannot be made or installed is said to be lacking.
 bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end with its table; fails where a bar falls short
-	@rmcp=; typescript=; \
+	@rmcp=; typescript=; python=; \
 	if $(CARGO) build --locked --release --manifest-path $(PEERS)/rmcp/Cargo.toml --target-dir $(TARGET)/peers; then \
 		rmcp=$(TARGET)/peers/release/fanfare-bench-rmcp; \
 	fi; \
@@ -243,7 +243,12 @@ bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end 
 		ln -sfn $(PEERS) $(NODE)/peers; \
 		typescript=$(NODE)/peers/typescript.mjs; \
 	fi; \
+	if scripts/missing-tools --only python3 && $(MAKE) --no-print-directory wheel $(MCP)/ready && \
+		$(call INSTALL,$(MCP)); then \
+		python=$(MCP)/bin/python; \
+	fi; \
 	PATH="$(NODE_PATHS):$$PATH" FANFARE_BENCH_RMCP=$$rmcp FANFARE_BENCH_TYPESCRIPT=$$typescript \
+		FANFARE_BENCH_PYTHON=$$python \
 		$(CARGO) run --locked --release --package fanfare-bench-http
 
 header: ## bring include/fanfare.h up to date with src/ffi
