@@ -87,6 +87,11 @@ impl Workshop {
 
     /// Runs a program, which has to succeed, and returns what it printed.
     pub(crate) fn run(&self, program: &Path, under: Under) -> String {
+        self.run_with(program, under, "")
+    }
+
+    /// The same, with what it reads from its standard input.
+    pub(crate) fn run_with(&self, program: &Path, under: Under, input: &str) -> String {
         let mut command = match under {
             Under::Nothing => Command::new(program),
             Under::Valgrind if lacks("valgrind") => Command::new(program),
@@ -102,6 +107,9 @@ impl Workshop {
                 command
             }
         };
+        let file = self.path().join("input");
+        std::fs::write(&file, input).expect("the folder is ours");
+        command.stdin(std::fs::File::open(&file).expect("it was just written"));
         let output = succeed(&mut command);
         String::from_utf8(output.stdout).expect("the programs print UTF-8")
     }
