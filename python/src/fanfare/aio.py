@@ -85,6 +85,14 @@ class _Asyncio:
         elif not self._loop.is_closed():
             self._loop.remove_reader(self._engine.fileno())
 
+    def is_here(self) -> bool:
+        with suppress(RuntimeError):
+            return asyncio.get_running_loop() is self._loop
+        return False
+
+    def is_over(self) -> bool:
+        return self._loop.is_closed()
+
     def event(self) -> _Event:
         return asyncio.Event()
 
@@ -122,6 +130,14 @@ class _Trio:
 
     def stop(self) -> None:
         self._waiter.stop()
+
+    def is_here(self) -> bool:
+        with suppress(RuntimeError):
+            return self._trio.lowlevel.current_trio_token() is self._token
+        return False
+
+    def is_over(self) -> bool:
+        return not self.soon(lambda: None)
 
     def event(self) -> _Event:
         event: _Event = self._trio.Event()
@@ -463,6 +479,14 @@ class Engine(BaseEngine[Session]):
                 capabilities=capabilities,
                 principal=principal,
             )
+
+    def is_here(self) -> bool:
+        """Whether the loop that is running is the engine's own. From any thread."""
+        return self._backend.is_here()
+
+    def is_loop_over(self) -> bool:
+        """Whether its loop is closed, so that nothing will be delivered any more."""
+        return self._backend.is_over()
 
     def session(self, number: int) -> Session | None:
         """The session with that number, if it is not over yet."""
