@@ -13,7 +13,7 @@ typedef struct {
     const char *id;
 } call;
 
-/* cookbook: alarm */
+/* readme: alarm */
 /* Tells everyone who may be told at any time, and each call that asked for it. */
 static void alarm_all(fanfare_engine *engine, uint32_t level, const char *data, const call *calls,
                       size_t count) {
@@ -30,7 +30,7 @@ static void alarm_all(fanfare_engine *engine, uint32_t level, const char *data, 
     }
     printf("# reached %zu\n", reached);
 }
-/* cookbook: end */
+/* readme: end */
 
 static void ends(void *ctx, fanfare_session session, uint32_t reason, void *user_data) {
     (void)ctx;
@@ -49,7 +49,7 @@ int main(void) {
     must(fanfare_engine_new(config, &engine));
     fanfare_config_free(config);
 
-    /* cookbook: levels */
+    /* readme: levels */
     fanfare_session legacy = open_client(engine, FANFARE_PROFILE_LEGACY);
     says(engine, legacy,
          "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"logging/setLevel\","
@@ -68,7 +68,7 @@ int main(void) {
     says(engine, inside,
          "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscribe\","
          "\"params\":{\"types\":[\"message\",\"disk/full\"]}}");
-    /* cookbook: end */
+    /* readme: end */
     hears(engine, "legacy", legacy);
 
     puts("# little room is left, and then nearly none");
@@ -78,7 +78,7 @@ int main(void) {
     hears(engine, "modern", modern);
     hears(engine, "inside", inside);
 
-    /* cookbook: merge */
+    /* readme: merge */
     puts("# alerts and writes, while nobody reads");
     for (int n = 0; n < 3; n++) {
         alarm_all(engine, FANFARE_LEVEL_ALERT, free_space[n], calls, 1);
@@ -87,21 +87,21 @@ int main(void) {
     hears(engine, "legacy", legacy);
     hears(engine, "modern", modern);
     hears(engine, "inside", inside);
-    /* cookbook: end */
+    /* readme: end */
 
-    /* cookbook: custom */
+    /* readme: custom */
     puts("# a type of our own, for those inside");
     static const char method[] = "notifications/disk/full", disk[] = "{\"disk\":\"/dev/sda1\"}";
     fanfare_raise to_inside = to_session(inside);
     must(fanfare_notify(engine, method, strlen(method), disk, strlen(disk), &to_inside, NULL));
     hears(engine, "inside", inside);
-    /* cookbook: end */
+    /* readme: end */
 
     if (fanfare_notify_alert(engine, FANFARE_LEVEL_INFO, NULL, 0, "\"all is well\"", 13, NULL,
                              NULL) == FANFARE_E_INVALID_ARGUMENT)
         print_why("");
 
-    /* cookbook: bound */
+    /* readme: bound */
     puts("# one that never reads, and has room for two");
     fanfare_session_params room_for_two = params_of(FANFARE_PROFILE_LEGACY);
     room_for_two.max_queued_frames = 2;
@@ -110,7 +110,7 @@ int main(void) {
     for (int n = 0; n < 3; n++)
         must(fanfare_notify_alert(engine, FANFARE_LEVEL_ALERT, "disk", 4, numbers[n], 1,
                                   &to_stalled, NULL));
-    /* cookbook: end */
+    /* readme: end */
     must(fanfare_engine_free(engine));
     return 0;
 }

@@ -31,7 +31,7 @@ struct call {
     std::string_view id;
 };
 
-// cookbook: alarm
+// readme: alarm
 // Tells everyone who may be told at any time, and each call that asked for it.
 void alarm(fanfare::engine &engine, fanfare::level level, std::string_view data,
            const std::vector<call> &calls) {
@@ -42,7 +42,7 @@ void alarm(fanfare::engine &engine, fanfare::level level, std::string_view data,
     }
     std::cout << "# reached " << reached << '\n';
 }
-// cookbook: end
+// readme: end
 
 }  // namespace
 
@@ -57,7 +57,7 @@ int main() try {
     });
     auto engine = fanfare::engine::make(config);
 
-    // cookbook: levels
+    // readme: levels
     auto legacy = engine.open({fanfare::profile::legacy});
     legacy.receive(R"({"jsonrpc":"2.0","id":1,"method":"logging/setLevel",
         "params":{"level":"error"}})");
@@ -74,7 +74,7 @@ int main() try {
     auto inside = engine.open({fanfare::profile::open});
     inside.receive(R"({"jsonrpc":"2.0","method":"notifications/subscribe",
         "params":{"types":["message","disk/full"]}})");
-    // cookbook: end
+    // readme: end
     auto deliver_all = [&] {
         deliver("legacy", legacy);
         deliver("modern", modern);
@@ -87,21 +87,21 @@ int main() try {
     alarm(engine, fanfare::level::critical, R"({"free":"1%"})", calls);
     deliver_all();
 
-    // cookbook: merge
+    // readme: merge
     std::cout << "# alerts and writes, while nobody reads\n";
     for (std::string_view data : {R"({"free":"3%"})", R"({"free":"2%"})", R"({"free":"1%"})"}) {
         alarm(engine, fanfare::level::alert, data, calls);
         engine.notify_resource_updated(NOTE);
     }
     deliver_all();
-    // cookbook: end
+    // readme: end
 
-    // cookbook: custom
+    // readme: custom
     std::cout << "# a type of our own, for those inside\n";
     auto to_inside = fanfare::raise::to_session(inside.id());
     engine.notify("notifications/disk/full", R"({"disk":"/dev/sda1"})", to_inside);
     deliver_all();
-    // cookbook: end
+    // readme: end
 
     try {
         engine.notify_alert(fanfare::level::info, {}, R"("all is well")");
@@ -109,7 +109,7 @@ int main() try {
         std::cout << "# " << why.detail() << '\n';
     }
 
-    // cookbook: bound
+    // readme: bound
     std::cout << "# one that never reads, and has room for two\n";
     fanfare::session_params room_for_two{fanfare::profile::legacy};
     room_for_two.max_queued_frames = 2;
@@ -119,7 +119,7 @@ int main() try {
         engine.notify_alert(fanfare::level::alert, "disk", std::to_string(n), to_stalled);
     }
     if (ended == stalled.id() && has_lagged) std::cout << "# stalled: ended, lagged\n";
-    // cookbook: end
+    // readme: end
 } catch (const std::exception &error) {
     std::cerr << error.what() << '\n';
     return 1;

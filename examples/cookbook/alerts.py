@@ -30,20 +30,20 @@ def deliver(clients):
             print(f"{name} <- {frame}")
 
 
-# cookbook: alarm
+# readme: alarm
 def alarm(engine, level, data, calls):
     """Tells everyone who may be told at any time, and each call that asked for it."""
     reached = engine.alert(level, data, "disk")
     for session, id in calls:
         reached += engine.alert(level, data, "disk", to=session.request(id))
     print(f"# reached {reached}")
-    # cookbook: end
+    # readme: end
 
 
 def main():
     ended = []
     with fanfare.Engine(on_session_end=lambda *end: ended.append(end)) as engine:
-        # cookbook: levels
+        # readme: levels
         legacy = engine.open(Profile.LEGACY)
         say(legacy, "logging/setLevel", {"level": "error"}, id=1)
         say(legacy, "resources/subscribe", {"uri": NOTE}, id=2)
@@ -55,7 +55,7 @@ def main():
 
         inside = engine.open(Profile.OPEN)
         say(inside, "notifications/subscribe", {"types": ["message", "disk/full"]})
-        # cookbook: end
+        # readme: end
         clients = {"legacy": legacy, "modern": modern, "inside": inside}
         deliver(clients)
 
@@ -64,33 +64,33 @@ def main():
         alarm(engine, Level.CRITICAL, {"free": "1%"}, calls)
         deliver(clients)
 
-        # cookbook: merge
+        # readme: merge
         print("# alerts and writes, while nobody reads")
         for free in ("3%", "2%", "1%"):
             alarm(engine, Level.ALERT, {"free": free}, calls)
             engine.resource_updated(NOTE)
         deliver(clients)
-        # cookbook: end
+        # readme: end
 
-        # cookbook: custom
+        # readme: custom
         print("# a type of our own, for those inside")
         engine.notify("notifications/disk/full", {"disk": "/dev/sda1"}, to=inside)
         deliver(clients)
-        # cookbook: end
+        # readme: end
 
         try:
             engine.alert(Level.INFO, "all is well")
         except InvalidArgumentError as why:
             print(f"# {why.detail}")
 
-        # cookbook: bound
+        # readme: bound
         print("# one that never reads, and has room for two")
         stalled = engine.open(Profile.LEGACY, max_queued_frames=2)
         for n in 1, 2, 3:
             engine.alert(Level.ALERT, n, "disk", to=stalled)
         if (stalled.number, End.LAGGED) in ended:
             print("# stalled: ended, lagged")
-        # cookbook: end
+        # readme: end
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ const LEGACY: Profile = Profile::Legacy { revision: Revision::V2025_11_25, hands
 /// A request in flight that asked for log messages: whose, and the JSON text of its id.
 type Call = (SessionId, &'static str);
 
-// cookbook: alarm
+// readme: alarm
 /// Tells everyone who may be told at any time, and each call that asked for it.
 fn alarm(engine: &Engine, level: Level, data: &str, calls: &[Call]) -> Result<()> {
     let mut reached = engine.notify_alert(level, Some("disk"), data, &Raise::ALL)?;
@@ -29,7 +29,7 @@ fn alarm(engine: &Engine, level: Level, data: &str, calls: &[Call]) -> Result<()
     println!("# reached {reached}");
     Ok(())
 }
-// cookbook: end
+// readme: end
 
 fn main() -> Result<()> {
     let hooks = Hooks::new().on_session_end(|end| {
@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     });
     let engine = Engine::with_hooks(Config::default(), hooks);
 
-    // cookbook: levels
+    // readme: levels
     let legacy = engine.open(SessionParams::new(LEGACY))?;
     let level = r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel",
         "params":{"level":"error"}}"#;
@@ -60,7 +60,7 @@ fn main() -> Result<()> {
     let types = r#"{"jsonrpc":"2.0","method":"notifications/subscribe",
         "params":{"types":["message","disk/full"]}}"#;
     engine.receive(inside, None, types.as_bytes())?;
-    // cookbook: end
+    // readme: end
     let clients = [("legacy", legacy), ("modern", modern), ("inside", inside)];
     deliver(&engine, &clients)?;
 
@@ -69,35 +69,35 @@ fn main() -> Result<()> {
     alarm(&engine, Level::Critical, r#"{"free":"1%"}"#, &calls)?;
     deliver(&engine, &clients)?;
 
-    // cookbook: merge
+    // readme: merge
     println!("# alerts and writes, while nobody reads");
     for data in [r#"{"free":"3%"}"#, r#"{"free":"2%"}"#, r#"{"free":"1%"}"#] {
         alarm(&engine, Level::Alert, data, &calls)?;
         engine.notify_resource_updated(NOTE, &Raise::ALL)?;
     }
     deliver(&engine, &clients)?;
-    // cookbook: end
+    // readme: end
 
-    // cookbook: custom
+    // readme: custom
     println!("# a type of our own, for those inside");
     let to_inside = Raise::to(Target::Session(inside));
     engine.notify("notifications/disk/full", Some(r#"{"disk":"/dev/sda1"}"#), &to_inside)?;
     deliver(&engine, &clients)?;
-    // cookbook: end
+    // readme: end
 
     match engine.notify_alert(Level::Info, None, r#""all is well""#, &Raise::ALL) {
         Err(why) if why.kind() == ErrorKind::InvalidArgument => println!("# {}", why.detail()),
         other => drop(other?),
     }
 
-    // cookbook: bound
+    // readme: bound
     println!("# one that never reads, and has room for two");
     let stalled = engine.open(SessionParams::new(LEGACY).max_queued_frames(2))?;
     let to_stalled = Raise::to(Target::Session(stalled));
     for data in ["1", "2", "3"] {
         engine.notify_alert(Level::Alert, Some("disk"), data, &to_stalled)?;
     }
-    // cookbook: end
+    // readme: end
     Ok(())
 }
 

@@ -6,7 +6,7 @@
  * the third is over; it has room for two events, and chose to lose the oldest. */
 #include "client.h"
 
-/* cookbook: kinds */
+/* readme: kinds */
 /* It changed, read it again: a notice for that resource. */
 static void one_resource(fanfare_engine *engine, int n) {
     (void)n;
@@ -51,7 +51,7 @@ static void your_own(fanfare_engine *engine, int n) {
     int len = snprintf(params, sizeof params, "{\"build\":%d}", n);
     must(fanfare_notify(engine, method, strlen(method), params, (size_t)len, NULL, NULL));
 }
-/* cookbook: end */
+/* readme: end */
 
 static uint64_t dropped(fanfare_engine *engine, fanfare_session session) {
     fanfare_session_counters counters;
@@ -92,7 +92,7 @@ int main(void) {
     hears(engine, "quick", quick);
     hears(engine, "slow", slow);
 
-    /* cookbook: slow */
+    /* readme: slow */
     for (size_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++) {
         const char *title = kinds[kind].title;
         int heard = 0, late;
@@ -106,7 +106,7 @@ int main(void) {
         printf("# %s: quick heard %d, slow %d and lost %d\n", title, heard, late,
                (int)(dropped(engine, slow) - lost_before));
     }
-    /* cookbook: end */
+    /* readme: end */
     must(fanfare_engine_free(engine));
     return 0;
 }

@@ -32,7 +32,7 @@ std::size_t hear(std::string_view name, fanfare::session &session) {
     return frames.size();
 }
 
-// cookbook: kinds
+// readme: kinds
 // It changed, read it again: a notice for that resource.
 void one_resource(fanfare::engine &engine, int) { engine.notify_resource_updated(NOTE); }
 
@@ -60,7 +60,7 @@ void something_wrong(fanfare::engine &engine, int n) {
 void your_own(fanfare::engine &engine, int n) {
     engine.notify("notifications/build/done", R"({"build":)" + std::to_string(n) + "}");
 }
-// cookbook: end
+// readme: end
 
 struct kind {
     std::string_view title;
@@ -91,7 +91,7 @@ int main() try {
         hear(name, *session);
     }
 
-    // cookbook: slow
+    // readme: slow
     for (const kind &kind : KINDS) {
         std::cout << "# " << kind.title << ", three times\n";
         std::size_t heard = 0;
@@ -105,7 +105,7 @@ int main() try {
         std::cout << "# " << kind.title << ": quick heard " << heard << ", slow " << late
                   << " and lost " << lost << '\n';
     }
-    // cookbook: end
+    // readme: end
 } catch (const std::exception &error) {
     std::cerr << error.what() << '\n';
     return 1;

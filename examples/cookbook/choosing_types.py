@@ -44,7 +44,7 @@ def main():
             say(session, "tools/call", call, id=2)
             hear(name, session)
 
-        # cookbook: kinds
+        # readme: kinds
         def one_resource(n):
             """It changed, read it again: a notice for that resource."""
             engine.resource_updated(NOTE)
@@ -69,10 +69,9 @@ def main():
         def your_own(n):
             """Each one counts, and MCP has no word for it: an event of your own."""
             engine.notify("notifications/build/done", {"build": n})
+        # readme: end
 
-        # cookbook: end
-
-        # cookbook: slow
+        # readme: slow
         for kind in one_resource, the_list, how_far, a_task, something_wrong, your_own:
             title = kind.__name__.replace("_", " ")
             print(f"# {title}, three times")
@@ -83,7 +82,7 @@ def main():
             late = hear("slow", slow)
             lost = slow.stats().dropped - lost_before
             print(f"# {title}: quick heard {heard}, slow {late} and lost {lost}")
-        # cookbook: end
+        # readme: end
 
 
 if __name__ == "__main__":

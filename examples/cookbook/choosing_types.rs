@@ -19,7 +19,7 @@ const TASK: &str = concat!(
     r#""lastUpdatedAt":"2025-11-25T12:00:00Z","ttl":null,"status":"working""#
 );
 
-// cookbook: kinds
+// readme: kinds
 /// It changed, read it again: a notice for that resource.
 fn one_resource(engine: &Engine, _: u8) -> Result<usize> {
     engine.notify_resource_updated(NOTE, &Raise::ALL)
@@ -56,7 +56,7 @@ fn your_own(engine: &Engine, n: u8) -> Result<usize> {
     let params = format!(r#"{{"build":{n}}}"#);
     engine.notify("notifications/build/done", Some(&params), &Raise::ALL)
 }
-// cookbook: end
+// readme: end
 
 type Kind = fn(&Engine, u8) -> Result<usize>;
 
@@ -87,7 +87,7 @@ fn main() -> Result<()> {
         hear(&engine, name, session)?;
     }
 
-    // cookbook: slow
+    // readme: slow
     for (title, raise) in KINDS {
         println!("# {title}, three times");
         let lost_before = engine.session_stats(slow)?.dropped;
@@ -100,7 +100,7 @@ fn main() -> Result<()> {
         let lost = engine.session_stats(slow)?.dropped - lost_before;
         println!("# {title}: quick heard {heard}, slow {late} and lost {lost}");
     }
-    // cookbook: end
+    // readme: end
     Ok(())
 }
 

@@ -32,7 +32,7 @@ static fanfare_stream open_stream(fanfare_engine *engine, fanfare_session sessio
     return stream;
 }
 
-/* cookbook: hear */
+/* readme: hear */
 /* Prints what waits in a stream, and keeps the last event id, as a client remembers it. */
 static void hear(fanfare_engine *engine, fanfare_stream stream, char last[64]) {
     fanfare_batch *batch = fanfare_batch_new();
@@ -53,7 +53,7 @@ static void hear(fanfare_engine *engine, fanfare_stream stream, char last[64]) {
     }
     fanfare_batch_free(batch);
 }
-/* cookbook: end */
+/* readme: end */
 
 /* Frames are written to a connection that is gone already. */
 static void write_to_nobody(fanfare_engine *engine, fanfare_stream stream) {
@@ -71,7 +71,7 @@ static void legacy_client(fanfare_engine *engine) {
     char last[64] = "";
 
     puts("# a call, whose connection breaks before the answer");
-    /* cookbook: resume */
+    /* readme: resume */
     fanfare_stream call = open_stream(engine, session, FANFARE_STREAM_REQUEST);
     must(fanfare_receive(engine, session, call, CALL, strlen(CALL), &disposition));
     progress(engine, 1);
@@ -87,10 +87,10 @@ static void legacy_client(fanfare_engine *engine) {
     printf("# it is back, with Last-Event-ID: %s\n", last);
     must(fanfare_stream_resume(engine, session, last, strlen(last), &call));
     hear(engine, call, last);
-    /* cookbook: end */
+    /* readme: end */
 
     puts("# the stream for what belongs to no call breaks too, and the client is away for long");
-    /* cookbook: too-late */
+    /* readme: too-late */
     must(fanfare_subscribe(engine, session, NOTE, strlen(NOTE)));
     fanfare_stream listening = open_stream(engine, session, FANFARE_STREAM_STANDALONE);
     updated(engine);
@@ -104,13 +104,13 @@ static void legacy_client(fanfare_engine *engine) {
     listening = open_stream(engine, session, FANFARE_STREAM_STANDALONE);
     updated(engine); /* Here it would read the note, and all that it knows of. */
     hear(engine, listening, last);
-    /* cookbook: end */
+    /* readme: end */
     must(fanfare_session_close(engine, session));
 }
 
 static void modern_client(fanfare_engine *engine) {
     puts("# a listen, whose connection breaks");
-    /* cookbook: listen */
+    /* readme: listen */
     fanfare_session session = open_client(engine, FANFARE_PROFILE_MODERN);
     says(engine, session, LISTEN);
     hears(engine, "modern", session);
@@ -124,7 +124,7 @@ static void modern_client(fanfare_engine *engine) {
     hears(engine, "modern", session); /* Acknowledged: now it reads the note again. */
     updated(engine);
     hears(engine, "modern", session);
-    /* cookbook: end */
+    /* readme: end */
 }
 
 int main(void) {

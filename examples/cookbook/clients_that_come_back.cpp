@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view NOTE = "file:///notes/today.md";
 
-// cookbook: hear
+// readme: hear
 // Prints what waits in a session or a stream; the last event id, as a client remembers it.
 template <class Source>
 std::string hear(std::string_view name, Source &source) {
@@ -34,14 +34,14 @@ std::string hear(std::string_view name, Source &source) {
     }
     return last;
 }
-// cookbook: end
+// readme: end
 
 void legacy(fanfare::engine &engine) {
     fanfare::session_params params{fanfare::profile::legacy};
     params.framing = fanfare::framing::sse;
     auto session = engine.open(params);
     std::cout << "# a call, whose connection breaks before the answer\n";
-    // cookbook: resume
+    // readme: resume
     auto call = session.open_stream(fanfare::stream_kind::request);
     session.receive(R"({"jsonrpc":"2.0","id":1,"method":"tools/call",
         "params":{"name":"index","_meta":{"progressToken":"job"}}})",
@@ -60,11 +60,11 @@ void legacy(fanfare::engine &engine) {
     std::cout << "# it is back, with Last-Event-ID: " << last << '\n';
     auto again = session.resume_stream(last);
     hear("legacy", again);
-    // cookbook: end
+    // readme: end
 
     std::cout << "# the stream for what belongs to no call breaks too, and the client is away for "
                  "long\n";
-    // cookbook: too-late
+    // readme: too-late
     session.subscribe(NOTE);
     auto listening = session.open_stream(fanfare::stream_kind::standalone);
     engine.notify_resource_updated(NOTE);
@@ -81,7 +81,7 @@ void legacy(fanfare::engine &engine) {
     listening = session.open_stream(fanfare::stream_kind::standalone);
     engine.notify_resource_updated(NOTE);  // here it would read the note, and all that it knows of
     hear("legacy", listening);
-    // cookbook: end
+    // readme: end
 }
 
 void modern(fanfare::engine &engine) {
@@ -91,7 +91,7 @@ void modern(fanfare::engine &engine) {
                            "io.modelcontextprotocol/clientCapabilities":{}},
                   "notifications":{"resourceSubscriptions":["file:///notes/today.md"]}}})";
     std::cout << "# a listen, whose connection breaks\n";
-    // cookbook: listen
+    // readme: listen
     auto session = engine.open({fanfare::profile::modern});
     session.receive(LISTEN);
     hear("modern", session);
@@ -105,7 +105,7 @@ void modern(fanfare::engine &engine) {
     hear("modern", session);  // acknowledged: now it reads the note again
     engine.notify_resource_updated(NOTE);
     hear("modern", session);
-    // cookbook: end
+    // readme: end
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ def request(id, method, params):
     return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 
 
-# cookbook: hear
+# readme: hear
 def hear(name, source):
     """Prints what waits in a session or a stream; the last event id, as a client remembers it."""
     last = None
@@ -33,13 +33,13 @@ def hear(name, source):
             if line.startswith("id: "):
                 last = line.removeprefix("id: ")
     return last
-    # cookbook: end
+    # readme: end
 
 
 def legacy(engine):
     session = engine.open(Profile.LEGACY, framing=Framing.SSE)
     print("# a call, whose connection breaks before the answer")
-    # cookbook: resume
+    # readme: resume
     call = session.open_stream(StreamKind.REQUEST)
     work = {"name": "index", "_meta": {"progressToken": "job"}}
     session.receive(request(1, "tools/call", work), stream=call)
@@ -55,10 +55,10 @@ def legacy(engine):
 
     print(f"# it is back, with Last-Event-ID: {last}")
     hear("legacy", session.resume_stream(last))
-    # cookbook: end
+    # readme: end
 
     print("# the stream for what belongs to no call breaks too, and the client is away for long")
-    # cookbook: too-late
+    # readme: too-late
     session.subscribe(NOTE)
     listening = session.open_stream(StreamKind.STANDALONE)
     engine.resource_updated(NOTE)
@@ -74,7 +74,7 @@ def legacy(engine):
     listening = session.open_stream(StreamKind.STANDALONE)
     engine.resource_updated(NOTE)  # here it would read the note, and all that it knows of
     hear("legacy", listening)
-    # cookbook: end
+    # readme: end
     session.close()
 
 
@@ -85,7 +85,7 @@ def modern(engine):
         {"_meta": META, "notifications": {"resourceSubscriptions": [NOTE]}},
     )
     print("# a listen, whose connection breaks")
-    # cookbook: listen
+    # readme: listen
     session = engine.open(Profile.MODERN)
     session.receive(listen)
     hear("modern", session)
@@ -99,7 +99,7 @@ def modern(engine):
     hear("modern", session)  # acknowledged: now it reads the note again
     engine.resource_updated(NOTE)
     hear("modern", session)
-    # cookbook: end
+    # readme: end
 
 
 def main():

@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 fn legacy(engine: &Engine) -> Result<()> {
     let session = engine.open(SessionParams::new(LEGACY).framing(Framing::Sse))?;
     println!("# a call, whose connection breaks before the answer");
-    // cookbook: resume
+    // readme: resume
     let call = engine.open_stream(session, StreamKind::Request)?;
     let work = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call",
         "params":{"name":"index","_meta":{"progressToken":"job"}}}"#;
@@ -44,12 +44,12 @@ fn legacy(engine: &Engine) -> Result<()> {
     println!("# it is back, with Last-Event-ID: {last}");
     let call = engine.resume_stream(session, &last)?;
     hear(engine, "legacy", call)?;
-    // cookbook: end
+    // readme: end
 
     println!(
         "# the stream for what belongs to no call breaks too, and the client is away for long"
     );
-    // cookbook: too-late
+    // readme: too-late
     engine.subscribe(session, NOTE)?;
     let listening = engine.open_stream(session, StreamKind::Standalone)?;
     engine.notify_resource_updated(NOTE, &Raise::ALL)?;
@@ -65,7 +65,7 @@ fn legacy(engine: &Engine) -> Result<()> {
     let listening = engine.open_stream(session, StreamKind::Standalone)?;
     engine.notify_resource_updated(NOTE, &Raise::ALL)?; // here it would read all that it knows of
     hear(engine, "legacy", listening)?;
-    // cookbook: end
+    // readme: end
     engine.close(session)
 }
 
@@ -75,7 +75,7 @@ fn modern(engine: &Engine) -> Result<()> {
                            "io.modelcontextprotocol/clientCapabilities":{}},
                   "notifications":{"resourceSubscriptions":["file:///notes/today.md"]}}}"#;
     println!("# a listen, whose connection breaks");
-    // cookbook: listen
+    // readme: listen
     let session = engine.open(SessionParams::new(Profile::Modern))?;
     engine.receive(session, None, listen)?;
     hear(engine, "modern", engine.stream(session)?)?;
@@ -90,7 +90,7 @@ fn modern(engine: &Engine) -> Result<()> {
     hear(engine, "modern", engine.stream(session)?)?; // acknowledged: now it reads the note again
     engine.notify_resource_updated(NOTE, &Raise::ALL)?;
     hear(engine, "modern", engine.stream(session)?)?;
-    // cookbook: end
+    // readme: end
     Ok(())
 }
 
@@ -99,7 +99,7 @@ fn progress(engine: &Engine, progress: f64) -> Result<usize> {
     engine.notify_progress(&progress, &Raise::ALL)
 }
 
-// cookbook: hear
+// readme: hear
 /// Prints what waits in a stream; the last event id, as a client remembers it.
 fn hear(engine: &Engine, name: &str, stream: StreamId) -> Result<String> {
     let mut last = String::new();
@@ -115,4 +115,4 @@ fn hear(engine: &Engine, name: &str, stream: StreamId) -> Result<String> {
     }
     Ok(last)
 }
-// cookbook: end
+// readme: end

@@ -16,7 +16,7 @@ typedef struct {
     const connection *to;
 } context;
 
-/* cookbook: verdict */
+/* readme: verdict */
 /* Called for each frame of a session, in order, and never twice at once. */
 static int32_t take(void *ctx, const fanfare_frame *frame) {
     const connection *to = ((context *)ctx)->to;
@@ -31,9 +31,9 @@ static void drop(void *ctx) {
     printf("# %s: its context is dropped\n", ((context *)ctx)->to->name);
     free(ctx);
 }
-/* cookbook: end */
+/* readme: end */
 
-/* cookbook: hooks */
+/* readme: hooks */
 /* Told with the first event that a client loses, and not with each. The connection is each
  * session's user_data. */
 static void lags(void *ctx, const fanfare_lag *lag) {
@@ -50,7 +50,7 @@ static void ends(void *ctx, fanfare_session session, uint32_t reason, void *user
     (void)session;
     printf("# %s: ended, %s\n", ((const connection *)user_data)->name, reasons[reason]);
 }
-/* cookbook: end */
+/* readme: end */
 
 static fanfare_session open_to(fanfare_engine *engine, connection *to, uint32_t overflow) {
     fanfare_session_params params = params_of(FANFARE_PROFILE_LEGACY);
@@ -102,7 +102,7 @@ int main(void) {
     fanfare_session stayer = open_to(engine, &stays, FANFARE_OVERFLOW_DEFAULT);
 
     puts("# one hangs up while something is queued for it, one breaks");
-    /* cookbook: hang-up */
+    /* readme: hang-up */
     fanfare_session leaver = open_to(engine, &leaves, FANFARE_OVERFLOW_DEFAULT);
     open_to(engine, &breaks, FANFARE_OVERFLOW_DEFAULT);
     build(engine, 1);
@@ -111,10 +111,10 @@ int main(void) {
     deliver(engine);
     if (fanfare_subscribe(engine, leaver, NOTE, strlen(NOTE)) == FANFARE_E_GONE)
         print_why("leaver: ");
-    /* cookbook: end */
+    /* readme: end */
 
     puts("# three stop reading; each has room for two events");
-    /* cookbook: stall */
+    /* readme: stall */
     fanfare_session oldest = open_to(engine, &stalled[0], FANFARE_OVERFLOW_DROP_OLDEST);
     fanfare_session newest = open_to(engine, &stalled[1], FANFARE_OVERFLOW_DROP_NEWEST);
     open_to(engine, &stalled[2], FANFARE_OVERFLOW_CLOSE);
@@ -132,16 +132,16 @@ int main(void) {
     must(fanfare_session_resume(engine, newest));
     deliver(engine);
     printf("# lost: %u and %u\n", lost(engine, oldest), lost(engine, newest));
-    /* cookbook: end */
+    /* readme: end */
 
     puts("# the server shuts down");
-    /* cookbook: shutdown */
+    /* readme: shutdown */
     must(fanfare_notify_resource_updated(engine, NOTE, strlen(NOTE), NULL, NULL));
     must(fanfare_session_end(engine, stayer, FANFARE_END_SHUTDOWN));
     must(fanfare_session_end(engine, oldest, FANFARE_END_SHUTDOWN));
     must(fanfare_session_end(engine, newest, FANFARE_END_SHUTDOWN));
     deliver(engine); /* What is queued goes out before. */
     must(fanfare_engine_free(engine));
-    /* cookbook: end */
+    /* readme: end */
     return 0;
 }

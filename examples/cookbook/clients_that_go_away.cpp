@@ -24,7 +24,7 @@ struct connection {
     bool is_broken = false;
 };
 
-// cookbook: verdict
+// readme: verdict
 // What a client's callback needs. It goes with the session.
 class context {
 public:
@@ -43,9 +43,9 @@ public:
 private:
     const connection &to_;
 };
-// cookbook: end
+// readme: end
 
-// cookbook: hooks
+// readme: hooks
 // The connection is each session's user_data.
 const char *name_of(void *user_data) { return static_cast<connection *>(user_data)->name; }
 
@@ -65,7 +65,7 @@ fanfare::engine make() {
     });
     return fanfare::engine::make(config);
 }
-// cookbook: end
+// readme: end
 
 fanfare::session open(fanfare::engine &engine, connection &to,
                       fanfare::overflow policy = fanfare::overflow::of_engine) {
@@ -99,7 +99,7 @@ int main() try {
     auto stayer = open(engine, stays);
 
     std::cout << "# one hangs up while something is queued for it, one breaks\n";
-    // cookbook: hang-up
+    // readme: hang-up
     auto leaver = open(engine, leaves);
     auto broken = open(engine, breaks);
     build(engine, 1);
@@ -111,10 +111,10 @@ int main() try {
     } catch (const fanfare::error &why) {
         std::cout << "# leaver: " << why.detail() << '\n';
     }
-    // cookbook: end
+    // readme: end
 
     std::cout << "# three stop reading; each has room for two events\n";
-    // cookbook: stall
+    // readme: stall
     auto oldest = open(engine, stalled[0], fanfare::overflow::drop_oldest);
     auto newest = open(engine, stalled[1], fanfare::overflow::drop_newest);
     auto closed = open(engine, stalled[2], fanfare::overflow::close);
@@ -130,14 +130,14 @@ int main() try {
     for (auto *session : {&oldest, &newest}) session->resume();  // the third is gone
     deliver(engine);
     std::cout << "# lost: " << oldest.stats().dropped << " and " << newest.stats().dropped << '\n';
-    // cookbook: end
+    // readme: end
 
     std::cout << "# the server shuts down\n";
-    // cookbook: shutdown
+    // readme: shutdown
     engine.notify_resource_updated(NOTE);
     for (auto *session : {&stayer, &oldest, &newest}) session->end(fanfare::end_reason::shutdown);
     deliver(engine);  // what is queued goes out before
-    // cookbook: end
+    // readme: end
 } catch (const std::exception &error) {
     std::cerr << error.what() << '\n';
     return 1;

@@ -22,7 +22,7 @@ class Socket:
     is_broken: bool = False
 
 
-# cookbook: verdict
+# readme: verdict
 class Context:
     """What a client's callback needs. It goes with the session."""
 
@@ -39,11 +39,11 @@ class Context:
 
     def __del__(self):
         print(f"# {self.socket.name}: its context is dropped")
-    # cookbook: end
+    # readme: end
 
 
 class Server:
-    # cookbook: hooks
+    # readme: hooks
     def __init__(self):
         self.names = {}
         self.engine = fanfare.Engine(on_lag=self.lags, on_session_end=self.ends)
@@ -55,7 +55,7 @@ class Server:
     def ends(self, session, reason):
         """Told of each session that ended by anything but our own session.close()."""
         print(f"# {self.names.pop(session)}: ended, {reason.name.lower()}")
-    # cookbook: end
+    # readme: end
 
     def open(self, socket, **params):
         session = self.engine.open(Profile.LEGACY, **params)
@@ -83,7 +83,7 @@ def main():
     stayer = server.open(Socket("stayer"))
 
     print("# one hangs up while something is queued for it, one breaks")
-    # cookbook: hang-up
+    # readme: hang-up
     leaver = server.open(Socket("leaver"))
     broken = Socket("broken")
     server.open(broken)
@@ -95,10 +95,10 @@ def main():
         leaver.subscribe(NOTE)
     except GoneError as why:
         print(f"# leaver: {why.detail}")
-    # cookbook: end
+    # readme: end
 
     print("# three stop reading; each has room for two events")
-    # cookbook: stall
+    # readme: stall
     policies = Overflow.DROP_OLDEST, Overflow.DROP_NEWEST, Overflow.CLOSE
     sockets = [Socket("oldest"), Socket("newest"), Socket("closed")]
     oldest, newest, _closed = (
@@ -119,16 +119,16 @@ def main():
         session.resume()
     server.deliver()
     print(f"# lost: {oldest.stats().dropped} and {newest.stats().dropped}")
-    # cookbook: end
+    # readme: end
 
     print("# the server shuts down")
-    # cookbook: shutdown
+    # readme: shutdown
     engine.resource_updated(NOTE)
     for session in stayer, oldest, newest:
         session.end(End.SHUTDOWN)
     server.deliver()  # what is queued goes out before
     engine.close()
-    # cookbook: end
+    # readme: end
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ struct Connection {
     is_broken: AtomicBool,
 }
 
-// cookbook: verdict
+// readme: verdict
 /// What a client's callback needs. It goes with the session.
 struct Context(Arc<Connection>);
 
@@ -50,9 +50,9 @@ impl Drop for Context {
         println!("# {}: its context is dropped", self.0.name);
     }
 }
-// cookbook: end
+// readme: end
 
-// cookbook: hooks
+// readme: hooks
 fn hooks() -> Hooks {
     Hooks::new()
         // Told with the first event that a client loses, and not with each.
@@ -66,7 +66,7 @@ fn hooks() -> Hooks {
             println!("# {name}: ended, {}", end.reason.as_str());
         })
 }
-// cookbook: end
+// readme: end
 
 fn open(engine: &Engine, number: usize, policy: Overflow) -> Result<(SessionId, Arc<Connection>)> {
     let connection = Arc::new(Connection { name: NAMES[number], ..Connection::default() });
@@ -95,7 +95,7 @@ fn main() -> Result<()> {
     let (stayer, _) = open(&engine, 0, Overflow::Close)?;
 
     println!("# one hangs up while something is queued for it, one breaks");
-    // cookbook: hang-up
+    // readme: hang-up
     let (leaver, _) = open(&engine, 1, Overflow::Close)?;
     let (_, broken) = open(&engine, 2, Overflow::Close)?;
     build(&engine, 1)?;
@@ -106,10 +106,10 @@ fn main() -> Result<()> {
         Err(why) if why.kind() == ErrorKind::Gone => println!("# leaver: {}", why.detail()),
         other => other?,
     }
-    // cookbook: end
+    // readme: end
 
     println!("# three stop reading; each has room for two events");
-    // cookbook: stall
+    // readme: stall
     let (oldest, first) = open(&engine, 3, Overflow::DropOldest)?;
     let (newest, second) = open(&engine, 4, Overflow::DropNewest)?;
     let (_closed, third) = open(&engine, 5, Overflow::Close)?;
@@ -133,14 +133,14 @@ fn main() -> Result<()> {
     deliver(&engine)?;
     let lost = |session| engine.session_stats(session).map(|stats| stats.dropped);
     println!("# lost: {} and {}", lost(oldest)?, lost(newest)?);
-    // cookbook: end
+    // readme: end
 
     println!("# the server shuts down");
-    // cookbook: shutdown
+    // readme: shutdown
     engine.notify_resource_updated(NOTE, &Raise::ALL)?;
     for session in [stayer, oldest, newest] {
         engine.end(session, EndReason::Shutdown)?;
     }
     deliver(&engine) // what is queued goes out before
-    // cookbook: end
+    // readme: end
 }

@@ -13,7 +13,7 @@
     "\"taskId\":\"t-1\",\"createdAt\":\"2026-07-28T12:00:00Z\"," \
     "\"lastUpdatedAt\":\"2026-07-28T12:00:00Z\",\"ttlMs\":null,\"status\":"
 
-/* cookbook: job */
+/* readme: job */
 /* One call of the tool, as its worker sees it. Id and token are JSON text, as the call gave them:
  * take them from the message with the JSON parser that you have. */
 typedef struct {
@@ -40,7 +40,7 @@ static fanfare_status answer(const job *it) {
                        it->id);
     return fanfare_send(it->engine, it->session, 0, result, (size_t)len);
 }
-/* cookbook: end */
+/* readme: end */
 
 static void tell_of_task(fanfare_engine *engine, const char *rest) {
     char task[512];
@@ -61,7 +61,7 @@ int main(void) {
     fanfare_session legacy = open_client(engine, FANFARE_PROFILE_LEGACY);
     fanfare_session modern = open_client(engine, FANFARE_PROFILE_MODERN);
 
-    /* cookbook: run */
+    /* readme: run */
     job jobs[2];
     size_t count = 0, n;
     if (says(engine, legacy,
@@ -83,9 +83,9 @@ int main(void) {
     for (n = 0; n < count; n++) must(answer(&jobs[n]));
     hears(engine, "legacy", legacy);
     hears(engine, "modern", modern);
-    /* cookbook: end */
+    /* readme: end */
 
-    /* cookbook: cancel */
+    /* readme: cancel */
     puts("# the legacy client calls again, and changes its mind");
     must(fanfare_engine_advance(engine, 1000, &next_ms));
     says(engine, legacy,
@@ -104,9 +104,9 @@ int main(void) {
     if (answer(&again) == FANFARE_E_STATE) print_why("");
     must(fanfare_engine_advance(engine, 2000, &next_ms));
     hears(engine, "legacy", legacy);
-    /* cookbook: end */
+    /* readme: end */
 
-    /* cookbook: task */
+    /* readme: task */
     puts("# the modern client's call becomes a task");
     says(engine, modern,
          "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{"
@@ -123,7 +123,7 @@ int main(void) {
     hears(engine, "modern", modern);
     tell_of_task(engine, "\"completed\",\"result\":{\"content\":[]}");
     hears(engine, "modern", modern);
-    /* cookbook: end */
+    /* readme: end */
     must(fanfare_engine_free(engine));
     return 0;
 }

@@ -39,7 +39,7 @@ bool says(fanfare::session &session, std::string_view message) {
     return session.receive(message) == fanfare::disposition::pass;
 }
 
-// cookbook: job
+// readme: job
 // One call of the tool, as its worker sees it. Id and token are JSON text, as the call gave them.
 struct job {
     fanfare::engine &engine;
@@ -61,7 +61,7 @@ struct job {
                      R"(,"result":{"content":[{"type":"text","text":"indexed"}]}})");
     }
 };
-// cookbook: end
+// readme: end
 
 }  // namespace
 
@@ -73,7 +73,7 @@ int main() try {
     auto legacy = engine.open({fanfare::profile::legacy});
     auto modern = engine.open({fanfare::profile::modern});
 
-    // cookbook: run
+    // readme: run
     std::vector<job> jobs;
     if (says(legacy, R"({"jsonrpc":"2.0","id":1,"method":"tools/call",
             "params":{"name":"index","_meta":{"progressToken":"job"}}})")) {
@@ -94,9 +94,9 @@ int main() try {
     for (job &job : jobs) job.answer();
     deliver("legacy", legacy);
     deliver("modern", modern);
-    // cookbook: end
+    // readme: end
 
-    // cookbook: cancel
+    // readme: cancel
     std::cout << "# the legacy client calls again, and changes its mind\n";
     engine.advance(1000);
     says(legacy, R"({"jsonrpc":"2.0","id":2,"method":"tools/call",
@@ -118,9 +118,9 @@ int main() try {
     }
     engine.advance(2000);
     deliver("legacy", legacy);
-    // cookbook: end
+    // readme: end
 
-    // cookbook: task
+    // readme: task
     std::cout << "# the modern client's call becomes a task\n";
     says(modern, R"({"jsonrpc":"2.0","id":2,"method":"tools/call",
         "params":{"name":"index","_meta":{)" + META + "}}}");
@@ -135,7 +135,7 @@ int main() try {
     deliver("modern", modern);
     engine.notify_task("{" + TASK + R"("completed","result":{"content":[]}})");
     deliver("modern", modern);
-    // cookbook: end
+    // readme: end
 } catch (const std::exception &error) {
     std::cerr << error.what() << '\n';
     return 1;

@@ -34,7 +34,7 @@ def deliver(clients):
             print(f"{name} <- {frame}")
 
 
-# cookbook: job
+# readme: job
 class Job:
     """One call of the tool, as its worker sees it."""
 
@@ -53,7 +53,7 @@ class Job:
     def answer(self):
         result = {"content": [{"type": "text", "text": "indexed"}]}
         self.session.send({"jsonrpc": "2.0", "id": self.id, "result": result})
-    # cookbook: end
+    # readme: end
 
 
 def main():
@@ -61,7 +61,7 @@ def main():
         legacy, modern = engine.open(Profile.LEGACY), engine.open(Profile.MODERN)
         clients = {"legacy": legacy, "modern": modern}
 
-        # cookbook: run
+        # readme: run
         jobs = []
         if say(legacy, "tools/call", {"name": "index", "_meta": {"progressToken": "job"}}, id=1):
             jobs.append(Job(engine, legacy, 1, "job"))
@@ -78,9 +78,9 @@ def main():
         for job in jobs:
             job.answer()
         deliver(clients)
-        # cookbook: end
+        # readme: end
 
-        # cookbook: cancel
+        # readme: cancel
         print("# the legacy client calls again, and changes its mind")
         engine.advance(1000)
         say(legacy, "tools/call", {"name": "index", "_meta": {"progressToken": "again"}}, id=2)
@@ -99,9 +99,9 @@ def main():
             print(f"# {why.detail}")
         engine.advance(2000)
         deliver(clients)
-        # cookbook: end
+        # readme: end
 
-        # cookbook: task
+        # readme: task
         print("# the modern client's call becomes a task")
         say(modern, "tools/call", {"name": "index", "_meta": META}, id=2)
         task = {
@@ -120,7 +120,7 @@ def main():
         deliver(clients)
         engine.task({**task, "status": "completed", "result": {"content": []}})
         deliver(clients)
-        # cookbook: end
+        # readme: end
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ const TASK: &str = concat!(
     r#""lastUpdatedAt":"2026-07-28T12:00:00Z","ttlMs":null,"status":"#
 );
 
-// cookbook: job
+// readme: job
 /// One call of the tool, as its worker sees it. Id and token are JSON text, as the call gave them.
 struct Job<'a> {
     engine: &'a Engine,
@@ -60,7 +60,7 @@ impl<'a> Job<'a> {
         self.engine.send(self.session, None, result.as_bytes())
     }
 }
-// cookbook: end
+// readme: end
 
 fn main() -> Result<()> {
     let mut config = Config::default();
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
     let legacy = engine.open(SessionParams::new(LEGACY))?;
     let modern = engine.open(SessionParams::new(Profile::Modern))?;
 
-    // cookbook: run
+    // readme: run
     let mut jobs = Vec::new();
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call",
         "params":{"name":"index","_meta":{"progressToken":"job"}}}"#;
@@ -100,9 +100,9 @@ fn main() -> Result<()> {
     }
     deliver(&engine, "legacy", legacy)?;
     deliver(&engine, "modern", modern)?;
-    // cookbook: end
+    // readme: end
 
-    // cookbook: cancel
+    // readme: cancel
     println!("# the legacy client calls again, and changes its mind");
     engine.advance(1000)?;
     let call = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call",
@@ -125,9 +125,9 @@ fn main() -> Result<()> {
     }
     engine.advance(2000)?;
     deliver(&engine, "legacy", legacy)?;
-    // cookbook: end
+    // readme: end
 
-    // cookbook: task
+    // readme: task
     println!("# the modern client's call becomes a task");
     let call = format!(
         r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call",
@@ -152,7 +152,7 @@ fn main() -> Result<()> {
     let completed = format!(r#"{{{TASK}"completed","result":{{"content":[]}}}}"#);
     engine.notify_task(&completed, &Raise::ALL)?;
     deliver(&engine, "modern", modern)
-    // cookbook: end
+    // readme: end
 }
 
 /// A message of the client has come in; whether the server must act on it.

@@ -22,7 +22,7 @@ static void deliver(fanfare_engine *engine, const clients *to) {
 /* Three clients, each with its own way to say what it wants. */
 static clients subscribe(fanfare_engine *engine) {
     clients all;
-    /* cookbook: subscribe */
+    /* readme: subscribe */
     all.legacy = open_client(engine, FANFARE_PROFILE_LEGACY);
     says(engine, all.legacy,
          "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\","
@@ -38,7 +38,7 @@ static clients subscribe(fanfare_engine *engine) {
     says(engine, all.inside,
          "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscribe\","
          "\"params\":{\"types\":[\"resources/updated\"]}}");
-    /* cookbook: end */
+    /* readme: end */
     return all;
 }
 
@@ -55,7 +55,7 @@ int main(void) {
     clients all = subscribe(engine);
     deliver(engine, &all);
 
-    /* cookbook: raise */
+    /* readme: raise */
     puts("# the note is written");
     must(fanfare_notify_resource_updated(engine, NOTE, strlen(NOTE), NULL, NULL));
     deliver(engine, &all);
@@ -69,9 +69,9 @@ int main(void) {
     must(fanfare_notify_resource_updated(engine, OTHER, strlen(OTHER), NULL, &reached));
     printf("# reached %zu\n", reached);
     deliver(engine, &all);
-    /* cookbook: end */
+    /* readme: end */
 
-    /* cookbook: list */
+    /* readme: list */
     for (uint64_t now = 0; now < 500; now += 50) {
         must(fanfare_engine_advance(engine, now, &next_ms));
         printf("# %u ms: a note is made\n", (unsigned)now);
@@ -81,7 +81,7 @@ int main(void) {
     must(fanfare_engine_advance(engine, 500, &next_ms));
     puts("# 500 ms");
     deliver(engine, &all);
-    /* cookbook: end */
+    /* readme: end */
 
     puts("# two of them have had enough");
     says(engine, all.legacy,
@@ -90,13 +90,13 @@ int main(void) {
     says(engine, all.modern,
          "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
          "\"params\":{\"requestId\":\"notes\"}}");
-    /* cookbook: count */
+    /* readme: count */
     must(fanfare_subscriber_count(engine, NOTE, strlen(NOTE), &subscribers));
     if (subscribers > 0) { /* Else nobody needs to look whether it has changed. */
         must(fanfare_notify_resource_updated(engine, NOTE, strlen(NOTE), NULL, &reached));
         printf("# reached %zu\n", reached);
     }
-    /* cookbook: end */
+    /* readme: end */
     deliver(engine, &all);
     must(fanfare_engine_free(engine));
     return 0;

@@ -37,7 +37,7 @@ void deliver(clients &to) {
 
 // Three clients, each with its own way to say what it wants.
 clients subscribe(fanfare::engine &engine) {
-    // cookbook: subscribe
+    // readme: subscribe
     auto legacy = engine.open({fanfare::profile::legacy});
     legacy.receive(R"({"jsonrpc":"2.0","id":1,"method":"resources/subscribe",
         "params":{"uri":"file:///notes/today.md"}})");
@@ -52,7 +52,7 @@ clients subscribe(fanfare::engine &engine) {
     auto inside = engine.open({fanfare::profile::open});
     inside.receive(R"({"jsonrpc":"2.0","method":"notifications/subscribe",
         "params":{"types":["resources/updated"]}})");
-    // cookbook: end
+    // readme: end
     return {std::move(legacy), std::move(modern), std::move(inside)};
 }
 
@@ -67,7 +67,7 @@ int main() try {
     clients all = subscribe(engine);
     deliver(all);
 
-    // cookbook: raise
+    // readme: raise
     std::cout << "# the note is written\n";
     engine.notify_resource_updated(NOTE);
     deliver(all);
@@ -79,9 +79,9 @@ int main() try {
     std::cout << "# another note is written\n";
     std::cout << "# reached " << engine.notify_resource_updated(OTHER) << '\n';
     deliver(all);
-    // cookbook: end
+    // readme: end
 
-    // cookbook: list
+    // readme: list
     for (unsigned now = 0; now < 500; now += 50) {
         engine.advance(now);
         std::cout << "# " << now << " ms: a note is made\n";
@@ -91,18 +91,18 @@ int main() try {
     engine.advance(500);
     std::cout << "# 500 ms\n";
     deliver(all);
-    // cookbook: end
+    // readme: end
 
     std::cout << "# two of them have had enough\n";
     all.legacy.receive(R"({"jsonrpc":"2.0","id":2,"method":"resources/unsubscribe",
         "params":{"uri":"file:///notes/today.md"}})");
     all.modern.receive(R"({"jsonrpc":"2.0","method":"notifications/cancelled",
         "params":{"requestId":"notes"}})");
-    // cookbook: count
+    // readme: count
     if (engine.subscriber_count(NOTE) > 0) {  // else nobody needs to look whether it has changed
         std::cout << "# reached " << engine.notify_resource_updated(NOTE) << '\n';
     }
-    // cookbook: end
+    // readme: end
     deliver(all);
 } catch (const std::exception &error) {
     std::cerr << error.what() << '\n';

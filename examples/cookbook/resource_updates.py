@@ -34,7 +34,7 @@ def deliver(clients):
 
 def subscribe(engine):
     """Three clients, each with its own way to say what it wants."""
-    # cookbook: subscribe
+    # readme: subscribe
     legacy = engine.open(Profile.LEGACY)
     say(legacy, "resources/subscribe", {"uri": NOTE}, id=1)
 
@@ -44,7 +44,7 @@ def subscribe(engine):
 
     inside = engine.open(Profile.OPEN)
     say(inside, "notifications/subscribe", {"types": ["resources/updated"]})
-    # cookbook: end
+    # readme: end
     return {"legacy": legacy, "modern": modern, "inside": inside}
 
 
@@ -54,7 +54,7 @@ def main():
         clients = subscribe(engine)
         deliver(clients)
 
-        # cookbook: raise
+        # readme: raise
         print("# the note is written")
         engine.resource_updated(NOTE)
         deliver(clients)
@@ -68,9 +68,9 @@ def main():
         reached = engine.resource_updated(OTHER)
         print(f"# reached {reached}")
         deliver(clients)
-        # cookbook: end
+        # readme: end
 
-        # cookbook: list
+        # readme: list
         for made in range(10):
             engine.advance(made * 50)
             print(f"# {made * 50} ms: a note is made")
@@ -79,16 +79,16 @@ def main():
         engine.advance(500)
         print("# 500 ms")
         deliver(clients)
-        # cookbook: end
+        # readme: end
 
         print("# two of them have had enough")
         say(clients["legacy"], "resources/unsubscribe", {"uri": NOTE}, id=2)
         say(clients["modern"], "notifications/cancelled", {"_meta": META, "requestId": "notes"})
-        # cookbook: count
+        # readme: count
         if engine.subscriber_count(NOTE) > 0:  # else nobody needs to look whether it has changed
             reached = engine.resource_updated(NOTE)
             print(f"# reached {reached}")
-        # cookbook: end
+        # readme: end
         deliver(clients)
 
 

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let clients = subscribe(&engine)?;
     deliver(&engine, &clients)?;
 
-    // cookbook: raise
+    // readme: raise
     println!("# the note is written");
     engine.notify_resource_updated(NOTE, &Raise::ALL)?;
     deliver(&engine, &clients)?;
@@ -37,9 +37,9 @@ fn main() -> Result<()> {
     let reached = engine.notify_resource_updated(OTHER, &Raise::ALL)?;
     println!("# reached {reached}");
     deliver(&engine, &clients)?;
-    // cookbook: end
+    // readme: end
 
-    // cookbook: list
+    // readme: list
     for now in (0..500).step_by(50) {
         engine.advance(now)?;
         println!("# {now} ms: a note is made");
@@ -49,7 +49,7 @@ fn main() -> Result<()> {
     engine.advance(500)?;
     println!("# 500 ms");
     deliver(&engine, &clients)?;
-    // cookbook: end
+    // readme: end
 
     println!("# two of them have had enough");
     let [(_, legacy), (_, modern), _] = clients;
@@ -59,13 +59,13 @@ fn main() -> Result<()> {
     let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled",
         "params":{"requestId":"notes"}}"#;
     engine.receive(modern, None, cancel.as_bytes())?;
-    // cookbook: count
+    // readme: count
     // Else nobody needs to look whether it has changed.
     if engine.subscriber_count(NOTE) > 0 {
         let reached = engine.notify_resource_updated(NOTE, &Raise::ALL)?;
         println!("# reached {reached}");
     }
-    // cookbook: end
+    // readme: end
     deliver(&engine, &clients)
 }
 
@@ -73,7 +73,7 @@ type Clients = [(&'static str, SessionId); 3];
 
 /// Three clients, each with its own way to say what it wants.
 fn subscribe(engine: &Engine) -> Result<Clients> {
-    // cookbook: subscribe
+    // readme: subscribe
     let legacy = engine.open(SessionParams::new(LEGACY))?;
     let subscribe = r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe",
         "params":{"uri":"file:///notes/today.md"}}"#;
@@ -91,7 +91,7 @@ fn subscribe(engine: &Engine) -> Result<Clients> {
     let types = r#"{"jsonrpc":"2.0","method":"notifications/subscribe",
         "params":{"types":["resources/updated"]}}"#;
     engine.receive(inside, None, types.as_bytes())?;
-    // cookbook: end
+    // readme: end
     Ok([("legacy", legacy), ("modern", modern), ("inside", inside)])
 }
 
