@@ -35,8 +35,6 @@ def on_lag(lag):
 def on_session_end(session, reason):
     """Its last frame has been taken out: what is left to do is to close its connection."""
     print("over:", reason.name)
-
-
 # readme: end
 
 with fanfare.Engine(on_lag=on_lag, on_session_end=on_session_end) as engine:

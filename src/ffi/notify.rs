@@ -260,9 +260,9 @@ pub unsafe extern "C" fn fanfare_notify_logging_message(
 /// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
 /// is undelivered, the next takes its place.
 ///
-/// As fanfare_notify(). FANFARE_E_JSON, too, if taskId is not a string or status not a status;
-/// FANFARE_E_STATE if the task is over by what was raised of it before, as far as the option
-/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT if taskId is longer than uri.max_bytes.
+/// As fanfare_notify(), and FANFARE_E_JSON: taskId is not a string or status not a status;
+/// FANFARE_E_STATE: the task is over by what was raised of it before, as far as the option
+/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT: taskId is longer than uri.max_bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_task(
     engine: *mut fanfare_engine,
@@ -285,7 +285,7 @@ pub unsafe extern "C" fn fanfare_notify_task(
 /// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
 /// by the same taskId.
 ///
-/// As fanfare_notify(), with the statuses of fanfare_notify_task() beside.
+/// As fanfare_notify_task().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_task_status(
     engine: *mut fanfare_engine,
@@ -303,10 +303,9 @@ pub unsafe extern "C" fn fanfare_notify_task_status(
     })
 }
 
-/// Something is wrong: as fanfare_notify_logging_message(), but refuses a level below
-/// FANFARE_LEVEL_WARNING (FANFARE_E_INVALID_ARGUMENT).
+/// Something is wrong: as fanfare_notify_logging_message(), but only for what deserves attention.
 ///
-/// As fanfare_notify().
+/// As fanfare_notify(), and FANFARE_E_INVALID_ARGUMENT: level is below FANFARE_LEVEL_WARNING.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_alert(
     engine: *mut fanfare_engine,
