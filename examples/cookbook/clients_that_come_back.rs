@@ -34,7 +34,7 @@ fn legacy(engine: &Engine) -> Result<()> {
     progress(engine, 1.0)?;
     let last = hear(engine, "legacy", call)?;
     progress(engine, 2.0)?;
-    engine.recv_stream(call, 64, &mut Batch::new())?; // written to a connection that is gone already
+    engine.recv_stream(call, 64, &mut Batch::new())?; // written to a connection that is gone
     engine.close_stream(call)?; // now we know; the work goes on
 
     progress(engine, 3.0)?;

@@ -58,10 +58,7 @@ fanfare::engine make() {
     });
     // Told of each session that ended by anything but our own close().
     config.on_session_end([](fanfare_session, fanfare::end_reason reason, void *user_data) {
-        static constexpr const char *REASONS[] = {"graceful", "cancelled", "disconnected", "lagged",
-                                                  "limit",    "revoked",   "shutdown"};
-        std::cout << "# " << name_of(user_data) << ": ended, "
-                  << REASONS[static_cast<unsigned>(reason)] << '\n';
+        std::cout << "# " << name_of(user_data) << ": ended, " << fanfare::name(reason) << '\n';
     });
     return fanfare::engine::make(config);
 }

@@ -124,7 +124,8 @@ int main() try {
     std::cout << "# the modern client's call becomes a task\n";
     says(modern, R"({"jsonrpc":"2.0","id":2,"method":"tools/call",
         "params":{"name":"index","_meta":{)" + META + "}}}");
-    modern.send(R"({"jsonrpc":"2.0","id":2,"result":{"resultType":"task",)" + TASK + R"("working"}})");
+    modern.send(R"({"jsonrpc":"2.0","id":2,"result":{"resultType":"task",)" + TASK +
+                R"("working"}})");
     says(modern, R"({"jsonrpc":"2.0","id":"task","method":"subscriptions/listen",
         "params":{"notifications":{"taskIds":["t-1"]},"_meta":{)" + META + "}}}");
     deliver("modern", modern);

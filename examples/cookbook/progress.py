@@ -65,7 +65,8 @@ def main():
         jobs = []
         if say(legacy, "tools/call", {"name": "index", "_meta": {"progressToken": "job"}}, id=1):
             jobs.append(Job(engine, legacy, 1, "job"))
-        if say(modern, "tools/call", {"name": "index", "_meta": {**META, "progressToken": 7}}, id=1):
+        meta = {**META, "progressToken": 7}
+        if say(modern, "tools/call", {"name": "index", "_meta": meta}, id=1):
             jobs.append(Job(engine, modern, 1, 7))
         for step in range(STEPS):
             now = step * 40
