@@ -41,6 +41,14 @@ GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)
 RUNNER   := $(TARGET)/gungraun-runner-$(GUNGRAUN)/bin/gungraun-runner
 COUNTS   := $(TARGET)/counts.json
 
+# What makes a book of docs/: for that it needs neither speed nor debug information, nor to serve it.
+MDBOOK_VERSION := 0.5.4
+MDBOOK         := $(TARGET)/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+BOOK           := $(TARGET)/book
+
+# The folders that pages link into.
+BESIDE_DOCS := cli examples include python
+
 # Where `make install` puts things, DESTDIR before it all; and LIBDIR below PREFIX.
 PREFIX ?= /usr/local
 LIBDIR ?= lib
@@ -49,12 +57,12 @@ LIBDIR ?= lib
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test install install-test sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
+.PHONY: help test rust-test install install-test book sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http bench-python wheel header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test install-test loom sdk-test mcp-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
+test: rust-test install-test book loom sdk-test mcp-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients, the documentation
 	@scripts/missing-tools
 
 # Those in the documentation come first: a test that builds an example for itself replaces the
@@ -65,6 +73,22 @@ rust-test: ## run the Rust tests, which also build and run the examples
 	$(CARGO) build --locked --workspace --examples
 	$(CARGO) test --locked --workspace --doc
 	$(CARGO) test --locked --workspace --tests
+
+# They are linked to beside the book, so that pages of it find what they lead to.
+book: ## make a book of docs/, to be read at target/book/docs/index.html
+	@$(MAKE) --silent $(MDBOOK)
+	rm -rf $(BOOK)
+	mkdir -p $(BOOK)
+	for folder in $(BESIDE_DOCS); do ln -s $(CURDIR)/$$folder $(BOOK)/$$folder || exit; done
+	$(MDBOOK) build --dest-dir $(BOOK)/docs docs
+	scripts/check-book $(BOOK)/docs
+
+$(MDBOOK):
+	@echo 'building mdbook $(MDBOOK_VERSION)'
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 $(CARGO) install --quiet --debug --locked \
+		--root $(TARGET)/mdbook-$(MDBOOK_VERSION) --target-dir $(TARGET)/mdbook-build \
+		--version =$(MDBOOK_VERSION) --no-default-features --features search mdbook
+	rm -rf $(TARGET)/mdbook-build
 
 sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `fanfare listen`
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
@@ -93,12 +117,7 @@ IN_WHEEL := PATH="$$(printf %s "$$PATH" | tr : '\n' | while read -r folder; do \
 
 python-test: ## build the Python package's wheel, and test it in an environment without Rust
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
-	$(MAKE) --no-print-directory $(WHEEL)/ready && \
-	rm -rf $(WHEEL)/dist && \
-	CARGO=$(CARGO) $(WHEEL)/bin/python -m pip wheel --quiet --disable-pip-version-check \
-		--no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist ./python && \
-	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall \
-		--no-deps $(WHEEL)/dist/*.whl && \
+	$(MAKE) --no-print-directory wheel && \
 	cd python && \
 	$(IN_WHEEL) $(WHEEL)/bin/python -B -m mypy --cache-dir $(WHEEL)/mypy tests/*.py tools hatch_build.py && \
 	$(IN_WHEEL) $(WHEEL)/bin/python -B -m pytest --ignore tests/sdk
@@ -109,14 +128,23 @@ $(WHEEL)/ready: python/requirements-dev.txt
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --requirement $<
 	touch $@
 
+wheel: $(WHEEL)/ready
+	rm -rf $(WHEEL)/dist
+	CARGO=$(CARGO) $(WHEEL)/bin/python -m pip wheel --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist ./python
+	$(call INSTALL,$(WHEEL))
+
+# Puts the wheel into an environment.
+INSTALL = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall \
+	--no-deps $(WHEEL)/dist/*.whl
+
 # The same wheel beside the official SDK, whose types the whole package is checked with.
 MCP := $(VENVS)/mcp
 
 mcp-test: python-test ## test the package within servers of the official Python SDK, and of FastMCP
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
 	$(MAKE) --no-print-directory $(MCP)/ready && \
-	$(MCP)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall \
-		--no-deps $(WHEEL)/dist/*.whl && \
+	$(call INSTALL,$(MCP)) && \
 	cd python && export MYPYPATH=$(abspath tests/python) && \
 	$(IN_WHEEL) $(MCP)/bin/python -B -m mypy --cache-dir $(MCP)/mypy --package fanfare && \
 	$(IN_WHEEL) $(MCP)/bin/python -B -m mypy --cache-dir $(MCP)/mypy tests/sdk && \
@@ -222,6 +250,12 @@ bench: ## run the benchmarks, and end with the table of the bars; fails where on
 	fi; \
 	FANFARE_BENCH_PYTHON=$$python $(CARGO) bench --locked --package fanfare --bench bars || status=1; \
 	exit $$status
+
+bench-python: ## measure fanfare.mcp beside the official Python SDK's own bus; fails where a bar falls short
+	@scripts/missing-tools --only python3
+	@$(MAKE) --no-print-directory wheel $(MCP)/ready
+	@$(call INSTALL,$(MCP))
+	$(MCP)/bin/python -B benches/bars/bus.py
 
 # The servers of SDKs are there for comparison: what cannot be made or installed is said to be lacking.
 bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end with its table; fails where a bar falls short

@@ -250,7 +250,8 @@ fn rust_async_wake() {
 }
 
 /// Those that python/tests run, with the package that they use installed.
-const WITH_THE_PACKAGE: &[&str] = &["first", "lag", "package_server", "wait"];
+const WITH_THE_PACKAGE: &[&str] =
+    &["fastmcp_server", "first", "lag", "mcp_server", "package_server", "wait"];
 
 /// Those that tests/install builds, where the library has been installed.
 const WHERE_INSTALLED: &[&str] = &["CMakeLists"];

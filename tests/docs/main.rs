@@ -5,6 +5,7 @@
 
 mod blocks;
 mod commands;
+mod figures;
 mod links;
 mod markdown;
 mod statuses;

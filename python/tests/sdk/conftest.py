@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+REPOSITORY = Path(__file__).resolve().parents[3]
+BENCHES = REPOSITORY / "benches" / "bars"
+
 # The SDK's clients behind one face, as the tests of the program use them.
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "python"))
+sys.path.insert(0, str(REPOSITORY / "tests" / "python"))
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -31,6 +31,7 @@ from mcp_types import (
     SubscriptionsListenResult,
 )
 
+import fanfare.aio
 import fanfare.mcp
 
 pytestmark = pytest.mark.anyio
@@ -444,14 +445,23 @@ def test_a_wrong_configuration_is_refused_at_once() -> None:
 
 def test_one_bus_serves_one_loop_after_another() -> None:
     bus = fanfare.mcp.Bus()
+    engines: list[fanfare.aio.Engine | None] = []
+    listened: list[ServerEvent] = []
+    bus.subscribe(listened.append)
 
     async def heard() -> int:
+        bus.here()
+        engines.append(bus.engine)
         async with listening(fanfare.mcp.ListenHandler(bus), ALL, ["a"]) as [client]:
             await bus.publish(ToolsListChanged())
             return len(await client.heard(1))
 
     for backend in "asyncio", "trio", "asyncio":
         assert anyio.run(heard, backend=backend) == 1
+    # Listeners need nobody to subscribe them anew.
+    assert listened == [ToolsListChanged()] * 3
+    # What is over is not kept.
+    assert [engine and engine.is_closed for engine in engines] == [True, True, False]
     bus.close()
 
 

@@ -1,7 +1,7 @@
 """fanfare in servers made with the official SDK (`mcp` 2.3): pip install 'fanfare-mcp[mcp]'.
 
     bus = fanfare.mcp.Bus()
-    server = MCPServer("files", subscriptions=bus)
+    server = MCPServer("notes", subscriptions=bus)
     bus.attach(server)
 
 From then on every change that is published (`ctx.notify_resource_updated`, or `bus.resource_updated`

@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    RequestId,
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
 )
@@ -46,28 +47,17 @@ class ListenHandler:
         """Serves one stream, until it ends or its client is gone (which cancels this)."""
         if ctx.request_id is None:
             raise MCPError(INVALID_REQUEST, "subscriptions/listen wants a request id")
-        request = {
-            "jsonrpc": "2.0",
-            "id": ctx.request_id,
-            "method": "subscriptions/listen",
-            "params": params.model_dump(by_alias=True, mode="json", exclude_none=True),
-        }
         session = self._open()
         try:
             # Also what is wrong with it is answered by the engine.
-            session.receive(json.dumps(request))
+            session.receive(_request(ctx.request_id, params))
             async for frame in session:
-                message = json.loads(frame)
-                if "method" in message:
-                    await ctx.session.send_notification(
-                        notification(message), related_request_id=ctx.request_id
-                    )
-                elif error := message.get("error"):
-                    raise MCPError(error["code"], error["message"], error.get("data"))
-                else:
-                    return SubscriptionsListenResult(
-                        _meta={SUBSCRIPTION_ID_META_KEY: ctx.request_id}
-                    )
+                made = notification(frame)
+                if made is None:
+                    return _result(ctx.request_id, frame)
+                await ctx.session.send_notification(made, related_request_id=ctx.request_id)
+                # Nothing is kept while it waits.
+                del made, frame
             reason = (await session.closed()).name
             raise MCPError(INTERNAL_ERROR, f"the subscription is over: {reason.lower()}")
         finally:
@@ -94,3 +84,21 @@ class ListenHandler:
             # One that is ending already is let be.
             with suppress(GoneError, ClosedError, StateError):
                 session.end(End.GRACEFUL)
+
+
+def _request(id: RequestId, params: SubscriptionsListenRequestParams) -> str:
+    """The request as it came: what the SDK has made of it says the same."""
+    request = {
+        "jsonrpc": "2.0",
+        "id": id,
+        "method": "subscriptions/listen",
+        "params": params.model_dump(by_alias=True, mode="json", exclude_none=True),
+    }
+    return json.dumps(request)
+
+
+def _result(id: RequestId, frame: bytes) -> SubscriptionsListenResult:
+    """What the engine has answered; raises what is an error."""
+    if error := json.loads(frame).get("error"):
+        raise MCPError(error["code"], error["message"], error.get("data"))
+    return SubscriptionsListenResult(_meta={SUBSCRIPTION_ID_META_KEY: id})

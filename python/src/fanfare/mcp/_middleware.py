@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -147,8 +147,7 @@ class Legacy:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._sessions: dict[int, aio.Session] = {}
-        self._told: set[int] = set()
+        self._sessions: dict[int, _Told] = {}
         # Of the servers' last answer to `initialize`: it is the same for all clients.
         self._capabilities: Mapping[str, Any] | None = None
 
@@ -165,7 +164,7 @@ class Legacy:
         """A client wants to hear of a resource, or no more."""
         if not self.serves(of):
             return
-        session = self._session(of)
+        session = self._of(of).session
         try:
             if is_new:
                 session.subscribe(uri)
@@ -181,39 +180,46 @@ class Legacy:
         """Writes to a client what it is to hear. Cancelled when its connection ends."""
         if not self.serves(client):
             return
-        key = id(client.client_params)
-        if key in self._told:
+        own = self._of(client)
+        if own.is_told:
             # It has said twice that it is initialized.
             return
-        session = self._session(client)
-        self._told.add(key)
+        own.is_told = True
         try:
-            async for frame in session:
+            async for frame in own.session:
                 # Without a request it belongs to: by the connection's own way.
-                await client.send_notification(notification(json.loads(frame)))
+                if made := notification(frame):
+                    await client.send_notification(made)
         finally:
-            self._told.discard(key)
-            self._forget(key)
+            self._forget(id(client.client_params))
 
-    def _session(self, of: ServerSession) -> aio.Session:
-        params = of.client_params
+    def _of(self, client: ServerSession) -> _Told:
+        params = client.client_params
         key = id(params)
-        session = self._sessions.get(key)
-        if session is None:
+        own = self._sessions.get(key)
+        if own is None:
             session = self._bus.here().open(
                 Profile.LEGACY,
-                revision=REVISIONS[of.protocol_version],
+                revision=REVISIONS[client.protocol_version],
                 framing=FRAMING,
                 capabilities=self._capabilities,
                 principal=self._bus.principal(),
             )
-            self._sessions[key] = session
+            own = self._sessions[key] = _Told(session)
             # A connection may end before `tell` has begun.
             weakref.finalize(params, self._forget, key).atexit = False
-        return session
+        return own
 
     def _forget(self, key: int) -> None:
-        session = self._sessions.pop(key, None)
-        if session is not None:
+        own = self._sessions.pop(key, None)
+        if own is not None:
             with suppress(GoneError, ClosedError):
-                session.close()
+                own.session.close()
+
+
+@dataclass(slots=True)
+class _Told:
+    """A connection's session, and whether somebody writes what it has."""
+
+    session: aio.Session
+    is_told: bool = False

@@ -1,9 +1,9 @@
 """fanfare in servers of FastMCP 4.1.
 
     bus = fanfare.mcp.Bus()
-    server = FastMCP("files", middleware=[fanfare.mcp.fastmcp.Middleware(bus)])
+    server = FastMCP("notes", middleware=[fanfare.mcp.fastmcp.Middleware(bus)])
     ...
-    bus.resource_updated("file://a")   # from a tool, or any thread
+    bus.resource_updated("note://a")   # from a tool, or any thread
 
 FastMCP serves neither listens nor subscriptions by itself, nor does its context publish what has
 changed: that is said to the bus directly.
@@ -48,5 +48,7 @@ class Middleware(_Middleware):
             passed: HandlerResult = await call_next(context)
             return passed
 
+        # The SDK's own context, by what FastMCP calls the escape hatch to it: its own has the id of
+        # the request as text, also where it is a number.
         server: FastMCP[Any] = own.fastmcp
         return await self._served.serve(current._srctx, onward, server)
