@@ -4,10 +4,8 @@
 
 mod support;
 
-use support::{Under, Workshop, lacks, root};
+use support::{CPP_WARNINGS, Under, Workshop, lacks, root};
 
-/// Stricter than for programs of the tests, since it is compiled into those of others.
-const WARNINGS: [&str; 3] = ["-Wconversion", "-Wshadow", "-Wnon-virtual-dtor"];
 const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 fn check(name: &str, flags: &[&str]) {
@@ -16,7 +14,7 @@ fn check(name: &str, flags: &[&str]) {
     }
     let workshop = Workshop::new();
     let source = root().join("tests/cpp").join(name).with_extension("cpp");
-    let flags = [&WARNINGS[..], flags].concat();
+    let flags = [&CPP_WARNINGS[..], flags].concat();
     for standard in ["c++17", "c++20"] {
         let plain = workshop.compile(&source, standard, &flags);
         workshop.run(&plain, Under::Nothing);

@@ -7,7 +7,7 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Under, Workshop, lacks, root, succeed};
+use support::{Under, Workshop, lacks, root, run_rust_example, succeed};
 
 const SUBSCRIBED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
 const UPDATED: &str =
@@ -228,7 +228,7 @@ fn python_asyncio() {
 
 #[test]
 fn rust_embedded() {
-    let output = rust("embedded");
+    let output = run_rust_example("embedded");
     assert_scene(&output);
     let (one, two) = (progress(1), progress(2));
     assert_eq!(heard(&output, "inside"), [UPDATED, &one, &two], "{output}");
@@ -236,32 +236,17 @@ fn rust_embedded() {
 
 #[test]
 fn rust_first() {
-    assert_prints_what_stands_beside("rust/first.rs", &rust("first"));
+    assert_prints_what_stands_beside("rust/first.rs", &run_rust_example("first"));
 }
 
 #[test]
 fn rust_wait() {
-    assert_prints_what_stands_beside("rust/wait.rs", &rust("wait"));
+    assert_prints_what_stands_beside("rust/wait.rs", &run_rust_example("wait"));
 }
 
 #[test]
 fn rust_async_wake() {
-    assert_prints_what_stands_beside("rust/async_wake.rs", &rust("async_wake"));
-}
-
-/// What an example in Rust prints.
-fn rust(name: &str) -> String {
-    let test = std::env::current_exe().unwrap();
-    // target/<profile>/deps/<test>
-    let profile = test.ancestors().nth(2).unwrap();
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["run", "--quiet", "--offline", "--package", "fanfare", "--example", name]);
-    cargo.arg("--manifest-path").arg(root().join("Cargo.toml"));
-    cargo.arg("--target-dir").arg(profile.parent().unwrap());
-    // The profile of this test: what cargo calls dev lies in a folder called debug.
-    let folder = profile.file_name().and_then(|name| name.to_str()).unwrap();
-    cargo.args(["--profile", if folder == "debug" { "dev" } else { folder }]);
-    String::from_utf8(succeed(&mut cargo).stdout).unwrap()
+    assert_prints_what_stands_beside("rust/async_wake.rs", &run_rust_example("async_wake"));
 }
 
 /// Those that python/tests run, with the package that they use installed.
@@ -278,6 +263,10 @@ fn every_example_is_run() {
     let mut unchecked = Vec::new();
     for language in std::fs::read_dir(root().join("examples")).unwrap() {
         let language = language.unwrap().path();
+        // tests/cookbook.rs runs all that is there.
+        if language.ends_with("cookbook") {
+            continue;
+        }
         for file in std::fs::read_dir(&language).unwrap() {
             let file: PathBuf = file.unwrap().path();
             let (Some(stem), Some(ext)) = (file.file_stem(), file.extension()) else { continue };
@@ -292,7 +281,7 @@ fn every_example_is_run() {
                 "h" | "pyc" => true,
                 "txt" => WHERE_INSTALLED.contains(&stem),
                 "cpp" => this.contains(&format!("cpp_{stem}()")),
-                "rs" => this.contains(&format!("rust(\"{stem}\")")),
+                "rs" => this.contains(&format!("run_rust_example(\"{stem}\")")),
                 "py" if WITH_THE_PACKAGE.contains(&stem) => true,
                 _ => this.contains(stem),
             };

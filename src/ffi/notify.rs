@@ -257,8 +257,8 @@ pub unsafe extern "C" fn fanfare_notify_logging_message(
 
 /// Raises notifications/tasks: a task of the extension io.modelcontextprotocol/tasks (2026-07-28)
 /// is what params say, the JSON text of a DetailedTask, just as tasks/get would answer at this
-/// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
-/// is undelivered, the next takes its place.
+/// moment. It reaches the listens that named its taskId in taskIds, of which one that has not read
+/// the last hears of this in its place, and open sessions, which hear of each.
 ///
 /// As fanfare_notify(), and FANFARE_E_JSON: taskId is not a string or status not a status;
 /// FANFARE_E_STATE: the task is over by what was raised of it before, as far as the option
@@ -282,8 +282,8 @@ pub unsafe extern "C" fn fanfare_notify_task(
 /// Task. It reaches the session that was given the task in a response sent by
 /// fanfare_send(), or if there was none, all of that revision that raise leaves and to
 /// which tasks was advertised; and open sessions. Once the task is over, so is the progress of the
-/// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
-/// by the same taskId.
+/// request that created it. Each is heard, as an event is: none takes another's place. A task of
+/// this revision and one of fanfare_notify_task() are two, even by the same taskId.
 ///
 /// As fanfare_notify_task().
 #[unsafe(no_mangle)]

@@ -18,6 +18,10 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) const WARNINGS: [&str; 5] =
     ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
 
+/// What C++ has to pass besides: stricter than for programs of the tests, since it is compiled into,
+/// or copied to, those of others.
+pub(crate) const CPP_WARNINGS: [&str; 3] = ["-Wconversion", "-Wshadow", "-Wnon-virtual-dtor"];
+
 /// How a compiled program is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Under {
@@ -113,6 +117,21 @@ impl Workshop {
         let output = succeed(&mut command);
         String::from_utf8(output.stdout).expect("the programs print UTF-8")
     }
+}
+
+/// What an example in Rust prints, which has to succeed. It is built as this test was.
+pub(crate) fn run_rust_example(name: &str) -> String {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    // target/<profile>/deps/<test>
+    let profile = test.ancestors().nth(2).expect("it is in a target folder");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["run", "--quiet", "--offline", "--package", "fanfare", "--example", name]);
+    cargo.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    cargo.arg("--target-dir").arg(profile.parent().expect("a target folder"));
+    // The profile of this test: what cargo calls dev lies in a folder called debug.
+    let folder = profile.file_name().and_then(|name| name.to_str()).expect("a profile");
+    cargo.args(["--profile", if folder == "debug" { "dev" } else { folder }]);
+    String::from_utf8(succeed(&mut cargo).stdout).expect("the examples print UTF-8")
 }
 
 /// The library that cargo has just built for this test, next to the test itself.
