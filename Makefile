@@ -57,7 +57,7 @@ LIBDIR ?= lib
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test install install-test book sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http bench-python wheel header clean
+.PHONY: help test rust-test install install-test book sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew abi-check abi-lists abi-renew lint unsafe-check bench bench-http bench-python wheel header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -207,6 +207,21 @@ counts-renew: ## count, and write benches/counts/baseline anew
 	@scripts/missing-tools --only valgrind
 	@FANFARE_BLESS=1 $(MAKE) --no-print-directory counts
 	@git --no-pager diff --stat -- benches/counts
+
+# Part of rust-test, too.
+abi-check: ## hold the C interface against what is committed of it, and against the last release
+	@scripts/missing-tools --only abidiff || test "$$CI" != true
+	$(CARGO) test --locked --package fanfare --test abi
+
+abi-lists: ## write abi/symbols.txt and tests/c/layout.c anew
+	FANFARE_BLESS=1 $(CARGO) test --locked --package fanfare --test abi the_library_exports_what_is_listed
+	FANFARE_BLESS=1 $(CARGO) test --locked --package fanfare --test abi everything_lies_where_it_lay
+	@git --no-pager diff --stat -- abi tests/c
+
+abi-renew: abi-lists ## at a release, and before the first one with each change: dump the C interface anew
+	@scripts/missing-tools --only abidiff
+	$(CARGO) test --locked --package fanfare --test abi -- --ignored --exact renew_the_dump
+	@git --no-pager diff --stat -- abi
 
 $(RUNNER):
 	@echo 'building gungraun-runner $(GUNGRAUN)'

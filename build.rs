@@ -107,14 +107,20 @@ fn update(root: &Path, header: &str) {
 
 /// rustc gives a shared library no name of its own; without one, programs would remember the
 /// path that they were linked with, and no two incompatible versions could be installed together.
+/// So it is named after what it is compatible with: before 1.0, where a minor version may break,
+/// after both numbers.
 fn name_the_library() {
-    let major = env::var("CARGO_PKG_VERSION_MAJOR").expect("cargo sets it");
+    let part = |name: &str| env::var(format!("CARGO_PKG_VERSION_{name}")).expect("cargo sets it");
+    let series = match part("MAJOR") {
+        major if major == "0" => format!("0.{}", part("MINOR")),
+        major => major,
+    };
     match env::var("CARGO_CFG_TARGET_OS").as_deref() {
         Ok("linux" | "android" | "freebsd" | "netbsd" | "openbsd" | "dragonfly") => {
-            println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libfanfare.so.{major}");
+            println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libfanfare.so.{series}");
         }
         Ok("macos") => {
-            let name = format!("@rpath/libfanfare.{major}.dylib");
+            let name = format!("@rpath/libfanfare.{series}.dylib");
             println!("cargo::rustc-cdylib-link-arg=-Wl,-install_name,{name}");
         }
         _ => {}

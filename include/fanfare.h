@@ -444,7 +444,7 @@ typedef struct fanfare_config fanfare_config;
 typedef struct fanfare_engine fanfare_engine;
 
 /// Text that somebody else owns: a pointer and a length, in UTF-8, not terminated. Where a field
-/// may be left out, ptr is NULL and len is 0.
+/// may be left out, ptr is NULL and len is 0. This struct never changes.
 typedef struct {
     /// The first byte; may be NULL when len is 0.
     const char *ptr;

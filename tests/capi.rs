@@ -92,6 +92,11 @@ fn who_may_hear_of_what() {
 }
 
 #[test]
+fn where_everything_lies() {
+    check("layout");
+}
+
+#[test]
 fn an_http_endpoint() {
     check("http");
 }

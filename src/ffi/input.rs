@@ -12,7 +12,7 @@ use super::status::fanfare_status::*;
 pub(super) const MAX_BYTES: usize = 1 << 30;
 
 /// Text that somebody else owns: a pointer and a length, in UTF-8, not terminated. Where a field
-/// may be left out, ptr is NULL and len is 0.
+/// may be left out, ptr is NULL and len is 0. This struct never changes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct fanfare_str {

@@ -155,7 +155,10 @@ fn beside_the_test(name: &str) -> PathBuf {
 
 /// The name under which programs look for the library when they start.
 pub(crate) fn soname() -> String {
-    format!("libfanfare.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))
+    let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    // Before 1.0 a minor version may break.
+    let series = if major == "0" { format!("0.{minor}") } else { major.to_owned() };
+    format!("libfanfare.so.{series}")
 }
 
 /// Whether something is left unchecked for want of that tool. scripts/missing-tools says so, where
