@@ -4,11 +4,7 @@
 
 mod support;
 
-use support::{Under, Workshop, lacks, root};
-
-/// Stricter than for programs of the tests, since it is compiled into those of others.
-const WARNINGS: [&str; 3] = ["-Wconversion", "-Wshadow", "-Wnon-virtual-dtor"];
-const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+use support::{CPP_WARNINGS, SANITIZERS, Under, Workshop, lacks, root};
 
 fn check(name: &str, flags: &[&str]) {
     if lacks("g++") {
@@ -16,7 +12,7 @@ fn check(name: &str, flags: &[&str]) {
     }
     let workshop = Workshop::new();
     let source = root().join("tests/cpp").join(name).with_extension("cpp");
-    let flags = [&WARNINGS[..], flags].concat();
+    let flags = [&CPP_WARNINGS[..], flags].concat();
     for standard in ["c++17", "c++20"] {
         let plain = workshop.compile(&source, standard, &flags);
         workshop.run(&plain, Under::Nothing);

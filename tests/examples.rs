@@ -1,5 +1,5 @@
 //! The examples build, run, and print what each client has to hear; those in C also under
-//! valgrind.
+//! valgrind, and those in C++ in both standards, by two compilers, and with sanitizers besides.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -7,7 +7,7 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Under, Workshop, lacks, root, succeed};
+use support::{CPP_WARNINGS, SANITIZERS, Under, Workshop, lacks, lacks_library, root, succeed};
 
 const SUBSCRIBED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
 const UPDATED: &str =
@@ -90,24 +90,83 @@ fn c_threads() {
     });
 }
 
-#[test]
-fn cpp_raii() {
+/// Runs a C++ example in every way, and gives what it printed to `check`.
+fn cpp(name: &str, check: impl Fn(&str)) {
     if lacks("g++") {
         return;
     }
     let workshop = Workshop::new();
-    let source = root().join("examples/cpp/raii.cpp");
-    let program = workshop.compile(&source, "c++17", &[]);
-    for under in [Under::Nothing, Under::Valgrind] {
-        let output = workshop.run(&program, under);
+    let source = root().join("examples/cpp").join(name).with_extension("cpp");
+    let run = |compiler, standard, flags: &[&str], under: &[Under]| {
+        let flags = [&CPP_WARNINGS[..], flags].concat();
+        let program = workshop.compile_with(compiler, &source, standard, &flags);
+        under.iter().for_each(|under| check(&workshop.run(&program, *under)));
+    };
+    run("g++", "c++17", &[], &[Under::Nothing, Under::Valgrind]);
+    run("g++", "c++20", &[], &[Under::Nothing]);
+    run("g++", "c++17", &SANITIZERS, &[Under::Nothing]);
+    if !lacks("clang++") {
+        run("clang++", "c++17", &[], &[Under::Nothing]);
+        run("clang++", "c++20", &[], &[Under::Nothing]);
+    }
+}
+
+#[test]
+fn cpp_raii() {
+    cpp("raii", |output| {
         let (one, two) = (progress(1), progress(2));
         let answer = r#"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#;
         // Here the alert belongs to no request, so the result may go before it.
         let legacy = [SUBSCRIBED, UPDATED, &one, &two, answer, ALERT];
-        assert_eq!(heard(&output, "legacy"), legacy, "{output}");
-        assert_eq!(heard(&output, "modern"), [LISTENING, UPDATED_FOR_LISTEN], "{output}");
+        assert_eq!(heard(output, "legacy"), legacy, "{output}");
+        assert_eq!(heard(output, "modern"), [LISTENING, UPDATED_FOR_LISTEN], "{output}");
         assert!(output.contains("refused: FANFARE_E_GONE: the session is gone"), "{output}");
+    });
+}
+
+#[test]
+fn cpp_poll() {
+    cpp("poll", assert_nobody_waits);
+}
+
+#[test]
+fn cpp_asio() {
+    if !lacks_library("asio") {
+        cpp("asio", assert_nobody_waits);
     }
+}
+
+/// The play of examples/cpp/scene.hpp: the stalled client reads once the others have heard all.
+fn assert_nobody_waits(output: &str) {
+    const STEPS: u32 = 40;
+    /// How many warnings are kept for who does not read.
+    const UNREAD: u32 = 8;
+    let warning = |step: u32| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"warning","logger":"disk","data":{step}}}}}"#
+        )
+    };
+    let progress = |step: u32| progress(step).replace("\"total\":2", "\"total\":40");
+
+    let steps = (1..=STEPS).flat_map(|step| [UPDATED.to_owned(), warning(step)]);
+    let legacy: Vec<_> = [SUBSCRIBED.to_owned()].into_iter().chain(steps).collect();
+    assert_eq!(heard(output, "legacy"), legacy, "{output}");
+
+    let steps = (1..=STEPS).flat_map(|step| [UPDATED_FOR_LISTEN.to_owned(), progress(step)]);
+    let end = [RESULT, LISTEN_OVER].map(str::to_owned);
+    let modern: Vec<_> = [LISTENING.to_owned()].into_iter().chain(steps).chain(end).collect();
+    assert_eq!(heard(output, "modern"), modern, "{output}");
+
+    // What its socket took, one update of all that it missed, and the warnings that were kept.
+    let mut stalled = heard(output, "stalled").into_iter();
+    assert_eq!(stalled.next(), Some(SUBSCRIBED), "{output}");
+    let taken = stalled.len() - UNREAD as usize;
+    let kept: Vec<_> = stalled.clone().skip(taken).collect();
+    assert_eq!(kept, Vec::from_iter((STEPS - UNREAD + 1..=STEPS).map(warning)), "{output}");
+    let taken: Vec<_> = stalled.take(taken).collect();
+    assert_eq!(taken.last(), Some(&UPDATED), "{output}");
+    assert_eq!(taken[..], legacy[1..=taken.len()], "{output}");
+    assert!(taken.len() < 2 * (STEPS - UNREAD) as usize, "nothing was left out: {output}");
 }
 
 #[test]
@@ -183,7 +242,8 @@ fn every_example_is_run() {
             let (stem, ext) = (stem.to_str().unwrap(), ext.to_str().unwrap());
             let is_run = match ext {
                 "c" => this.contains(&format!("c(\"{stem}\"")),
-                "h" | "pyc" => true,
+                "cpp" => this.contains(&format!("cpp(\"{stem}\"")),
+                "h" | "hpp" | "pyc" => true,
                 "py" if WITH_THE_PACKAGE.contains(&stem) => true,
                 _ => this.contains(stem),
             };

@@ -18,6 +18,11 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) const WARNINGS: [&str; 5] =
     ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
 
+/// And every C++ file besides: fanfare.hpp is compiled into the programs of others.
+pub(crate) const CPP_WARNINGS: [&str; 3] = ["-Wconversion", "-Wshadow", "-Wnon-virtual-dtor"];
+pub(crate) const SANITIZERS: [&str; 2] =
+    ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
 /// How a compiled program is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Under {
@@ -134,8 +139,17 @@ pub(crate) fn soname() -> String {
 /// Whether something is left unchecked for want of that tool. scripts/missing-tools says so, where
 /// whoever runs `make test` sees it; with CI=true nothing is left out, and the tool is missed.
 pub(crate) fn lacks(tool: &str) -> bool {
+    may_leave_out() && Command::new(tool).arg("--version").output().is_err()
+}
+
+/// The same of something that has no program, by the name that it has there.
+pub(crate) fn lacks_library(name: &str) -> bool {
+    let mut probe = Command::new(root().join("scripts/missing-tools"));
+    may_leave_out() && !probe.args(["--only", name]).output().is_ok_and(|it| it.status.success())
+}
+
+fn may_leave_out() -> bool {
     std::env::var_os("CI").is_none_or(|value| value != "true")
-        && Command::new(tool).arg("--version").output().is_err()
 }
 
 /// Runs a command that has to succeed; what it said is in the failure.
