@@ -142,8 +142,9 @@ fn assert_nobody_waits(output: &str) {
     /// How many warnings are kept for who does not read.
     const UNREAD: u32 = 8;
     let warning = |step: u32| {
+        let data = if step == 1 { format!("{:?}", "x".repeat(16384)) } else { step.to_string() };
         format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"warning","logger":"disk","data":{step}}}}}"#
+            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"warning","logger":"disk","data":{data}}}}}"#
         )
     };
     let progress = |step: u32| progress(step).replace("\"total\":2", "\"total\":40");
