@@ -49,7 +49,7 @@ LIBDIR ?= lib
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test install install-test sdk-test python-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-http header clean
+.PHONY: help test rust-test install install-test sdk-test python-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-cpp bench-http header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -202,7 +202,20 @@ bench: ## run the benchmarks, and end with the table of the bars; fails where on
 		python=$(VENVS)/$(firstword $(SDKS))/bin/python; \
 	fi; \
 	FANFARE_BENCH_PYTHON=$$python $(CARGO) bench --locked --package fanfare --bench bars || status=1; \
+	$(MAKE) --no-print-directory bench-cpp || status=1; \
 	exit $$status
+
+# As a program of others is made: each language by its own compiler, linked with the static library.
+CPP_BENCH := $(TARGET)/bench-cpp
+
+bench-cpp: ## measure fanfare.hpp beside the C functions that it wraps; fails where a bar falls short
+	@scripts/missing-tools --only gcc && scripts/missing-tools --only g++
+	$(CARGO) build --locked --release --package fanfare
+	mkdir -p $(CPP_BENCH)
+	gcc -std=c11 -O2 -Wall -Wextra -Werror -I include -c -o $(CPP_BENCH)/plain.o benches/cpp/plain.c
+	g++ -std=c++17 -O2 -Wall -Wextra -Werror -I include -o $(CPP_BENCH)/measure benches/cpp/measure.cpp \
+		$(CPP_BENCH)/plain.o $(TARGET)/release/libfanfare.a -pthread -ldl -lm
+	$(CPP_BENCH)/measure
 
 # The servers of SDKs are there for comparison: what cannot be made or installed is said to be lacking.
 bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end with its table; fails where a bar falls short

@@ -1,5 +1,6 @@
 //! include/fanfare.hpp held right and wrong: the programs of tests/cpp in both standards that it is
-//! for, as they are, under valgrind, and with the address and undefined-behaviour sanitizers.
+//! for, as they are, under valgrind, and with the address and undefined-behaviour sanitizers; and the
+//! program that measures it.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -34,4 +35,19 @@ fn owners_and_exceptions() {
 #[test]
 fn results_instead_of_exceptions() {
     check("results", &["-fno-exceptions"]);
+}
+
+/// What `make bench-cpp` measures: every row, with all that it checks while it does.
+#[test]
+fn the_measurement_measures() {
+    if lacks("g++") {
+        return;
+    }
+    let workshop = Workshop::new();
+    let folder = root().join("benches/cpp");
+    let plain = workshop.object(&folder.join("plain.c"));
+    let flags = [&CPP_WARNINGS[..], &[plain.to_str().unwrap()]].concat();
+    let program = workshop.compile(&folder.join("measure.cpp"), "c++17", &flags);
+    let table = workshop.run_with(&program, &["--small"], Under::Valgrind);
+    assert_eq!(table.lines().count(), 9, "{table}");
 }

@@ -63,6 +63,15 @@ impl Workshop {
         self.compile_with(compiler, source, standard, flags)
     }
 
+    /// Compiles one C file into an object, to be given to `compile` among the flags.
+    pub(crate) fn object(&self, source: &Path) -> PathBuf {
+        let object = self.path().join("object.o");
+        let mut command = Command::new("gcc");
+        command.arg("-std=c11").args(WARNINGS).args(["-g", "-I"]).arg(root().join("include"));
+        succeed(command.arg("-c").arg("-o").arg(&object).arg(source));
+        object
+    }
+
     pub(crate) fn compile_with(
         &self,
         compiler: &str,
@@ -92,6 +101,10 @@ impl Workshop {
 
     /// Runs a program, which has to succeed, and returns what it printed.
     pub(crate) fn run(&self, program: &Path, under: Under) -> String {
+        self.run_with(program, &[], under)
+    }
+
+    pub(crate) fn run_with(&self, program: &Path, args: &[&str], under: Under) -> String {
         let mut command = match under {
             Under::Nothing => Command::new(program),
             Under::Valgrind if lacks("valgrind") => Command::new(program),
@@ -107,7 +120,7 @@ impl Workshop {
                 command
             }
         };
-        let output = succeed(&mut command);
+        let output = succeed(command.args(args));
         String::from_utf8(output.stdout).expect("the programs print UTF-8")
     }
 }
