@@ -33,6 +33,11 @@ fn owners_and_exceptions() {
 }
 
 #[test]
+fn http_requests_and_answers() {
+    check("http", &[]);
+}
+
+#[test]
 fn results_instead_of_exceptions() {
     check("results", &["-fno-exceptions"]);
 }
