@@ -12,6 +12,9 @@ FANFARE := $(TARGET)/debug/fanfare
 SDKS  := 2.3.0 1.30.0
 VENVS := $(TARGET)/venv
 
+# The server in C++ (examples/cpp/http_server.cpp) that they connect with too.
+CPP_SERVER := $(TARGET)/cpp/http_server
+
 # What the tests run of others in Node.js: the conformance suite, and the clients and servers of the
 # official TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
 # than many machines have; its own is used where there is none to install.
@@ -66,13 +69,25 @@ rust-test: ## run the Rust tests, which also build and run the examples
 	$(CARGO) test --locked --workspace --doc
 	$(CARGO) test --locked --workspace --tests
 
-sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `fanfare listen`
+sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `listen`, and to the C++ server
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
-	$(CARGO) build --locked --package fanfare-cli && \
-	$(MAKE) --no-print-directory $(SDKS:%=sdk-test-%)
+	$(CARGO) build --locked --package fanfare --package fanfare-cli && \
+	server= && \
+	if scripts/missing-tools --only cpp-httplib; then \
+		$(MAKE) --no-print-directory $(CPP_SERVER) && server=$(CPP_SERVER); \
+	else test "$$CI" != true; fi && \
+	FANFARE_CPP_SERVER=$$server $(MAKE) --no-print-directory $(SDKS:%=sdk-test-%)
 
 sdk-test-%: $(VENVS)/%/ready
 	FANFARE_BIN=$(FANFARE) $(VENVS)/$*/bin/python -B -m pytest tests/python
+
+# With the sanitizers, which have the server end badly where they find anything. It is linked with the
+# static library: what cargo puts beside its programs has no name to be found by when one starts.
+$(CPP_SERVER): examples/cpp/http_server.cpp include/fanfare.hpp include/fanfare.h $(TARGET)/debug/libfanfare.a
+	mkdir -p $(@D)
+	g++ -std=c++17 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror \
+		-fsanitize=address,undefined -fno-sanitize-recover=all -I include -o $@ $< \
+		$$(pkg-config --cflags --libs cpp-httplib) $(TARGET)/debug/libfanfare.a -pthread -ldl -lm
 
 # An environment is made anew whenever its lock changes; a half-made one leaves no `ready` behind.
 $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt

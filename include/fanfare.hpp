@@ -1246,9 +1246,8 @@ public:
     /// where that has to be waited for.
     result<std::optional<response>> answer(const call &of, std::string_view frame = {}) const {
         auto raw = detail::blank<fanfare_http_response>();
-        fanfare_status status =
-            fanfare_http_answer(described(*this).raw(), of.raw(),
-                                frame.empty() ? nullptr : frame.data(), frame.size(), &raw);
+        fanfare_status status = fanfare_http_answer(described(*this).raw(), of.raw(), frame.data(),
+                                                    frame.size(), &raw);
         std::optional<response> it;
         if (status == FANFARE_OK) {
             it = response{raw.status, static_cast<form>(raw.kind), detail::view(raw.body)};

@@ -230,6 +230,9 @@ fn rust_embedded() {
 /// Those that python/tests run, with the package that they use installed.
 const WITH_THE_PACKAGE: &[&str] = &["package_server"];
 
+/// Those that tests/python connects clients of the official SDK with.
+const WITH_THE_SDK: &[&str] = &["http_server"];
+
 /// An example that no test runs would be a promise that nobody checks.
 #[test]
 fn every_example_is_run() {
@@ -243,6 +246,7 @@ fn every_example_is_run() {
             let (stem, ext) = (stem.to_str().unwrap(), ext.to_str().unwrap());
             let is_run = match ext {
                 "c" => this.contains(&format!("c(\"{stem}\"")),
+                "cpp" if WITH_THE_SDK.contains(&stem) => true,
                 "cpp" => this.contains(&format!("cpp(\"{stem}\"")),
                 "h" | "hpp" | "pyc" => true,
                 "py" if WITH_THE_PACKAGE.contains(&stem) => true,

@@ -45,7 +45,7 @@ void a_modern_request() {
     CHECK(call.revision() == FANFARE_REVISION_2026_07_28 && !call.is_batch());
     CHECK(call.session_id().empty() && call.last_event_id().empty() && call.allow().empty());
 
-    CHECK(!endpoint.answer(call));
+    CHECK(!endpoint.answer(call) && !endpoint.answer(call, ""));
     auto json = endpoint.answer(call, R"({"jsonrpc":"2.0","id":1,"result":{}})");
     CHECK(json && json->status == 200 && json->form == http::form::json);
     CHECK(json->body == R"({"jsonrpc":"2.0","id":1,"result":{}})");
@@ -80,6 +80,13 @@ void a_legacy_session() {
     auto accepted = endpoint.answer(call);
     CHECK(accepted && accepted->status == 202 && accepted->form == http::form::empty);
     CHECK(endpoint.check(legacy("POST", body, "other"), lookup).status() == 404);
+
+    // Where the client does not say the revision, the session does.
+    http::request silent("POST", body);
+    silent.add_header("Content-Type", "application/json");
+    silent.add_header("Accept", "application/json, text/event-stream");
+    silent.add_header("MCP-Session-Id", "known");
+    CHECK(endpoint.check(silent, lookup).revision() == FANFARE_REVISION_2025_11_25);
 
     auto get = legacy("GET", {}, "known");
     get.add_header("Last-Event-ID", "7");
