@@ -52,12 +52,12 @@ LIBDIR ?= lib
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test install install-test sdk-test python-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-cpp bench-http header clean
+.PHONY: help test rust-test install install-test sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-cpp bench-http bench-python wheel header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test install-test loom sdk-test python-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
+test: rust-test install-test loom sdk-test mcp-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
 	@scripts/missing-tools
 
 # Those in the documentation come first: a test that builds an example for itself replaces the
@@ -108,21 +108,44 @@ IN_WHEEL := PATH="$$(printf %s "$$PATH" | tr : '\n' | while read -r folder; do \
 
 python-test: ## build the Python package's wheel, and test it in an environment without Rust
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
-	$(MAKE) --no-print-directory $(WHEEL)/ready && \
-	rm -rf $(WHEEL)/dist && \
-	CARGO=$(CARGO) $(WHEEL)/bin/python -m pip wheel --quiet --disable-pip-version-check \
-		--no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist ./python && \
-	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall \
-		--no-deps $(WHEEL)/dist/*.whl && \
-	cd python && export MYPY_CACHE_DIR=$(WHEEL)/mypy && \
-	$(IN_WHEEL) $(WHEEL)/bin/python -B -m mypy --package fanfare && \
-	$(IN_WHEEL) $(WHEEL)/bin/python -B -m mypy tests tools hatch_build.py && \
-	$(IN_WHEEL) $(WHEEL)/bin/python -B -m pytest
+	$(MAKE) --no-print-directory wheel && \
+	cd python && \
+	$(IN_WHEEL) $(WHEEL)/bin/python -B -m mypy --cache-dir $(WHEEL)/mypy tests/*.py tools hatch_build.py && \
+	$(IN_WHEEL) $(WHEEL)/bin/python -B -m pytest --ignore tests/sdk
 
 $(WHEEL)/ready: python/requirements-dev.txt
 	rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --requirement $<
+	touch $@
+
+wheel: $(WHEEL)/ready
+	rm -rf $(WHEEL)/dist
+	CARGO=$(CARGO) $(WHEEL)/bin/python -m pip wheel --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist ./python
+	$(call INSTALL,$(WHEEL))
+
+# Puts the wheel into an environment.
+INSTALL = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall \
+	--no-deps $(WHEEL)/dist/*.whl
+
+# The same wheel beside the official SDK, whose types the whole package is checked with.
+MCP := $(VENVS)/mcp
+
+mcp-test: python-test ## test the package within servers of the official Python SDK, and of FastMCP
+	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
+	$(MAKE) --no-print-directory $(MCP)/ready && \
+	$(call INSTALL,$(MCP)) && \
+	cd python && export MYPYPATH=$(abspath tests/python) && \
+	$(IN_WHEEL) $(MCP)/bin/python -B -m mypy --cache-dir $(MCP)/mypy --package fanfare && \
+	$(IN_WHEEL) $(MCP)/bin/python -B -m mypy --cache-dir $(MCP)/mypy tests/sdk && \
+	$(IN_WHEEL) $(MCP)/bin/python -B -m pytest tests/sdk
+
+$(MCP)/ready: python/requirements-mcp.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --only-binary :all: --requirement $<
 	touch $@
 
 node-test: ## connect the official TypeScript SDK, old and new, to `fanfare serve` and `fanfare listen`
@@ -231,6 +254,12 @@ bench-cpp: ## measure fanfare.hpp beside the C functions that it wraps; fails wh
 	g++ -std=c++17 -O2 -Wall -Wextra -Werror -I include -o $(CPP_BENCH)/measure benches/cpp/measure.cpp \
 		$(CPP_BENCH)/plain.o $(TARGET)/release/libfanfare.a -pthread -ldl -lm
 	$(CPP_BENCH)/measure
+
+bench-python: ## measure fanfare.mcp beside the official Python SDK's own bus; fails where a bar falls short
+	@scripts/missing-tools --only python3
+	@$(MAKE) --no-print-directory wheel $(MCP)/ready
+	@$(call INSTALL,$(MCP))
+	$(MCP)/bin/python -B benches/bars/bus.py
 
 # The servers of SDKs are there for comparison: what cannot be made or installed is said to be lacking.
 bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end with its table; fails where a bar falls short

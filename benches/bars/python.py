@@ -19,14 +19,11 @@ import struct
 import sys
 import time
 
-SHARED = "file:///srv/data/shared.json"
+from sdk import SHARED, Theirs, uris
+
 OK, MODERN, FRAMING_JSON = 0, 2, 1
 # How often ours is done in a round: the SDK's takes that much longer.
 REPEATS = 20
-
-
-def uris(n):
-    return [SHARED, *(f"file:///srv/other/{(3 * n + k) % 1000}" for k in range(3))]
 
 
 class Str(c.Structure):
@@ -87,57 +84,6 @@ class Ours:
                 append((session, filled[start:stop]))
                 at = stop + 7 & -8
         return frames
-
-
-class Theirs:
-    def __init__(self, streams):
-        from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
-        from mcp_types import SubscriptionsListenRequestParams
-
-        self.bus = InMemorySubscriptionBus()
-        self.event = ResourceUpdated(SHARED)
-        listen = ListenHandler(self.bus, max_subscriptions=streams)
-        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientCapabilities": {}}
-        self.written, self.tasks = [], []
-        for n in range(streams):
-            params = SubscriptionsListenRequestParams.model_validate(
-                {"_meta": meta, "notifications": {"resourceSubscriptions": uris(n)}})
-            self.tasks.append(asyncio.create_task(listen(Context(n, self.written), params)))
-
-    async def published(self):
-        await self.bus.publish(self.event)
-        return await self.all_written()
-
-    async def all_written(self):
-        """Waits until each stream has written once; (stream, bytes) each."""
-        while len(self.written) < len(self.tasks):
-            await asyncio.sleep(0)
-        frames = self.written[:]
-        self.written.clear()
-        return frames
-
-    async def stop(self):
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-
-class Context:
-    """What the SDK's listen handler sees of a request, and of the session that it came by."""
-
-    def __init__(self, request_id, written):
-        self.request_id, self.session, self.written = request_id, self, written
-
-    async def send_notification(self, notification, related_request_id=None):
-        from mcp_types import JSONRPCNotification
-
-        # As the SDK's session does it, and then its stdio transport.
-        data = notification.model_dump(by_alias=True, mode="json", exclude_none=True)
-        message = JSONRPCNotification(
-            jsonrpc="2.0", method=data["method"], params=data.get("params"))
-        text = message.model_dump_json(by_alias=True, exclude_unset=True)
-        self.written.append((self.request_id, text.encode()))
 
 
 async def main(library, streams, rounds):

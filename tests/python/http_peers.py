@@ -109,7 +109,7 @@ async def connect_http(mode: str, url: str) -> AsyncIterator[Peer]:
     peer = Peer(LEGACY if mode == "legacy" else MODERN)
     callbacks = {"logging_callback": peer.on_log, "message_handler": peer.on_message}
     try:
-        transport = recorded(two_ways(url), peer.record)
+        transport = recorded(two_ways(url), peer.reads)
         if TWO:
             async with Client(transport, mode=mode, **callbacks) as peer.sdk:
                 peer.revision = peer.sdk.protocol_version

@@ -53,6 +53,28 @@ class Peer:
         self.handled: list[dict[str, Any]] = []
         """The notifications that the SDK understood and handed to its message handler."""
         self._news = anyio.Event()
+        self._pause: anyio.Event | None = None
+
+    # How it reads.
+
+    def pause(self) -> None:
+        """Stops reading: what comes stays in the transport, and where that is full, in the server."""
+        self._pause = anyio.Event()
+
+    def go_on(self) -> None:
+        """Reads again."""
+        if self._pause is not None:
+            self._pause.set()
+            self._pause = None
+
+    async def reads(self, item: Any) -> None:
+        """Takes down one message of the transport, before the SDK sees it."""
+        while self._pause is not None:
+            await self._pause.wait()
+        if isinstance(item, Exception):
+            raise item
+        self.wire.append(item.message.model_dump(by_alias=True, mode="json", exclude_unset=True))
+        self._note()
 
     # What the server has.
 
@@ -146,16 +168,15 @@ class Peer:
             return
         raise AssertionError(f"{what}: not within {DEADLINE} s; heard {self.wire}")
 
+    def forget(self) -> None:
+        """Forgets all that it has heard."""
+        self.wire.clear()
+        self.logs.clear()
+        self.handled.clear()
+
     def _note(self) -> None:
         self._news.set()
         self._news = anyio.Event()
-
-    def record(self, item: Any) -> None:
-        """Takes down one message of the transport, before the SDK sees it."""
-        if isinstance(item, Exception):
-            raise item
-        self.wire.append(item.message.model_dump(by_alias=True, mode="json", exclude_unset=True))
-        self._note()
 
     async def on_log(self, params: Any) -> None:
         """The SDK's logging callback."""
@@ -185,7 +206,7 @@ async def connect(era: str, command: Sequence[str], notes: Path) -> AsyncIterato
     server = StdioServerParameters(command="/bin/sh", args=["-c", script])
     callbacks = {"logging_callback": peer.on_log, "message_handler": peer.on_message}
     try:
-        transport = recorded(stdio_client(server), peer.record)
+        transport = recorded(stdio_client(server), peer.reads)
         if TWO:
             mode = "auto" if era == MODERN else "legacy"
             async with Client(transport, mode=mode, **callbacks) as peer.sdk:
@@ -208,14 +229,16 @@ async def connect(era: str, command: Sequence[str], notes: Path) -> AsyncIterato
 
 
 @asynccontextmanager
-async def recorded(transport: Any, record: Callable[[Any], None]) -> AsyncIterator[tuple[Any, Any]]:
-    """A transport of the SDK, with `record` called for each message before the session has it."""
+async def recorded(
+    transport: Any, reads: Callable[[Any], Awaitable[None]]
+) -> AsyncIterator[tuple[Any, Any]]:
+    """A transport of the SDK, with `reads` awaited for each message before the session has it."""
     send, receive = anyio.create_memory_object_stream[Any](0)
 
     async def pump() -> None:
         async with send:
             async for item in read:
-                record(item)
+                await reads(item)
                 try:
                     await send.send(item)
                 except (anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -20,7 +20,7 @@ import asyncio
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -55,7 +55,7 @@ _ROUND_BYTES = 1 << 16
 class _Event(Protocol):
     def set(self) -> object: ...
 
-    async def wait(self) -> object: ...
+    def wait(self) -> Coroutine[Any, Any, object]: ...
 
 
 class _Asyncio:
@@ -85,8 +85,24 @@ class _Asyncio:
         elif not self._loop.is_closed():
             self._loop.remove_reader(self._engine.fileno())
 
+    def is_here(self) -> bool:
+        with suppress(RuntimeError):
+            return asyncio.get_running_loop() is self._loop
+        return False
+
+    def is_over(self) -> bool:
+        return self._loop.is_closed()
+
     def event(self) -> _Event:
         return asyncio.Event()
+
+    def waiter(self) -> Awaitable[None]:
+        return self._loop.create_future()
+
+    def wake(self, waiter: Awaitable[None]) -> None:
+        assert isinstance(waiter, asyncio.Future)
+        if not waiter.done():
+            waiter.set_result(None)
 
     def soon(self, function: Callable[..., object], *arguments: object) -> bool:
         """Has the loop call a function; from any thread. False: the loop is over."""
@@ -123,9 +139,24 @@ class _Trio:
     def stop(self) -> None:
         self._waiter.stop()
 
+    def is_here(self) -> bool:
+        with suppress(RuntimeError):
+            return self._trio.lowlevel.current_trio_token() is self._token
+        return False
+
+    def is_over(self) -> bool:
+        return not self.soon(lambda: None)
+
     def event(self) -> _Event:
         event: _Event = self._trio.Event()
         return event
+
+    def waiter(self) -> Awaitable[None]:
+        return _Parked(self._trio.Event())
+
+    def wake(self, waiter: Awaitable[None]) -> None:
+        assert isinstance(waiter, _Parked)
+        waiter.event.set()
 
     def soon(self, function: Callable[..., object], *arguments: object) -> bool:
         with suppress(self._trio.RunFinishedError):
@@ -135,6 +166,18 @@ class _Trio:
 
     def retime(self) -> None:
         """The thread that waits does what is due by itself."""
+
+
+class _Parked:
+    """Somebody in trio who waits for an event."""
+
+    __slots__ = ("event",)
+
+    def __init__(self, event: _Event) -> None:
+        self.event = event
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield from self.event.wait().__await__()
 
 
 class _Waiter:
@@ -182,13 +225,14 @@ def _backend(engine: Engine) -> _Asyncio | _Trio:
 class _Inbox:
     """Frames that were drained and not yet awaited. Belongs to the loop."""
 
-    __slots__ = ("_event", "_frames", "_is_over", "_session")
+    __slots__ = ("_frames", "_is_over", "_session", "_waiting")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         # An empty deque is the larger part of what an idle session would take.
         self._frames: deque[bytes] | None = None
-        self._event: _Event | None = None
+        # Who awaits: as a rule nobody, or one.
+        self._waiting: Awaitable[None] | list[Awaitable[None]] | None = None
         self._is_over = False
 
     def put(self, data: bytes) -> None:
@@ -206,14 +250,22 @@ class _Inbox:
         while not self._frames:
             if self._is_over:
                 raise StopAsyncIteration
-            if self._event is None:
-                self._event = self._session.engine._backend.event()
-            await self._event.wait()
+            me = self._session.engine._backend.waiter()
+            self._waiting = [*_each(self._waiting), me] if self._waiting else me
+            try:
+                await me
+            except BaseException:
+                self._leave(me)
+                raise
         data = self._frames.popleft()
         if not self._frames:
             self._frames = None
         self._session._taken(len(data))
         return data
+
+    def _leave(self, me: Awaitable[None]) -> None:
+        """Whoever waited by that waits no more."""
+        self._waiting = [each for each in _each(self._waiting) if each is not me] or None
 
     def forget(self) -> None:
         """Nobody will await what is in it."""
@@ -222,9 +274,16 @@ class _Inbox:
         self.finish()
 
     def _wake(self) -> None:
-        if self._event is not None:
-            self._event.set()
-            self._event = None
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            for each in _each(waiting):
+                self._session.engine._backend.wake(each)
+
+
+def _each(waiting: Awaitable[None] | list[Awaitable[None]] | None) -> list[Awaitable[None]]:
+    if waiting is None:
+        return []
+    return waiting if isinstance(waiting, list) else [waiting]
 
 
 class Stream(PlainStream):
@@ -242,15 +301,16 @@ class Stream(PlainStream):
 
     def close(self) -> None:
         """Its connection is gone."""
-        self.session._streams.pop(self.number, None)
+        if self.session._streams is not None:
+            self.session._streams.pop(self.number, None)
         self._inbox.forget()
         super().close()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> bytes:
-        return await self._inbox.next()
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._inbox.next()
 
 
 class Session(PlainSession):
@@ -268,7 +328,8 @@ class Session(PlainSession):
     def __init__(self, engine: Engine, number: int) -> None:
         super().__init__(engine, number)
         self._inbox = _Inbox(self)
-        self._streams: dict[int, Stream] = {}
+        # As a rule it has none of its own: an empty dictionary would weigh on each that is idle.
+        self._streams: dict[int, Stream] | None = None
         self._buffered = 0
         self._is_paused = False
         self._reason: End | None = None
@@ -298,8 +359,8 @@ class Session(PlainSession):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> bytes:
-        return await self._inbox.next()
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._inbox.next()
 
     def open_stream(self, kind: StreamKind) -> Stream:
         """Opens a stream. In the loop's thread."""
@@ -326,14 +387,16 @@ class Session(PlainSession):
         return stream
 
     def _stream(self, number: int) -> Stream:
+        if self._streams is None:
+            self._streams = {}
         return self._streams.setdefault(number, Stream(self, number))
 
     def _inboxes(self) -> list[_Inbox]:
-        return [self._inbox, *(stream._inbox for stream in self._streams.values())]
+        return [self._inbox, *(stream._inbox for stream in (self._streams or {}).values())]
 
     def _put(self, stream: int, flags: int, data: bytes) -> None:
         """A frame has been drained."""
-        of = self._streams.get(stream)
+        of = self._streams.get(stream) if self._streams else None
         self._buffered += len(data)
         (of._inbox if of else self._inbox).put(data)
         if of and flags & LAST:
@@ -353,7 +416,7 @@ class Session(PlainSession):
                 self.resume()
 
     def _stream_over(self, stream: int) -> None:
-        if of := self._streams.pop(stream, None):
+        if self._streams and (of := self._streams.pop(stream, None)):
             of._inbox.finish()
 
     def _over(self, reason: End) -> None:
@@ -361,7 +424,7 @@ class Session(PlainSession):
             self._reason = reason
             for inbox in self._inboxes():
                 inbox.finish()
-            self._streams.clear()
+            self._streams = None
             if self._ended is not None:
                 self._ended.set()
 
@@ -463,6 +526,14 @@ class Engine(BaseEngine[Session]):
                 capabilities=capabilities,
                 principal=principal,
             )
+
+    def is_here(self) -> bool:
+        """Whether the loop that is running is the engine's own. From any thread."""
+        return self._backend.is_here()
+
+    def is_loop_over(self) -> bool:
+        """Whether its loop is closed, so that nothing will be delivered any more."""
+        return self._backend.is_over()
 
     def session(self, number: int) -> Session | None:
         """The session with that number, if it is not over yet."""
