@@ -83,7 +83,7 @@ sdk-test-%: $(VENVS)/%/ready
 
 # With the sanitizers, which have the server end badly where they find anything. It is linked with the
 # static library: what cargo puts beside its programs has no name to be found by when one starts.
-$(CPP_SERVER): examples/cpp/http_server.cpp include/fanfare.hpp include/fanfare.h $(TARGET)/debug/libfanfare.a
+$(CPP_SERVER): examples/cpp/http_server.cpp examples/cpp/http_hub.hpp include/fanfare.hpp include/fanfare.h $(TARGET)/debug/libfanfare.a
 	mkdir -p $(@D)
 	g++ -std=c++17 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror \
 		-fsanitize=address,undefined -fno-sanitize-recover=all -I include -o $@ $< \

@@ -228,7 +228,7 @@ fn rust_embedded() {
 }
 
 /// Those that python/tests run, with the package that they use installed.
-const WITH_THE_PACKAGE: &[&str] = &["package_server"];
+const WITH_THE_PACKAGE: &[&str] = &["package_server", "mcp_server", "fastmcp_server"];
 
 /// Those that tests/python connects clients of the official SDK with.
 const WITH_THE_SDK: &[&str] = &["http_server"];

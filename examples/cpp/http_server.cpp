@@ -10,7 +10,7 @@
 //
 // cpp-httplib has a thread for each connection, and it blocks. So each connection takes its own
 // frames out of the engine and writes them, and one more thread tells the connections of a session
-// when it has output (hub::announce). A client that does not read holds up its own thread; what it
+// when it has output (http_hub.hpp). A client that does not read holds up its own thread; what it
 // misses is merged and bounded by the engine, which in the end lets go of it (the option overflow).
 //
 // A server that has an event dispatcher for each SSE stream (a slot or a queue that every notify
@@ -21,10 +21,9 @@
 #include <httplib.h>
 #include <sys/socket.h>
 
-#include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,253 +31,23 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
-#include "fanfare.hpp"
+#include "http_hub.hpp"
 
 namespace {
 
 namespace http = fanfare::http;
 using nlohmann::json;
-using std::chrono::milliseconds;
-using clock_type = std::chrono::steady_clock;
-
-const char *const CAPABILITIES = R"({"logging":{},"resources":{"subscribe":true},"tools":{}})";
-const char *const SERVER_INFO = R"({"name":"notes","version":"1"})";
+using server::clock_type;
+using server::hub;
+using server::milliseconds;
+using server::peer;
 
 // How long a write waits before it looks whether its client still matters.
 constexpr milliseconds WRITE_TIMEOUT{1000};
 // How much is written at a time: what a socket that takes anything takes at once.
 constexpr std::size_t PIECE = 4096;
-// After how long the other streams of a session that one stream keeps paused are looked at.
-constexpr milliseconds ASIDE{20};
-
-// A session, and those of its connections that wait for output.
-class peer {
-public:
-    explicit peer(fanfare::session session) : session_(std::move(session)) {}
-
-    fanfare::session &session() { return session_; }
-
-    // Something has happened that its connections should look at.
-    void announce() {
-        {
-            std::lock_guard<std::mutex> guard(mutex_);
-            news_ += 1;
-        }
-        changed_.notify_all();
-    }
-
-    // There is output: it is offered again when the connections have written all of it.
-    void has_output() {
-        quietly([&] { session_.pause(); });
-        announce();
-    }
-
-    std::uint64_t news() {
-        std::lock_guard<std::mutex> guard(mutex_);
-        return news_;
-    }
-
-    // Waits for news since `seen`; whether to look again, or the time is over.
-    bool wait(std::uint64_t seen, clock_type::time_point until) {
-        std::unique_lock<std::mutex> lock(mutex_);
-        // While a connection is behind, the session is paused, and nobody tells the others.
-        auto soon = behind_ > 0 ? std::min(until, clock_type::now() + ASIDE) : until;
-        return changed_.wait_until(lock, soon, [&] { return news_ != seen; }) ||
-               clock_type::now() < until;
-    }
-
-    // One more of its connections has something to write.
-    void fall_behind() {
-        std::lock_guard<std::mutex> guard(mutex_);
-        behind_ += 1;
-    }
-
-    // One that found nothing to write; `was_behind` if it had before.
-    void caught_up(bool was_behind) {
-        {
-            std::lock_guard<std::mutex> guard(mutex_);
-            if (was_behind) behind_ -= 1;
-            if (behind_ > 0) return;
-        }
-        quietly([&] { session_.resume(); });
-    }
-
-    // The engine lets go of it: whoever is stuck in writing to it may stop.
-    void cut() { is_cut_ = true; }
-    bool is_cut() const { return is_cut_; }
-
-private:
-    // What fails because the session is gone need not be done any more.
-    template <class Work>
-    static void quietly(Work work) {
-        try {
-            work();
-        } catch (const fanfare::error &) {
-        }
-    }
-
-    fanfare::session session_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::uint64_t news_ = 0;
-    int behind_ = 0;
-    std::atomic<bool> is_cut_{false};
-};
-
-// The engine, who is there, and the thread that tells them of output.
-class hub {
-public:
-    hub() : engine_(make_engine()), announcer_([this] { announce(); }) {}
-    hub(hub &&) = delete;
-    ~hub() {
-        is_stopped_ = true;
-        engine_.wakeup();
-        announcer_.join();
-    }
-
-    fanfare::engine &engine() { return engine_; }
-
-    // A session for one request, or one that begins with it.
-    std::shared_ptr<peer> open(const http::call &call) {
-        fanfare::session_params params;
-        params.profile = call.era() == http::era::modern ? fanfare::profile::modern
-                                                         : fanfare::profile::legacy;
-        params.handshake = call.kind() == http::kind::initialize;
-        params.framing = fanfare::framing::sse;
-        params.capabilities = CAPABILITIES;
-        fanfare::session session = engine_.open(params);
-        fanfare_session id = session.id();
-        std::shared_ptr<peer> made(new peer(std::move(session)), [this, id](peer *it) {
-            {
-                std::lock_guard<std::mutex> guard(mutex_);
-                peers_.erase(id);
-            }
-            delete it;
-        });
-        std::lock_guard<std::mutex> guard(mutex_);
-        peers_[id].it = made;
-        return made;
-    }
-
-    // It stays until its client deletes it; by that id its client finds it.
-    std::string keep(std::shared_ptr<peer> it) {
-        std::string id = http::new_session_id();
-        std::lock_guard<std::mutex> guard(mutex_);
-        auto found = peers_.find(it->session().id());
-        if (found != peers_.end()) found->second.kept_as = id;
-        kept_[id] = std::move(it);
-        return id;
-    }
-
-    std::shared_ptr<peer> kept(std::string_view id) {
-        std::lock_guard<std::mutex> guard(mutex_);
-        auto found = kept_.find(std::string(id));
-        return found == kept_.end() ? nullptr : found->second;
-    }
-
-    // How many streams have a connection.
-    void stream_opened() {
-        std::lock_guard<std::mutex> guard(mutex_);
-        streams_ += 1;
-    }
-    void stream_closed() {
-        std::lock_guard<std::mutex> guard(mutex_);
-        streams_ -= 1;
-        quiet_.notify_all();
-    }
-
-    // Goodbye to everybody: what is queued goes out before, and then each stream ends. Returns when
-    // all have, but does not wait for long.
-    void say_goodbye() {
-        is_stopping_ = true;
-        for (const auto &it : everybody()) {
-            try {
-                it->session().end(fanfare::end_reason::shutdown);
-            } catch (const fanfare::error &) {
-                // It was quicker.
-            }
-            it->announce();
-        }
-        std::unique_lock<std::mutex> lock(mutex_);
-        quiet_.wait_for(lock, 3 * WRITE_TIMEOUT, [&] { return streams_ == 0; });
-    }
-    bool is_stopping() const { return is_stopping_; }
-
-private:
-    fanfare::engine make_engine() {
-        fanfare::config config;
-        config.set("initialize.answer", "engine");
-        config.set("server.info", SERVER_INFO);
-        config.set("server.capabilities", CAPABILITIES);
-        // What is written goes to the log of those who ask for that much (logging/setLevel). How
-        // many lines of it a client may leave unread before the engine lets go of it:
-        config.set("logging.default_level", "error");
-        config.set("session.max_queued_frames", "64");
-        config.on_lag([this](const fanfare_lag &lag) {
-            if (lag.policy != FANFARE_OVERFLOW_CLOSE) return;
-            if (auto it = find(lag.session)) it->cut();
-        });
-        config.on_session_end([this](fanfare_session session, fanfare::end_reason, void *) {
-            let_go(session);
-        });
-        config.on_stream_end([this](fanfare_session session, fanfare_stream, void *) {
-            if (auto it = find(session)) it->announce();
-        });
-        return fanfare::engine::make(config);
-    }
-
-    // A session that somebody has. It is gone from here when the last one lets go of it.
-    struct entry {
-        std::weak_ptr<peer> it;
-        std::string kept_as;
-    };
-
-    std::shared_ptr<peer> find(fanfare_session session) {
-        std::lock_guard<std::mutex> guard(mutex_);
-        auto found = peers_.find(session);
-        return found == peers_.end() ? nullptr : found->second.it.lock();
-    }
-
-    std::vector<std::shared_ptr<peer>> everybody() {
-        std::lock_guard<std::mutex> guard(mutex_);
-        std::vector<std::shared_ptr<peer>> found;
-        for (const auto &[session, of] : peers_) {
-            if (auto alive = of.it.lock()) found.push_back(std::move(alive));
-        }
-        return found;
-    }
-
-    // A session has ended: its client's id stands for nothing any more.
-    void let_go(fanfare_session session) {
-        auto it = find(session);
-        if (!it) return;
-        it->announce();
-        std::lock_guard<std::mutex> guard(mutex_);
-        kept_.erase(peers_[session].kept_as);
-    }
-
-    void announce() {
-        fanfare_session ready[64];
-        while (!is_stopped_) {
-            std::size_t count = engine_.wait(-1, ready, std::size(ready));
-            for (std::size_t at = 0; at < count; ++at) {
-                if (auto it = find(ready[at])) it->has_output();
-            }
-        }
-    }
-
-    std::mutex mutex_;
-    std::unordered_map<fanfare_session, entry> peers_;
-    std::unordered_map<std::string, std::shared_ptr<peer>> kept_;
-    std::size_t streams_ = 0;
-    std::condition_variable quiet_;
-    std::atomic<bool> is_stopping_{false}, is_stopped_{false};
-    fanfare::engine engine_;
-    std::thread announcer_;
-};
 
 // What the server has: two notes, and what can be done with them.
 class notes {
@@ -672,37 +441,37 @@ int main() try {
     hub hub;
     notes notes(hub.engine());
     endpoint endpoint(hub, notes);
-    httplib::Server server;
-    server.new_task_queue = [] { return new thread_each; };
+    httplib::Server listener;
+    listener.new_task_queue = [] { return new thread_each; };
     // A client with nothing to ask holds no thread.
-    server.set_keep_alive_max_count(1);
-    server.set_write_timeout(WRITE_TIMEOUT);
-    server.set_payload_max_length(4 << 20);
+    listener.set_keep_alive_max_count(1);
+    listener.set_write_timeout(WRITE_TIMEOUT);
+    listener.set_payload_max_length(4 << 20);
     auto answer = [&](const httplib::Request &from, httplib::Response &to) {
         endpoint.answer(from, to);
     };
-    server.Get("/mcp", answer).Post("/mcp", answer).Put("/mcp", answer).Delete("/mcp", answer);
+    listener.Get("/mcp", answer).Post("/mcp", answer).Put("/mcp", answer).Delete("/mcp", answer);
 
     int listening = -1;
-    server.set_socket_options([&](socket_t socket) {
+    listener.set_socket_options([&](socket_t socket) {
         listening = socket;
         // What a client has not read is to wait in the engine, where it can be merged.
         int buffer = 65536;
         ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     });
-    int port = server.bind_to_any_port("127.0.0.1");
+    int port = listener.bind_to_any_port("127.0.0.1");
     // cpp-httplib would have more than five that come at once turned away.
     if (port < 0 || ::listen(listening, SOMAXCONN) != 0) {
         throw std::runtime_error("there is no port to listen on");
     }
-    std::thread serving([&] { server.listen_after_bind(); });
+    std::thread serving([&] { listener.listen_after_bind(); });
     std::printf("listening on http://127.0.0.1:%d/mcp\n", port);
     std::fflush(stdout);
 
     int signal = 0;
     sigwait(&signals, &signal);
-    hub.say_goodbye();
-    server.stop();
+    hub.say_goodbye(3 * WRITE_TIMEOUT);
+    listener.stop();
     serving.join();
 } catch (const std::exception &error) {
     std::fprintf(stderr, "%s\n", error.what());
