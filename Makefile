@@ -44,6 +44,14 @@ GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/{n;s/^version = "\(.*\)
 RUNNER   := $(TARGET)/gungraun-runner-$(GUNGRAUN)/bin/gungraun-runner
 COUNTS   := $(TARGET)/counts.json
 
+# What makes a book of docs/: for that it needs neither speed nor debug information, nor to serve it.
+MDBOOK_VERSION := 0.5.4
+MDBOOK         := $(TARGET)/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+BOOK           := $(TARGET)/book
+
+# The folders that pages link into.
+BESIDE_DOCS := cli examples include python
+
 # Where `make install` puts things, DESTDIR before it all; and LIBDIR below PREFIX.
 PREFIX ?= /usr/local
 LIBDIR ?= lib
@@ -52,12 +60,12 @@ LIBDIR ?= lib
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test install install-test sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-cpp bench-http bench-python wheel header clean
+.PHONY: help test rust-test install install-test book sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew lint unsafe-check bench bench-cpp bench-http bench-python wheel header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: rust-test install-test loom sdk-test mcp-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients
+test: rust-test install-test book loom sdk-test mcp-test node-test conformance counts ## run every test: Rust, the C, C++ and Python programs, the SDKs' clients, the documentation
 	@scripts/missing-tools
 
 # Those in the documentation come first: a test that builds an example for itself replaces the
@@ -68,6 +76,22 @@ rust-test: ## run the Rust tests, which also build and run the examples
 	$(CARGO) build --locked --workspace --examples
 	$(CARGO) test --locked --workspace --doc
 	$(CARGO) test --locked --workspace --tests
+
+# They are linked to beside the book, so that pages of it find what they lead to.
+book: ## make a book of docs/, to be read at target/book/docs/index.html
+	@$(MAKE) --silent $(MDBOOK)
+	rm -rf $(BOOK)
+	mkdir -p $(BOOK)
+	for folder in $(BESIDE_DOCS); do ln -s $(CURDIR)/$$folder $(BOOK)/$$folder || exit; done
+	$(MDBOOK) build --dest-dir $(BOOK)/docs docs
+	scripts/check-book $(BOOK)/docs
+
+$(MDBOOK):
+	@echo 'building mdbook $(MDBOOK_VERSION)'
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 $(CARGO) install --quiet --debug --locked \
+		--root $(TARGET)/mdbook-$(MDBOOK_VERSION) --target-dir $(TARGET)/mdbook-build \
+		--version =$(MDBOOK_VERSION) --no-default-features --features search mdbook
+	rm -rf $(TARGET)/mdbook-build
 
 sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `listen`, and to the C++ server
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
@@ -263,7 +287,7 @@ bench-python: ## measure fanfare.mcp beside the official Python SDK's own bus; f
 
 # The servers of SDKs are there for comparison: what cannot be made or installed is said to be lacking.
 bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end with its table; fails where a bar falls short
-	@rmcp=; typescript=; \
+	@rmcp=; typescript=; python=; \
 	if $(CARGO) build --locked --release --manifest-path $(PEERS)/rmcp/Cargo.toml --target-dir $(TARGET)/peers; then \
 		rmcp=$(TARGET)/peers/release/fanfare-bench-rmcp; \
 	fi; \
@@ -271,7 +295,12 @@ bench-http: ## measure HTTP beside nchan, SDKs' servers and the floors, and end 
 		ln -sfn $(PEERS) $(NODE)/peers; \
 		typescript=$(NODE)/peers/typescript.mjs; \
 	fi; \
+	if scripts/missing-tools --only python3 && $(MAKE) --no-print-directory wheel $(MCP)/ready && \
+		$(call INSTALL,$(MCP)); then \
+		python=$(MCP)/bin/python; \
+	fi; \
 	PATH="$(NODE_PATHS):$$PATH" FANFARE_BENCH_RMCP=$$rmcp FANFARE_BENCH_TYPESCRIPT=$$typescript \
+		FANFARE_BENCH_PYTHON=$$python \
 		$(CARGO) run --locked --release --package fanfare-bench-http
 
 header: ## bring include/fanfare.h up to date with src/ffi

@@ -1262,7 +1262,9 @@ fanfare_status fanfare_receive(fanfare_engine *engine,
 /// the message itself, or those elements of a batch. fn may call what a frame callback may.
 ///
 /// Any thread. ctx is not kept.
-/// As fanfare_receive(), and FANFARE_E_NULL for fn; a batch is no matter of state here.
+/// FANFARE_OK: as fanfare_receive() says; FANFARE_E_NULL: fn, too; FANFARE_E_GONE: session or
+/// stream; FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_LIMIT: a length beyond
+/// 1 GiB.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_receive_each(fanfare_engine *engine,
@@ -1278,7 +1280,8 @@ fanfare_status fanfare_receive_each(fanfare_engine *engine,
 /// skipped it while you read: the engine refuses it on the wire where the revision allows it.
 ///
 /// Any thread.
-/// As fanfare_receive().
+/// FANFARE_OK: as fanfare_receive() says; FANFARE_E_NULL; FANFARE_E_GONE: session or stream;
+/// FANFARE_E_STATE: it has several streams and 0 was given.
 FANFARE_API
 fanfare_status fanfare_receive_too_long(fanfare_engine *engine,
                                         fanfare_session session,
@@ -1530,12 +1533,12 @@ fanfare_status fanfare_notify_logging_message(fanfare_engine *engine,
 
 /// Raises notifications/tasks: a task of the extension io.modelcontextprotocol/tasks (2026-07-28)
 /// is what params say, the JSON text of a DetailedTask, just as tasks/get would answer at this
-/// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
-/// is undelivered, the next takes its place.
+/// moment. It reaches the listens that named its taskId in taskIds, of which one that has not read
+/// the last hears of this in its place, and open sessions, which hear of each.
 ///
-/// As fanfare_notify(). FANFARE_E_JSON, too, if taskId is not a string or status not a status;
-/// FANFARE_E_STATE if the task is over by what was raised of it before, as far as the option
-/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT if taskId is longer than uri.max_bytes.
+/// As fanfare_notify(), and FANFARE_E_JSON: taskId is not a string or status not a status;
+/// FANFARE_E_STATE: the task is over by what was raised of it before, as far as the option
+/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT: taskId is longer than uri.max_bytes.
 FANFARE_API
 fanfare_status fanfare_notify_task(fanfare_engine *engine,
                                    const char *params,
@@ -1547,10 +1550,10 @@ fanfare_status fanfare_notify_task(fanfare_engine *engine,
 /// Task. It reaches the session that was given the task in a response sent by
 /// fanfare_send(), or if there was none, all of that revision that raise leaves and to
 /// which tasks was advertised; and open sessions. Once the task is over, so is the progress of the
-/// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
-/// by the same taskId.
+/// request that created it. Each is heard, as an event is: none takes another's place. A task of
+/// this revision and one of fanfare_notify_task() are two, even by the same taskId.
 ///
-/// As fanfare_notify(), with the statuses of fanfare_notify_task() beside.
+/// As fanfare_notify_task().
 FANFARE_API
 fanfare_status fanfare_notify_task_status(fanfare_engine *engine,
                                           const char *params,
@@ -1558,10 +1561,9 @@ fanfare_status fanfare_notify_task_status(fanfare_engine *engine,
                                           const fanfare_raise *raise,
                                           size_t *out_matched);
 
-/// Something is wrong: as fanfare_notify_logging_message(), but refuses a level below
-/// FANFARE_LEVEL_WARNING (FANFARE_E_INVALID_ARGUMENT).
+/// Something is wrong: as fanfare_notify_logging_message(), but only for what deserves attention.
 ///
-/// As fanfare_notify().
+/// As fanfare_notify(), and FANFARE_E_INVALID_ARGUMENT: level is below FANFARE_LEVEL_WARNING.
 FANFARE_API
 fanfare_status fanfare_notify_alert(fanfare_engine *engine,
                                     uint32_t level,
@@ -1760,8 +1762,8 @@ fanfare_status fanfare_http_check_origin(const fanfare_http_endpoint *endpoint,
 /// for a frame. era is FANFARE_HTTP_LEGACY or FANFARE_HTTP_MODERN.
 ///
 /// Any thread. endpoint may be NULL: all defaults.
-/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: era, or something in
-/// endpoint; FANFARE_E_LIMIT; FANFARE_E_VERSION.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8: something in endpoint; FANFARE_E_INVALID_ARGUMENT: era,
+/// or something in endpoint; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
 FANFARE_API
 fanfare_status fanfare_http_status(const fanfare_http_endpoint *endpoint,
                                    uint32_t era,
@@ -1803,8 +1805,9 @@ fanfare_status fanfare_http_session_id_valid(const char *id,
 ///
 /// Any thread. endpoint may be NULL: all defaults. ctx is not kept. buf may be NULL when cap is 0.
 /// FANFARE_OK, also for a refusal; FANFARE_TRUNCATED: the same, but the text was cut;
-/// FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in endpoint or a
-/// struct_size, or what lookup says; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+/// FANFARE_E_NULL; FANFARE_E_UTF8: something in endpoint; FANFARE_E_INVALID_ARGUMENT: something in
+/// endpoint or a struct_size, or what lookup says; FANFARE_E_LIMIT: a length beyond 1 GiB;
+/// FANFARE_E_VERSION.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_http_check(const fanfare_http_endpoint *endpoint,
@@ -1823,8 +1826,9 @@ fanfare_status fanfare_http_check(const fanfare_http_endpoint *endpoint,
 ///
 /// Any thread. endpoint may be NULL: all defaults. call is what fanfare_http_check() has written.
 /// FANFARE_OK; FANFARE_EMPTY: wait for the first frame, *out is untouched; FANFARE_E_NULL;
-/// FANFARE_E_STATE: call was refused; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in
-/// endpoint or call, or a struct_size; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+/// FANFARE_E_STATE: call was refused; FANFARE_E_UTF8: something in endpoint;
+/// FANFARE_E_INVALID_ARGUMENT: something in endpoint or call, or a struct_size; FANFARE_E_LIMIT: a
+/// length beyond 1 GiB; FANFARE_E_VERSION.
 FANFARE_API
 FANFARE_NODISCARD
 fanfare_status fanfare_http_answer(const fanfare_http_endpoint *endpoint,

@@ -83,6 +83,20 @@ enum class end_reason : std::uint32_t {
     shutdown = FANFARE_END_SHUTDOWN,
 };
 
+/// As in "lagged", for a log; "unknown" for one that a newer library has.
+constexpr const char *name(end_reason reason) noexcept {
+    switch (reason) {
+        case end_reason::graceful: return "graceful";
+        case end_reason::cancelled: return "cancelled";
+        case end_reason::disconnected: return "disconnected";
+        case end_reason::lagged: return "lagged";
+        case end_reason::limit: return "limit";
+        case end_reason::revoked: return "revoked";
+        case end_reason::shutdown: return "shutdown";
+    }
+    return "unknown";
+}
+
 enum class stream_kind : std::uint32_t {
     duplex = FANFARE_STREAM_DUPLEX,
     listen = FANFARE_STREAM_LISTEN,

@@ -53,6 +53,6 @@ fn the_measurement_measures() {
     let plain = workshop.object(&folder.join("plain.c"));
     let flags = [&CPP_WARNINGS[..], &[plain.to_str().unwrap()]].concat();
     let program = workshop.compile(&folder.join("measure.cpp"), "c++17", &flags);
-    let table = workshop.run_with(&program, &["--small"], Under::Valgrind);
+    let table = workshop.run_args(&program, &["--small"], Under::Valgrind);
     assert_eq!(table.lines().count(), 9, "{table}");
 }

@@ -7,7 +7,10 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{CPP_WARNINGS, SANITIZERS, Under, Workshop, lacks, lacks_library, root, succeed};
+use support::{
+    CPP_WARNINGS, SANITIZERS, Under, Workshop, lacks, lacks_library, root, run_rust_example,
+    succeed,
+};
 
 const SUBSCRIBED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
 const UPDATED: &str =
@@ -45,6 +48,60 @@ fn c(name: &str, check: impl Fn(&str)) {
     let program = workshop.compile(&source, "c11", &["-D_POSIX_C_SOURCE=200809L"]);
     for under in [Under::Nothing, Under::Valgrind] {
         check(&workshop.run(&program, under));
+    }
+}
+
+/// What an example prints stands beside it, since the documentation shows it too. FANFARE_BLESS=1
+/// writes it anew.
+fn assert_prints_what_stands_beside(source: &str, output: &str) {
+    let path = root().join("examples").join(source).with_extension("out");
+    if std::env::var_os("FANFARE_BLESS").is_some() {
+        std::fs::write(&path, output).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(output, expected, "{source} prints something else than {}", path.display());
+}
+
+#[test]
+fn c_first() {
+    c("first", |output| assert_prints_what_stands_beside("c/first.c", output));
+}
+
+#[test]
+fn c_wait() {
+    c("wait", |output| assert_eq!(heard(output, "client"), [SUBSCRIBED, UPDATED], "{output}"));
+}
+
+#[test]
+fn c_lag() {
+    c("lag", |output| assert_prints_what_stands_beside("c/lag.c", output));
+}
+
+/// A client speaks to it over pipes, and hangs up.
+#[test]
+fn c_stdio() {
+    let said = [
+        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"doc://7"}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"index"}}"#,
+    ]
+    .join("\n")
+        + "\n";
+    let workshop = Workshop::new();
+    let source = root().join("examples/c/stdio.c");
+    let program = workshop.compile(&source, "c11", &["-D_POSIX_C_SOURCE=200809L"]);
+    for under in [Under::Nothing, Under::Valgrind] {
+        let output = workshop.run_with(&program, under, &said);
+        let lines: Vec<_> = output.lines().collect();
+        assert!(
+            lines[0].contains(r#""protocolVersion":"2025-06-18""#) && lines[0].contains("notes")
+        );
+        // The answer may overtake the update, which belongs to no request.
+        let mut rest = lines[1..].to_vec();
+        rest.sort_unstable();
+        let answer = r#"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#;
+        assert_eq!(rest, [SUBSCRIBED, answer, UPDATED], "{output}");
     }
 }
 
@@ -138,7 +195,7 @@ fn cpp_asio() {
 
 /// The play of examples/cpp/scene.hpp: the stalled client reads once the others have heard all.
 fn assert_nobody_waits(output: &str) {
-    const STEPS: u32 = 40;
+    const STEPS: u32 = 24;
     /// How many warnings are kept for who does not read.
     const UNREAD: u32 = 8;
     let warning = |step: u32| {
@@ -147,7 +204,7 @@ fn assert_nobody_waits(output: &str) {
             r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"warning","logger":"disk","data":{data}}}}}"#
         )
     };
-    let progress = |step: u32| progress(step).replace("\"total\":2", "\"total\":40");
+    let progress = |step: u32| progress(step).replace("\"total\":2", "\"total\":24");
 
     let steps = (1..=STEPS).flat_map(|step| [UPDATED.to_owned(), warning(step)]);
     let legacy: Vec<_> = [SUBSCRIBED.to_owned()].into_iter().chain(steps).collect();
@@ -168,6 +225,30 @@ fn assert_nobody_waits(output: &str) {
     assert_eq!(taken.last(), Some(&UPDATED), "{output}");
     assert_eq!(taken[..], legacy[1..=taken.len()], "{output}");
     assert!(taken.len() < 2 * (STEPS - UNREAD) as usize, "nothing was left out: {output}");
+}
+
+#[test]
+fn cpp_first() {
+    cpp_prints("first", &[]);
+}
+
+#[test]
+fn cpp_results() {
+    cpp_prints("results", &["-fno-exceptions"]);
+}
+
+/// Runs a C++ example as it is and under valgrind: it prints what stands beside it.
+fn cpp_prints(name: &str, flags: &[&str]) {
+    if lacks("g++") {
+        return;
+    }
+    let workshop = Workshop::new();
+    let source = root().join("examples/cpp").join(name).with_extension("cpp");
+    let program = workshop.compile(&source, "c++17", flags);
+    for under in [Under::Nothing, Under::Valgrind] {
+        let output = workshop.run(&program, under);
+        assert_prints_what_stands_beside(&format!("cpp/{name}.cpp"), &output);
+    }
 }
 
 #[test]
@@ -210,28 +291,36 @@ fn python_asyncio() {
 
 #[test]
 fn rust_embedded() {
-    let test = std::env::current_exe().unwrap();
-    // target/<profile>/deps/<test>
-    let profile = test.ancestors().nth(2).unwrap();
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["run", "--quiet", "--offline", "--package", "fanfare", "--example", "embedded"]);
-    cargo.arg("--manifest-path").arg(root().join("Cargo.toml"));
-    cargo.arg("--target-dir").arg(profile.parent().unwrap());
-    // The profile of this test: what cargo calls dev lies in a folder called debug.
-    let name = profile.file_name().and_then(|name| name.to_str()).unwrap();
-    cargo.args(["--profile", if name == "debug" { "dev" } else { name }]);
-    let output = String::from_utf8(succeed(&mut cargo).stdout).unwrap();
-
+    let output = run_rust_example("embedded");
     assert_scene(&output);
     let (one, two) = (progress(1), progress(2));
     assert_eq!(heard(&output, "inside"), [UPDATED, &one, &two], "{output}");
 }
 
+#[test]
+fn rust_first() {
+    assert_prints_what_stands_beside("rust/first.rs", &run_rust_example("first"));
+}
+
+#[test]
+fn rust_wait() {
+    assert_prints_what_stands_beside("rust/wait.rs", &run_rust_example("wait"));
+}
+
+#[test]
+fn rust_async_wake() {
+    assert_prints_what_stands_beside("rust/async_wake.rs", &run_rust_example("async_wake"));
+}
+
 /// Those that python/tests run, with the package that they use installed.
-const WITH_THE_PACKAGE: &[&str] = &["package_server", "mcp_server", "fastmcp_server"];
+const WITH_THE_PACKAGE: &[&str] =
+    &["fastmcp_server", "first", "lag", "mcp_server", "package_server", "wait"];
 
 /// Those that tests/python connects clients of the official SDK with.
 const WITH_THE_SDK: &[&str] = &["http_server"];
+
+/// Those that tests/install builds, where the library has been installed.
+const WHERE_INSTALLED: &[&str] = &["CMakeLists"];
 
 /// An example that no test runs would be a promise that nobody checks.
 #[test]
@@ -240,15 +329,26 @@ fn every_example_is_run() {
     let mut unchecked = Vec::new();
     for language in std::fs::read_dir(root().join("examples")).unwrap() {
         let language = language.unwrap().path();
+        // tests/cookbook.rs runs all that is there.
+        if language.ends_with("cookbook") {
+            continue;
+        }
         for file in std::fs::read_dir(&language).unwrap() {
             let file: PathBuf = file.unwrap().path();
             let (Some(stem), Some(ext)) = (file.file_stem(), file.extension()) else { continue };
             let (stem, ext) = (stem.to_str().unwrap(), ext.to_str().unwrap());
             let is_run = match ext {
-                "c" => this.contains(&format!("c(\"{stem}\"")),
-                "cpp" if WITH_THE_SDK.contains(&stem) => true,
-                "cpp" => this.contains(&format!("cpp(\"{stem}\"")),
+                "c" => {
+                    this.contains(&format!("c(\"{stem}\""))
+                        || this.contains(&format!("examples/c/{stem}.c"))
+                }
+                // What an example prints belongs to the example.
+                "out" => ["c", "cpp", "py", "rs"].iter().any(|of| file.with_extension(of).exists()),
                 "h" | "hpp" | "pyc" => true,
+                "txt" => WHERE_INSTALLED.contains(&stem),
+                "cpp" if WITH_THE_SDK.contains(&stem) => true,
+                "cpp" => this.contains(&format!("cpp_{stem}()")),
+                "rs" => this.contains(&format!("run_rust_example(\"{stem}\")")),
                 "py" if WITH_THE_PACKAGE.contains(&stem) => true,
                 _ => this.contains(stem),
             };

@@ -192,12 +192,13 @@ fn every_function_says_who_may_call_it_and_what_it_returns() {
     let header = header();
     let text_of = |name: &str| functions.iter().find(|(one, _)| one == name).map(|(_, text)| text);
     for (name, comment) in &functions {
-        // A family says it once: "As fanfare_notify()."
-        let other = comment.split("As ").nth(1).and_then(|rest| rest.split("()").next());
-        let whole = match other.and_then(text_of) {
-            Some(rest) => format!("{comment}{rest}"),
-            None => comment.clone(),
-        };
+        // A family says it once: "As fanfare_notify()." And that one may be like another.
+        let (mut whole, mut next) = (comment.clone(), Some(comment));
+        while let Some(text) = next {
+            let other = text.split("As ").nth(1).and_then(|rest| rest.split("()").next());
+            next = other.and_then(text_of).filter(|text| !whole.contains(*text));
+            whole.extend(next.map(String::as_str));
+        }
         assert!(whole.contains("thread"), "{name} has no thread rule:\n{comment}");
         if header.contains(&format!("fanfare_status {name}(")) {
             assert!(whole.contains("FANFARE_OK"), "{name} lists no status:\n{comment}");

@@ -59,6 +59,7 @@ class Context:
 
     def __init__(self, request_id, written):
         self.request_id, self.session, self.written = request_id, self, written
+        self.request = None
 
     async def send_notification(self, notification, related_request_id=None):
         from mcp_types import JSONRPCNotification

@@ -56,9 +56,9 @@ fn listen(wire: &mut Wire<'_>, uris: usize) -> anyhow::Result<()> {
                    MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n";
     wire.request("POST", headers, &body)?;
     wire.stream()?;
-    // The acknowledgement names them all.
+    // The acknowledgement names them all, and ends as its server ends lines.
     while memchr::memchr_iter(MARK, &wire.buffer).count() < uris
-        || !wire.buffer.ends_with(b"\n\n\r\n")
+        || ![&b"\n\n\r\n"[..], b"\r\n\r\n\r\n"].iter().any(|end| wire.buffer.ends_with(end))
     {
         wire.more()?;
     }

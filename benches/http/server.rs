@@ -37,16 +37,29 @@ pub(crate) struct Sdk {
     variable: &'static str,
     /// What runs it, if it does not run by itself, with options.
     interpreter: &'static [&'static str],
+    /// What it is told before the URIs.
+    arguments: &'static [&'static str],
 }
 
-pub(crate) const SDKS: [Sdk; 2] = [
-    Sdk { name: "rmcp", variable: "FANFARE_BENCH_RMCP", interpreter: &[] },
+/// The variable names the Python in whose environment the SDK is, with ours.
+const fn python(name: &'static str, arguments: &'static [&'static str]) -> Sdk {
+    Sdk { name, variable: "FANFARE_BENCH_PYTHON", interpreter: &[], arguments }
+}
+
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/python.py");
+
+pub(crate) const SDKS: [Sdk; 5] = [
+    Sdk { name: "rmcp", variable: "FANFARE_BENCH_RMCP", interpreter: &[], arguments: &[] },
     Sdk {
         name: "TypeScript SDK",
         variable: "FANFARE_BENCH_TYPESCRIPT",
         // Seen through a link beside what is installed, it finds that.
         interpreter: &["node", "--preserve-symlinks", "--preserve-symlinks-main"],
+        arguments: &[],
     },
+    python("Python SDK", &["-B", PYTHON, "sdk"]),
+    python("Python SDK on our bus", &["-B", PYTHON, "bus"]),
+    python("Python SDK, direct", &["-B", PYTHON, "direct"]),
 ];
 
 enum Control {
@@ -80,7 +93,7 @@ impl Server {
                 command
             }
         };
-        command.args((0..URIS).map(uri));
+        command.args(sdk.arguments).args((0..URIS).map(uri));
         Ok(Self::start(cores, sdk.name, command).map_err(|error| format!("{error:#}")))
     }
 

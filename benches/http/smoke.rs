@@ -35,6 +35,9 @@ fn a_small_trial_measures_every_scenario() {
         ("rmcp", "rmcp, legacy GET"),
         ("TypeScript SDK", "TypeScript SDK, listen"),
         ("TypeScript SDK", "TypeScript SDK, legacy GET"),
+        ("Python SDK", "Python SDK, listen"),
+        ("Python SDK on our bus", "Python SDK on our bus, legacy GET"),
+        ("Python SDK, direct", "Python SDK, direct, listen"),
     ] {
         let is_said = table.contains(&format!("*** NOT MEASURED: {missing}"));
         let era = if missing.ends_with("GET") { "legacy GET, 1 " } else { "listen, 1 " };

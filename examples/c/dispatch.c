@@ -19,6 +19,7 @@ static client *new_client(const char *name) {
     return c;
 }
 
+/* readme: callback */
 /* Called for each frame of a session, in order, and never twice at once. */
 static int32_t write_frame(void *ctx, const fanfare_frame *frame) {
     client *c = (client *)ctx;
@@ -35,6 +36,7 @@ static void drop_client(void *ctx) {
     printf("%s is gone\n", ((client *)ctx)->name);
     free(ctx);
 }
+/* readme: end */
 
 /* Lets the callbacks run until nothing is left to do. */
 static void deliver(fanfare_engine *engine) {

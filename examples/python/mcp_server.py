@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 
 import fanfare.mcp
@@ -53,9 +54,16 @@ def count() -> None:
 # readme: end
 
 
+# What is served over HTTP. Its listens are written past the SDK.
+# readme: direct
+app = server.streamable_http_app()
+app.add_middleware(fanfare.mcp.DirectStreams)
+# readme: end
+
+
 if __name__ == "__main__":
     threading.Thread(target=count, daemon=True).start()
     if len(sys.argv) == 1:
         server.run()
     else:
-        server.run("streamable-http", port=int(sys.argv[1]))
+        uvicorn.run(app, port=int(sys.argv[1]))

@@ -31,6 +31,7 @@ async def index(engine, session, request):
     session.send({"jsonrpc": "2.0", "id": request["id"], "result": {"content": []}})
 
 
+# readme: hear
 async def hear(engine, session, reader):
     """What a client sends goes to the engine; what it leaves to the server is the tool."""
     async with asyncio.TaskGroup() as group:
@@ -41,8 +42,10 @@ async def hear(engine, session, reader):
                     group.create_task(index(engine, session, message))
     # It has no more to say. What it asked for is answered, and then it is told goodbye.
     session.end(End.SHUTDOWN)
+# readme: end
 
 
+# readme: serve
 async def serve(engine, reader, writer):
     """One client, until it or the session is gone."""
     with engine.open(Profile.AUTO) as session:
@@ -56,6 +59,7 @@ async def serve(engine, reader, writer):
         finally:
             hearing.cancel()
             writer.close()
+# readme: end
 
 
 async def pipes():

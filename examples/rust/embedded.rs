@@ -38,11 +38,13 @@ fn main() -> Result<()> {
     );
     engine.receive(modern, None, call.as_bytes())?;
 
+    // readme: inside
     // The application's own part wants two types of notification, and takes them by callback.
     let inside = engine.open(SessionParams::new(Profile::Open))?;
     let types = r#"{"jsonrpc":"2.0","method":"notifications/subscribe",
         "params":{"types":["resources/updated","progress"]}}"#;
     engine.receive(inside, None, types.as_bytes())?;
+    // readme: callback
     engine.on_frame(
         Some(inside),
         Box::new(|frame| {
@@ -50,6 +52,7 @@ fn main() -> Result<()> {
             Verdict::Accepted
         }),
     )?;
+    // readme: end
 
     // Data changes, long work moves on, something is wrong.
     engine.notify_resource_updated("doc://7", &Raise::ALL)?;

@@ -1,8 +1,9 @@
-"""The example that uses the package: over stdio, and over a socket with two clients."""
+"""The examples that use the package: small ones, and a server over stdio and over a socket."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,7 +17,24 @@ import pytest
 
 from conftest import META, REPOSITORY, request
 
-EXAMPLE = REPOSITORY / "examples" / "python" / "package_server.py"
+EXAMPLES = REPOSITORY / "examples" / "python"
+EXAMPLE = EXAMPLES / "package_server.py"
+
+
+@pytest.mark.parametrize("name", ["first", "lag", "wait"])
+def test_it_prints_what_stands_beside(name: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-X", "dev", EXAMPLES / f"{name}.py"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    # The documentation shows it too. FANFARE_BLESS=1 writes it anew.
+    beside = EXAMPLES / f"{name}.out"
+    if "FANFARE_BLESS" in os.environ:
+        beside.write_text(result.stdout)
+    assert result.stdout == beside.read_text()
 
 
 class Client:

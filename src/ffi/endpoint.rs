@@ -101,8 +101,8 @@ pub unsafe extern "C" fn fanfare_http_check_origin(
 /// for a frame. era is FANFARE_HTTP_LEGACY or FANFARE_HTTP_MODERN.
 ///
 /// Any thread. endpoint may be NULL: all defaults.
-/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: era, or something in
-/// endpoint; FANFARE_E_LIMIT; FANFARE_E_VERSION.
+/// FANFARE_OK; FANFARE_E_NULL; FANFARE_E_UTF8: something in endpoint; FANFARE_E_INVALID_ARGUMENT: era,
+/// or something in endpoint; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_http_status(
     endpoint: *const fanfare_http_endpoint,

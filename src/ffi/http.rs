@@ -125,8 +125,9 @@ pub type fanfare_http_lookup_fn = Option<
 ///
 /// Any thread. endpoint may be NULL: all defaults. ctx is not kept. buf may be NULL when cap is 0.
 /// FANFARE_OK, also for a refusal; FANFARE_TRUNCATED: the same, but the text was cut;
-/// FANFARE_E_NULL; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in endpoint or a
-/// struct_size, or what lookup says; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+/// FANFARE_E_NULL; FANFARE_E_UTF8: something in endpoint; FANFARE_E_INVALID_ARGUMENT: something in
+/// endpoint or a struct_size, or what lookup says; FANFARE_E_LIMIT: a length beyond 1 GiB;
+/// FANFARE_E_VERSION.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_http_check(
@@ -191,8 +192,9 @@ pub unsafe extern "C" fn fanfare_http_check(
 ///
 /// Any thread. endpoint may be NULL: all defaults. call is what fanfare_http_check() has written.
 /// FANFARE_OK; FANFARE_EMPTY: wait for the first frame, *out is untouched; FANFARE_E_NULL;
-/// FANFARE_E_STATE: call was refused; FANFARE_E_UTF8, FANFARE_E_INVALID_ARGUMENT: something in
-/// endpoint or call, or a struct_size; FANFARE_E_LIMIT: a length beyond 1 GiB; FANFARE_E_VERSION.
+/// FANFARE_E_STATE: call was refused; FANFARE_E_UTF8: something in endpoint;
+/// FANFARE_E_INVALID_ARGUMENT: something in endpoint or call, or a struct_size; FANFARE_E_LIMIT: a
+/// length beyond 1 GiB; FANFARE_E_VERSION.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_http_answer(

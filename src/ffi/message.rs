@@ -58,7 +58,9 @@ pub type fanfare_message_fn =
 /// the message itself, or those elements of a batch. fn may call what a frame callback may.
 ///
 /// Any thread. ctx is not kept.
-/// As fanfare_receive(), and FANFARE_E_NULL for fn; a batch is no matter of state here.
+/// FANFARE_OK: as fanfare_receive() says; FANFARE_E_NULL: fn, too; FANFARE_E_GONE: session or
+/// stream; FANFARE_E_STATE: it has several streams and 0 was given; FANFARE_E_LIMIT: a length beyond
+/// 1 GiB.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_receive_each(
@@ -94,7 +96,8 @@ pub unsafe extern "C" fn fanfare_receive_each(
 /// skipped it while you read: the engine refuses it on the wire where the revision allows it.
 ///
 /// Any thread.
-/// As fanfare_receive().
+/// FANFARE_OK: as fanfare_receive() says; FANFARE_E_NULL; FANFARE_E_GONE: session or stream;
+/// FANFARE_E_STATE: it has several streams and 0 was given.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_receive_too_long(
     engine: *mut fanfare_engine,

@@ -257,12 +257,12 @@ pub unsafe extern "C" fn fanfare_notify_logging_message(
 
 /// Raises notifications/tasks: a task of the extension io.modelcontextprotocol/tasks (2026-07-28)
 /// is what params say, the JSON text of a DetailedTask, just as tasks/get would answer at this
-/// moment. It reaches the listens that named its taskId in taskIds, and open sessions. While one
-/// is undelivered, the next takes its place.
+/// moment. It reaches the listens that named its taskId in taskIds, of which one that has not read
+/// the last hears of this in its place, and open sessions, which hear of each.
 ///
-/// As fanfare_notify(). FANFARE_E_JSON, too, if taskId is not a string or status not a status;
-/// FANFARE_E_STATE if the task is over by what was raised of it before, as far as the option
-/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT if taskId is longer than uri.max_bytes.
+/// As fanfare_notify(), and FANFARE_E_JSON: taskId is not a string or status not a status;
+/// FANFARE_E_STATE: the task is over by what was raised of it before, as far as the option
+/// tasks.max_known lets that be remembered; FANFARE_E_LIMIT: taskId is longer than uri.max_bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_task(
     engine: *mut fanfare_engine,
@@ -282,10 +282,10 @@ pub unsafe extern "C" fn fanfare_notify_task(
 /// Task. It reaches the session that was given the task in a response sent by
 /// fanfare_send(), or if there was none, all of that revision that raise leaves and to
 /// which tasks was advertised; and open sessions. Once the task is over, so is the progress of the
-/// request that created it. A task of this revision and one of fanfare_notify_task() are two, even
-/// by the same taskId.
+/// request that created it. Each is heard, as an event is: none takes another's place. A task of
+/// this revision and one of fanfare_notify_task() are two, even by the same taskId.
 ///
-/// As fanfare_notify(), with the statuses of fanfare_notify_task() beside.
+/// As fanfare_notify_task().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_task_status(
     engine: *mut fanfare_engine,
@@ -303,10 +303,9 @@ pub unsafe extern "C" fn fanfare_notify_task_status(
     })
 }
 
-/// Something is wrong: as fanfare_notify_logging_message(), but refuses a level below
-/// FANFARE_LEVEL_WARNING (FANFARE_E_INVALID_ARGUMENT).
+/// Something is wrong: as fanfare_notify_logging_message(), but only for what deserves attention.
 ///
-/// As fanfare_notify().
+/// As fanfare_notify(), and FANFARE_E_INVALID_ARGUMENT: level is below FANFARE_LEVEL_WARNING.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fanfare_notify_alert(
     engine: *mut fanfare_engine,

@@ -1,6 +1,7 @@
 // Owners, text, callbacks and exceptions of fanfare.hpp.
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -242,6 +243,15 @@ void callbacks() {
     CHECK(alive.use_count() == 1);
 }
 
+void names() {
+    const char *words[] = {"graceful", "cancelled", "disconnected", "lagged",
+                           "limit",    "revoked",   "shutdown",     "unknown"};
+    for (std::uint32_t number = 0; number < 8; number++) {
+        std::string_view name = fanfare::name(static_cast<fanfare::end_reason>(number));
+        CHECK(name == words[number]);
+    }
+}
+
 void threads() {
     auto engine = fanfare::engine::make();
     std::atomic<int> heard{0};
@@ -305,6 +315,7 @@ int main() {
     targets();
     streams_and_listens();
     callbacks();
+    names();
     threads();
     numbers();
 }

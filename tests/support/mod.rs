@@ -18,7 +18,8 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) const WARNINGS: [&str; 5] =
     ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
 
-/// And every C++ file besides: fanfare.hpp is compiled into the programs of others.
+/// What C++ has to pass besides: stricter than for programs of the tests, since it is compiled into,
+/// or copied to, those of others.
 pub(crate) const CPP_WARNINGS: [&str; 3] = ["-Wconversion", "-Wshadow", "-Wnon-virtual-dtor"];
 pub(crate) const SANITIZERS: [&str; 2] =
     ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -101,10 +102,20 @@ impl Workshop {
 
     /// Runs a program, which has to succeed, and returns what it printed.
     pub(crate) fn run(&self, program: &Path, under: Under) -> String {
-        self.run_with(program, &[], under)
+        self.run_as(program, &[], under, "")
     }
 
-    pub(crate) fn run_with(&self, program: &Path, args: &[&str], under: Under) -> String {
+    /// The same, with arguments.
+    pub(crate) fn run_args(&self, program: &Path, args: &[&str], under: Under) -> String {
+        self.run_as(program, args, under, "")
+    }
+
+    /// The same, with what it reads from its standard input.
+    pub(crate) fn run_with(&self, program: &Path, under: Under, input: &str) -> String {
+        self.run_as(program, &[], under, input)
+    }
+
+    fn run_as(&self, program: &Path, args: &[&str], under: Under, input: &str) -> String {
         let mut command = match under {
             Under::Nothing => Command::new(program),
             Under::Valgrind if lacks("valgrind") => Command::new(program),
@@ -120,9 +131,27 @@ impl Workshop {
                 command
             }
         };
+        let file = self.path().join("input");
+        std::fs::write(&file, input).expect("the folder is ours");
+        command.stdin(std::fs::File::open(&file).expect("it was just written"));
         let output = succeed(command.args(args));
         String::from_utf8(output.stdout).expect("the programs print UTF-8")
     }
+}
+
+/// What an example in Rust prints, which has to succeed. It is built as this test was.
+pub(crate) fn run_rust_example(name: &str) -> String {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    // target/<profile>/deps/<test>
+    let profile = test.ancestors().nth(2).expect("it is in a target folder");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["run", "--quiet", "--offline", "--package", "fanfare", "--example", name]);
+    cargo.arg("--manifest-path").arg(root().join("Cargo.toml"));
+    cargo.arg("--target-dir").arg(profile.parent().expect("a target folder"));
+    // The profile of this test: what cargo calls dev lies in a folder called debug.
+    let folder = profile.file_name().and_then(|name| name.to_str()).expect("a profile");
+    cargo.args(["--profile", if folder == "debug" { "dev" } else { folder }]);
+    String::from_utf8(succeed(&mut cargo).stdout).expect("the examples print UTF-8")
 }
 
 /// The library that cargo has just built for this test, next to the test itself.

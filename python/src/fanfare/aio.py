@@ -263,6 +263,17 @@ class _Inbox:
         self._session._taken(len(data))
         return data
 
+    async def all(self) -> list[bytes]:
+        try:
+            frames = [await self.next()]
+        except StopAsyncIteration:
+            return []
+        if self._frames is not None:
+            more, self._frames = self._frames, None
+            frames += more
+            self._session._taken(sum(map(len, more)))
+        return frames
+
     def _leave(self, me: Awaitable[None]) -> None:
         """Whoever waited by that waits no more."""
         self._waiting = [each for each in _each(self._waiting) if each is not me] or None
@@ -361,6 +372,13 @@ class Session(PlainSession):
 
     def __anext__(self) -> Awaitable[bytes]:
         return self._inbox.next()
+
+    def next_frames(self) -> Awaitable[list[bytes]]:
+        """Waits for frames, and gives all that there are, to be written at once.
+
+        Empty when the session is over. Frames of streams that were opened one by one are not there.
+        """
+        return self._inbox.all()
 
     def open_stream(self, kind: StreamKind) -> Stream:
         """Opens a stream. In the loop's thread."""

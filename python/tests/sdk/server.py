@@ -1,9 +1,9 @@
 """A server of the official SDK with our bus, which says and does what a test tells it.
 
-    python server.py KIND SOCKET [--http]
+    python server.py KIND SOCKET [--http [--direct]]
 
 KIND is MCPServer, Server (the low-level one) or FastMCP. It serves MCP over stdio, or over
-Streamable HTTP. It has a document, doc://state, whose text is a number, and the tool `touch`, which
+Streamable HTTP, with --direct past the SDK where it can be. It has a document, doc://state, whose text is a number, and the tool `touch`, which
 raises the number. On the Unix socket it takes orders from the test and answers each: one JSON
 object a line, both ways.
 
@@ -173,13 +173,17 @@ async def serve_stdio(kind: str, server: Any) -> None:
             await server.run_stdio_async()
 
 
-async def serve_http(kind: str, server: Any, listener: socket.socket) -> None:
+async def serve_http(
+    kind: str, server: Any, listener: socket.socket, *, is_direct: bool
+) -> None:
     app = server.http_app() if kind == "FastMCP" else server.streamable_http_app()
+    if is_direct:
+        app.add_middleware(fanfare.mcp.DirectStreams)
     options = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
     await uvicorn.Server(options).serve(sockets=[listener])
 
 
-async def main(kind: str, path: str, is_http: bool) -> None:
+async def main(kind: str, path: str, flags: list[str]) -> None:
     document = Document(fanfare.mcp.Bus())
     server = KINDS[kind](document)
     async with await anyio.connect_unix(path) as link, anyio.create_task_group() as tasks:
@@ -195,15 +199,15 @@ async def main(kind: str, path: str, is_http: bool) -> None:
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(obey)
-        if is_http:
+        if "--http" in flags:
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 at = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
                 await link.send(json.dumps({"at": at}).encode() + b"\n")
-                await serve_http(kind, server, listener)
+                await serve_http(kind, server, listener, is_direct="--direct" in flags)
         else:
             await serve_stdio(kind, server)
         tasks.cancel_scope.cancel()
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1], sys.argv[2], "--http" in sys.argv)
+    anyio.run(main, sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -88,6 +88,7 @@ class Client:
     error: MCPError | None = None
     news: anyio.Event = field(default_factory=anyio.Event)
     may_write: anyio.Event | None = None
+    request: Any = None
 
     @property
     def session(self) -> Client:

@@ -245,3 +245,19 @@ async def test_all_else_passes(server: Server) -> None:
     # In the modern era there are no subscriptions of that kind.
     with pytest.raises(MCPError):
         await connection.subscribes("doc://1")
+
+
+async def test_what_is_no_listen_goes_out_as_it_is() -> None:
+    said: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": scope["type"], "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    for kind in "lifespan", "http":
+        said.clear()
+        await fanfare.mcp.DirectStreams(app)({"type": kind}, cast("Any", None), send)
+        assert [message.get("body") for message in said] == [None, b"{}"]

@@ -53,7 +53,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(params=["stdio", "http"])
+@pytest.fixture(params=["stdio", "http", "direct"])
 def way(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -77,7 +77,8 @@ async def connected(kind: str, way: str, era: str, folder: Path) -> AsyncIterato
                     yield peer, Link(stream)
             return
         with (folder / "server.log").open("wb") as log:
-            process = await anyio.open_process([*command, "--http"], stdout=log, stderr=log)
+            flags = ["--http", "--direct"] if way == "direct" else ["--http"]
+            process = await anyio.open_process([*command, *flags], stdout=log, stderr=log)
         try:
             async with await accepted(listener) as stream:
                 link = Link(stream)
@@ -183,10 +184,11 @@ async def test_closing_says_goodbye(kind: str, way: str, tmp_path: Path) -> None
         assert (who["name"], who["version"]) == ("with-fanfare", "7")
 
 
+@pytest.mark.parametrize("way", ["http", "direct"])
 async def test_nothing_is_left_of_a_client_that_goes(
-    kind: str, era: str, tmp_path: Path
+    kind: str, way: str, era: str, tmp_path: Path
 ) -> None:
-    async with connected(kind, "http", era, tmp_path) as (peer, link):
+    async with connected(kind, way, era, tmp_path) as (peer, link):
         async with watching(peer, STATE):
             held = await link.do("stats")
             assert held["subscriptions"] >= 1

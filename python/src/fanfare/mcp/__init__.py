@@ -10,6 +10,7 @@ merged while a client does not read, in order, and without any client delaying a
 """
 
 from ._bus import Bus
+from ._direct import DirectStreams
 from ._listen import ListenHandler
 
-__all__ = ["Bus", "ListenHandler"]
+__all__ = ["Bus", "DirectStreams", "ListenHandler"]

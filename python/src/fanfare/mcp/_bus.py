@@ -103,7 +103,8 @@ class Bus:
         **options: Option,
     ) -> None:
         self.principal = principal
-        self._config = _all(config, options)
+        # The SDK sends signs of life by itself.
+        self._config: dict[str, Option] = {"sse.keep_alive_ms": 0, **_all(config, options)}
         self._buffer_bytes = buffer_bytes
         self._hooks = _Hooks(
             on_log=on_log, log_level=log_level, on_lag=on_lag, authorize=authorize

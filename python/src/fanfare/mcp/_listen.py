@@ -17,9 +17,10 @@ from mcp_types import (
     SubscriptionsListenResult,
 )
 
-from .. import ClosedError, End, GoneError, LimitError, Profile, StateError, aio
+from .. import ClosedError, End, Framing, GoneError, LimitError, Profile, StateError, aio
 from ._bus import FRAMING, Bus
-from ._wire import notification
+from ._direct import Response, response_of
+from ._wire import BEGIN, EVENT, notification
 
 
 class ListenHandler:
@@ -47,17 +48,18 @@ class ListenHandler:
         """Serves one stream, until it ends or its client is gone (which cancels this)."""
         if ctx.request_id is None:
             raise MCPError(INVALID_REQUEST, "subscriptions/listen wants a request id")
-        session = self._open()
+        response = response_of(ctx)
+        session = self._open(FRAMING if response is None else Framing.SSE)
         try:
             # Also what is wrong with it is answered by the engine.
             session.receive(_request(ctx.request_id, params))
-            async for frame in session:
-                made = notification(frame)
-                if made is None:
-                    return _result(ctx.request_id, frame)
-                await ctx.session.send_notification(made, related_request_id=ctx.request_id)
-                # Nothing is kept while it waits.
-                del made, frame
+            last = (
+                await _send_each(session, ctx)
+                if response is None
+                else await _write_all(session, response)
+            )
+            if last is not None:
+                return _result(ctx.request_id, last)
             reason = (await session.closed()).name
             raise MCPError(INTERNAL_ERROR, f"the subscription is over: {reason.lower()}")
         finally:
@@ -65,13 +67,13 @@ class ListenHandler:
             with suppress(GoneError, ClosedError):
                 session.close()
 
-    def _open(self) -> aio.Session:
+    def _open(self, framing: Framing) -> aio.Session:
         most = self._max_subscriptions
         if most is not None and len(self._sessions) >= most:
             raise MCPError(INTERNAL_ERROR, f"Subscription limit reached: there are {most}")
         try:
             session = self._bus.here().open(
-                Profile.MODERN, framing=FRAMING, principal=self._bus.principal()
+                Profile.MODERN, framing=framing, principal=self._bus.principal()
             )
         except LimitError as error:
             raise MCPError(INTERNAL_ERROR, f"Subscription limit reached: {error}") from error
@@ -95,6 +97,32 @@ def _request(id: RequestId, params: SubscriptionsListenRequestParams) -> str:
         "params": params.model_dump(by_alias=True, mode="json", exclude_none=True),
     }
     return json.dumps(request)
+
+
+async def _send_each(session: aio.Session, ctx: ServerRequestContext[Any, Any]) -> bytes | None:
+    """Has the SDK send what is no response, and gives what is; None: the session is over."""
+    async for frame in session:
+        made = notification(frame)
+        if made is None:
+            return frame
+        await ctx.session.send_notification(made, related_request_id=ctx.request_id)
+        # Nothing is kept while it waits.
+        del made, frame
+    return None
+
+
+async def _write_all(session: aio.Session, response: Response) -> bytes | None:
+    """The same past the SDK: all that is there is one write."""
+    while frames := await session.next_frames():
+        if frames[-1].startswith(EVENT + BEGIN):
+            await response.write(b"".join(frames))
+        else:
+            *rest, last = frames
+            if rest:
+                await response.write(b"".join(rest))
+            return last.removeprefix(EVENT)
+        del frames
+    return None
 
 
 def _result(id: RequestId, frame: bytes) -> SubscriptionsListenResult:

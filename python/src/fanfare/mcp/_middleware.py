@@ -101,8 +101,7 @@ class Middleware:
         params = SubscriptionsListenRequestParams.model_validate(ctx.params or {}, by_name=False)
         result = await self.listens(ctx, params)
         dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        # Who answers in the place of a handler puts the envelope around it too.
-        dumped["resultType"] = "complete"
+        # Who answers in the place of a handler says who the server is, too.
         dumped["_meta"] = {**dumped["_meta"], SERVER_INFO_META_KEY: info(server)}
         return dumped
 

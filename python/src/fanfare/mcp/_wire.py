@@ -13,7 +13,11 @@ from mcp_types import (
 
 from .. import Revision
 
-_BEGIN = b'{"jsonrpc":"2.0","method":"'
+BEGIN = b'{"jsonrpc":"2.0","method":"'
+"""How the engine's notifications begin, and its responses do not."""
+
+EVENT = b"event: message\ndata: "
+"""What comes before that with the framing for SSE."""
 
 # By the method, as it stands in a frame after what all of them begin with.
 _TYPES: dict[bytes, type[ServerNotification]] = {
@@ -30,8 +34,8 @@ REVISIONS = {revision.name[1:].replace("_", "-"): revision for revision in Revis
 
 def notification(frame: bytes) -> ServerNotification | None:
     """A notification that the engine has made, as the SDK sends one; None: it is a response."""
-    begin = len(_BEGIN)
-    if frame[:begin] != _BEGIN:
+    begin = len(BEGIN)
+    if frame[:begin] != BEGIN:
         return None
     # The type is read off, so that the JSON is looked at once only, and not by Python.
     model = _TYPES[frame[begin : frame.index(b'"', begin)]]
