@@ -12,6 +12,9 @@ FANFARE := $(TARGET)/debug/fanfare
 SDKS  := 2.3.0 1.30.0
 VENVS := $(TARGET)/venv
 
+# The server in C++ (examples/cpp/http_server.cpp) that they connect with too.
+CPP_SERVER := $(TARGET)/cpp/http_server
+
 # What the tests run of others in Node.js: the conformance suite, and the clients and servers of the
 # official TypeScript SDK. They are installed with a Node.js of their own, since the suite needs a newer one
 # than many machines have; its own is used where there is none to install.
@@ -57,7 +60,7 @@ LIBDIR ?= lib
 RUST  := src cli benches tests examples fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help test rust-test install install-test book sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew abi-check abi-lists abi-renew lint unsafe-check bench bench-http bench-python wheel header clean
+.PHONY: help test rust-test install install-test book sdk-test python-test mcp-test node-test conformance rules loom fuzz counts counts-renew abi-check abi-lists abi-renew lint unsafe-check bench bench-cpp bench-http bench-python wheel header clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,13 +93,25 @@ $(MDBOOK):
 		--version =$(MDBOOK_VERSION) --no-default-features --features search mdbook
 	rm -rf $(TARGET)/mdbook-build
 
-sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `fanfare listen`
+sdk-test: ## connect the official Python SDK, of both eras, to `fanfare serve` and `listen`, and to the C++ server
 	@if ! scripts/missing-tools --only python3; then test "$$CI" != true; exit; fi; \
-	$(CARGO) build --locked --package fanfare-cli && \
-	$(MAKE) --no-print-directory $(SDKS:%=sdk-test-%)
+	$(CARGO) build --locked --package fanfare --package fanfare-cli && \
+	server= && \
+	if scripts/missing-tools --only cpp-httplib; then \
+		$(MAKE) --no-print-directory $(CPP_SERVER) && server=$(CPP_SERVER); \
+	else test "$$CI" != true; fi && \
+	FANFARE_CPP_SERVER=$$server $(MAKE) --no-print-directory $(SDKS:%=sdk-test-%)
 
 sdk-test-%: $(VENVS)/%/ready
 	FANFARE_BIN=$(FANFARE) $(VENVS)/$*/bin/python -B -m pytest tests/python
+
+# With the sanitizers, which have the server end badly where they find anything. It is linked with the
+# static library: what cargo puts beside its programs has no name to be found by when one starts.
+$(CPP_SERVER): examples/cpp/http_server.cpp examples/cpp/http_hub.hpp include/fanfare.hpp include/fanfare.h $(TARGET)/debug/libfanfare.a
+	mkdir -p $(@D)
+	g++ -std=c++17 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror \
+		-fsanitize=address,undefined -fno-sanitize-recover=all -I include -o $@ $< \
+		$$(pkg-config --cflags --libs cpp-httplib) $(TARGET)/debug/libfanfare.a -pthread -ldl -lm
 
 # An environment is made anew whenever its lock changes; a half-made one leaves no `ready` behind.
 $(VENVS)/%/ready: tests/python/requirements/mcp-%.txt
@@ -264,7 +279,20 @@ bench: ## run the benchmarks, and end with the table of the bars; fails where on
 		python=$(VENVS)/$(firstword $(SDKS))/bin/python; \
 	fi; \
 	FANFARE_BENCH_PYTHON=$$python $(CARGO) bench --locked --package fanfare --bench bars || status=1; \
+	$(MAKE) --no-print-directory bench-cpp || status=1; \
 	exit $$status
+
+# As a program of others is made: each language by its own compiler, linked with the static library.
+CPP_BENCH := $(TARGET)/bench-cpp
+
+bench-cpp: ## measure fanfare.hpp beside the C functions that it wraps; fails where a bar falls short
+	@scripts/missing-tools --only gcc && scripts/missing-tools --only g++
+	$(CARGO) build --locked --release --package fanfare
+	mkdir -p $(CPP_BENCH)
+	gcc -std=c11 -O2 -Wall -Wextra -Werror -I include -c -o $(CPP_BENCH)/plain.o benches/cpp/plain.c
+	g++ -std=c++17 -O2 -Wall -Wextra -Werror -I include -o $(CPP_BENCH)/measure benches/cpp/measure.cpp \
+		$(CPP_BENCH)/plain.o $(TARGET)/release/libfanfare.a -pthread -ldl -lm
+	$(CPP_BENCH)/measure
 
 bench-python: ## measure fanfare.mcp beside the official Python SDK's own bus; fails where a bar falls short
 	@scripts/missing-tools --only python3

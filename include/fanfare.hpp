@@ -47,6 +47,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "fanfare.h"
 
@@ -508,7 +509,11 @@ public:
         return it;
     }
 
-    const fanfare_raise *raw() const noexcept { return &raw_; }
+    /// NULL, which means the same and costs less, where nothing was said.
+    const fanfare_raise *raw() const noexcept {
+        bool is_plain = raw_.target == FANFARE_TARGET_ALL && raw_.context.ptr == nullptr;
+        return is_plain ? nullptr : &raw_;
+    }
 
 private:
     raise(std::uint32_t target, fanfare_session session) noexcept : raise() {
@@ -1035,6 +1040,14 @@ public:
         return detail::filled(status, has_output);
     }
 
+    /// The same, and writes up to cap sessions that have output to `ready`; how many, 0 if there is
+    /// none. A session stays ready until its output has been taken, or it is paused.
+    result<std::size_t> wait(std::int32_t timeout_ms, fanfare_session *ready, std::size_t cap) {
+        std::size_t count = 0;
+        return detail::filled(
+            fanfare_engine_wait(raw_.get(), timeout_ms, ready, cap, &count), count);
+    }
+
     result<void> wakeup() { return detail::done(fanfare_engine_wakeup(raw_.get())); }
 
     /// For a poll loop: readable as long as some session has output. -1 where there is none.
@@ -1076,6 +1089,264 @@ private:
     detail::shared_engine raw_;
     std::shared_ptr<detail::troubles> troubles_;
 };
+
+// Streamable HTTP: what a request is before the engine sees it, and how its answer goes out.
+namespace http {
+
+enum class era : std::uint32_t {
+    legacy = FANFARE_HTTP_LEGACY,
+    modern = FANFARE_HTTP_MODERN,
+};
+
+enum class kind : std::uint32_t {
+    initialize = FANFARE_HTTP_INITIALIZE,
+    request = FANFARE_HTTP_REQUEST,
+    one_way = FANFARE_HTTP_ONE_WAY,
+    get = FANFARE_HTTP_GET,
+    remove = FANFARE_HTTP_DELETE,
+};
+
+enum class form : std::uint32_t {
+    empty = FANFARE_HTTP_EMPTY,
+    json = FANFARE_HTTP_JSON,
+    stream = FANFARE_HTTP_STREAM,
+};
+
+/// A request as an HTTP library has read it. Its texts are borrowed for as long as it, or a call
+/// that was made of it, is used.
+class request {
+public:
+    explicit request(std::string_view method, std::string_view body = {})
+        : method_(method), body_(body) {}
+
+    /// All of them: those that MCP does not know are passed over.
+    void add_header(std::string_view name, std::string_view value) {
+        headers_.push_back({detail::text(name), detail::text(value)});
+    }
+
+    fanfare_http_request raw() const noexcept {
+        auto it = detail::blank<fanfare_http_request>();
+        it.method = detail::text(method_);
+        it.headers = headers_.data();
+        it.header_count = headers_.size();
+        it.body = detail::text(body_);
+        return it;
+    }
+
+private:
+    std::string_view method_, body_;
+    std::vector<fanfare_http_header> headers_;
+};
+
+/// What a request is, or how to refuse it.
+class call {
+public:
+    /// Then status(), refusal() and allow() say how, and nothing else says anything.
+    bool is_refused() const noexcept { return raw_.status != 0; }
+    std::uint32_t status() const noexcept { return raw_.status; }
+    /// The body of the refusal, as JSON text.
+    const std::string &refusal() const noexcept { return refusal_; }
+    /// The value of the header Allow; empty where there is to be none.
+    std::string_view allow() const noexcept {
+        return raw_.allow == nullptr ? std::string_view() : std::string_view(raw_.allow);
+    }
+
+    http::kind kind() const noexcept { return static_cast<http::kind>(raw_.kind); }
+    http::era era() const noexcept { return static_cast<http::era>(raw_.era); }
+    /// FANFARE_REVISION_...; 0 for initialize, and while that of the session is not settled.
+    std::uint32_t revision() const noexcept { return raw_.revision; }
+    bool is_batch() const noexcept { return raw_.is_batch != 0; }
+    /// The session that it belongs to; empty if none. Points into the request.
+    std::string_view session_id() const noexcept { return detail::view(raw_.session_id); }
+    /// Where a GET goes on: for session::resume_stream(). Points into the request.
+    std::string_view last_event_id() const noexcept { return detail::view(raw_.last_event_id); }
+
+    const fanfare_http_call *raw() const noexcept { return &raw_; }
+
+private:
+    friend class endpoint;
+
+    call() noexcept : raw_(detail::blank<fanfare_http_call>()) {}
+
+    fanfare_http_call raw_;
+    std::string refusal_;
+};
+
+/// How to answer: for form::stream, with the first frame and all that follow it until is_last().
+struct response {
+    std::uint32_t status;
+    http::form form;
+    /// All there is, for form::json. Points into the frame.
+    std::string_view body;
+};
+
+/// One endpoint of a server, as its choices describe it. It may be used from several threads.
+class endpoint {
+public:
+    /// FANFARE_HTTP_NO_... and FANFARE_HTTP_LOOPBACK_HOSTS.
+    explicit endpoint(std::uint32_t flags = 0) : raw_(detail::blank<fanfare_http_endpoint>()) {
+        raw_.flags = flags;
+    }
+
+    /// An origin that may call besides, as in "https://app.example" or "null".
+    endpoint &allow_origin(std::string origin) {
+        origins_.push_back(std::move(origin));
+        return *this;
+    }
+
+    /// A name by which it may be called, as in "mcp.example" or "mcp.example:8443".
+    endpoint &answer_to(std::string host) {
+        hosts_.push_back(std::move(host));
+        return *this;
+    }
+
+    /// The status of an error -32602 in 2026-07-28: 400, unless said.
+    endpoint &invalid_params_status(std::uint32_t status) noexcept {
+        raw_.invalid_params_status = status;
+        return *this;
+    }
+
+    /// The status of an error -32603 in 2026-07-28: 200, unless said.
+    endpoint &internal_error_status(std::uint32_t status) noexcept {
+        raw_.internal_error_status = status;
+        return *this;
+    }
+
+    /// Whether the origin and the host of a request may call, which needs no body: 0, or 403.
+    result<std::uint32_t> check_origin(const request &of) const {
+        std::uint32_t status = 0;
+        const fanfare_http_request raw = of.raw();
+        return detail::filled(fanfare_http_check_origin(described(*this).raw(), raw.headers,
+                                                        raw.header_count, &status),
+                              status);
+    }
+
+    /// `lookup` is asked for the session with an id, at most once (twice, if the refusal is very
+    /// long): std::optional<std::uint32_t>(std::string_view), the session's revision() if there is
+    /// one, and it is this client's. What it throws is thrown here.
+    template <class F>
+    result<call> check(const request &what, F &&lookup) const {
+        struct looking {
+            std::remove_reference_t<F> &lookup;
+            std::exception_ptr thrown;
+        } context{lookup, nullptr};
+        auto ask = [](void *at, const char *id, std::size_t len, std::uint32_t *revision) {
+            auto &it = *static_cast<looking *>(at);
+            auto find = [&]() -> std::int32_t {
+                std::optional<std::uint32_t> found = it.lookup(std::string_view(id, len));
+                if (found) *revision = *found;
+                return found.has_value();
+            };
+#ifdef __cpp_exceptions
+            try {
+                return find();
+            } catch (...) {
+                it.thrown = std::current_exception();
+                return 0;
+            }
+#else
+            return find();
+#endif
+        };
+        auto made = checked(what, ask, &context);
+        if (context.thrown) std::rethrow_exception(context.thrown);
+        return made;
+    }
+
+    /// For an endpoint without sessions.
+    result<call> check(const request &what) const { return checked(what, nullptr, nullptr); }
+
+    /// By the first frame, or a response of the host's own; empty: there is none yet. Nothing
+    /// where that has to be waited for.
+    result<std::optional<response>> answer(const call &of, std::string_view frame = {}) const {
+        auto raw = detail::blank<fanfare_http_response>();
+        fanfare_status status = fanfare_http_answer(described(*this).raw(), of.raw(), frame.data(),
+                                                    frame.size(), &raw);
+        std::optional<response> it;
+        if (status == FANFARE_OK) {
+            it = response{raw.status, static_cast<form>(raw.kind), detail::view(raw.body)};
+        }
+        return detail::filled(status, it);
+    }
+
+    /// The status of a response that is an error with that code.
+    result<std::uint32_t> status(era of, std::int64_t code) const {
+        std::uint32_t status = 0;
+        return detail::filled(fanfare_http_status(described(*this).raw(),
+                                                  static_cast<std::uint32_t>(of), code, &status),
+                              status);
+    }
+
+private:
+    /// It as the library wants it; nothing is allocated where there are no names.
+    class described {
+    public:
+        explicit described(const endpoint &of)
+            : origins_(texts(of.origins_)), hosts_(texts(of.hosts_)), raw_(of.raw_) {
+            raw_.origins = origins_.data();
+            raw_.origin_count = origins_.size();
+            raw_.hosts = hosts_.data();
+            raw_.host_count = hosts_.size();
+        }
+        described(described &&) = delete;
+
+        const fanfare_http_endpoint *raw() const noexcept { return &raw_; }
+
+    private:
+        static std::vector<fanfare_str> texts(const std::vector<std::string> &of) {
+            std::vector<fanfare_str> it;
+            for (const std::string &text : of) it.push_back(detail::text(text));
+            return it;
+        }
+
+        std::vector<fanfare_str> origins_, hosts_;
+        fanfare_http_endpoint raw_;
+    };
+
+    result<call> checked(const request &what, fanfare_http_lookup_fn lookup, void *ctx) const {
+        const described self(*this);
+        const fanfare_http_request raw = what.raw();
+        call it;
+        char small[512];
+        std::size_t len = 0;
+        fanfare_status status =
+            fanfare_http_check(self.raw(), &raw, lookup, ctx, &it.raw_, small, sizeof small, &len);
+        if (status == FANFARE_TRUNCATED) {
+            it.refusal_.resize(len);
+            status = fanfare_http_check(self.raw(), &raw, lookup, ctx, &it.raw_, &it.refusal_[0],
+                                        len + 1, &len);
+        } else if (status == FANFARE_OK) {
+            it.refusal_.assign(small, len);
+        }
+        return detail::filled(status, it);
+    }
+
+    fanfare_http_endpoint raw_;
+    std::vector<std::string> origins_, hosts_;
+};
+
+/// Calls void(std::string_view name, std::string_view value) with each header that an answer of
+/// that form needs beside the host's own. A refusal is form::json.
+template <class F>
+void each_header(form of, F &&each) {
+    const char *name = nullptr, *value = nullptr;
+    for (std::size_t at = 0; fanfare_http_response_header(static_cast<std::uint32_t>(of), at, &name,
+                                                          &value) == FANFARE_OK;
+         ++at) {
+        each(std::string_view(name), std::string_view(value));
+    }
+}
+
+/// A session id that nobody can guess, for the header MCP-Session-Id.
+inline result<std::string> new_session_id() {
+    char id[128];
+    std::size_t len = 0;
+    fanfare_status status = fanfare_http_session_id_new(id, sizeof id, &len);
+    if (status < 0) return detail::fail<std::string>(status);
+    return std::string(id, len);
+}
+
+}  // namespace http
 
 }  // namespace fanfare
 

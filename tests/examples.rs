@@ -1,5 +1,5 @@
 //! The examples build, run, and print what each client has to hear; those in C also under
-//! valgrind.
+//! valgrind, and those in C++ in both standards, by two compilers, and with sanitizers besides.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -7,7 +7,10 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::{Under, Workshop, lacks, root, run_rust_example, succeed};
+use support::{
+    CPP_WARNINGS, SANITIZERS, Under, Workshop, lacks, lacks_library, root, run_rust_example,
+    succeed,
+};
 
 const SUBSCRIBED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
 const UPDATED: &str =
@@ -144,24 +147,84 @@ fn c_threads() {
     });
 }
 
-#[test]
-fn cpp_raii() {
+/// Runs a C++ example in every way, and gives what it printed to `check`.
+fn cpp(name: &str, check: impl Fn(&str)) {
     if lacks("g++") {
         return;
     }
     let workshop = Workshop::new();
-    let source = root().join("examples/cpp/raii.cpp");
-    let program = workshop.compile(&source, "c++17", &[]);
-    for under in [Under::Nothing, Under::Valgrind] {
-        let output = workshop.run(&program, under);
+    let source = root().join("examples/cpp").join(name).with_extension("cpp");
+    let run = |compiler, standard, flags: &[&str], under: &[Under]| {
+        let flags = [&CPP_WARNINGS[..], flags].concat();
+        let program = workshop.compile_with(compiler, &source, standard, &flags);
+        under.iter().for_each(|under| check(&workshop.run(&program, *under)));
+    };
+    run("g++", "c++17", &[], &[Under::Nothing, Under::Valgrind]);
+    run("g++", "c++20", &[], &[Under::Nothing]);
+    run("g++", "c++17", &SANITIZERS, &[Under::Nothing]);
+    if !lacks("clang++") {
+        run("clang++", "c++17", &[], &[Under::Nothing]);
+        run("clang++", "c++20", &[], &[Under::Nothing]);
+    }
+}
+
+#[test]
+fn cpp_raii() {
+    cpp("raii", |output| {
         let (one, two) = (progress(1), progress(2));
         let answer = r#"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#;
         // Here the alert belongs to no request, so the result may go before it.
         let legacy = [SUBSCRIBED, UPDATED, &one, &two, answer, ALERT];
-        assert_eq!(heard(&output, "legacy"), legacy, "{output}");
-        assert_eq!(heard(&output, "modern"), [LISTENING, UPDATED_FOR_LISTEN], "{output}");
+        assert_eq!(heard(output, "legacy"), legacy, "{output}");
+        assert_eq!(heard(output, "modern"), [LISTENING, UPDATED_FOR_LISTEN], "{output}");
         assert!(output.contains("refused: FANFARE_E_GONE: the session is gone"), "{output}");
+    });
+}
+
+#[test]
+fn cpp_poll() {
+    cpp("poll", assert_nobody_waits);
+}
+
+#[test]
+fn cpp_asio() {
+    if !lacks_library("asio") {
+        cpp("asio", assert_nobody_waits);
     }
+}
+
+/// The play of examples/cpp/scene.hpp: the stalled client reads once the others have heard all.
+fn assert_nobody_waits(output: &str) {
+    const STEPS: u32 = 24;
+    /// How many warnings are kept for who does not read.
+    const UNREAD: u32 = 8;
+    let warning = |step: u32| {
+        let data = if step == 1 { format!("{:?}", "x".repeat(16384)) } else { step.to_string() };
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"warning","logger":"disk","data":{data}}}}}"#
+        )
+    };
+    let progress = |step: u32| progress(step).replace("\"total\":2", "\"total\":24");
+
+    let steps = (1..=STEPS).flat_map(|step| [UPDATED.to_owned(), warning(step)]);
+    let legacy: Vec<_> = [SUBSCRIBED.to_owned()].into_iter().chain(steps).collect();
+    assert_eq!(heard(output, "legacy"), legacy, "{output}");
+
+    let steps = (1..=STEPS).flat_map(|step| [UPDATED_FOR_LISTEN.to_owned(), progress(step)]);
+    let end = [RESULT, LISTEN_OVER].map(str::to_owned);
+    let modern: Vec<_> = [LISTENING.to_owned()].into_iter().chain(steps).chain(end).collect();
+    assert_eq!(heard(output, "modern"), modern, "{output}");
+
+    // What its socket took, one update of all that it missed, and the warnings that were kept.
+    let mut stalled = heard(output, "stalled").into_iter();
+    assert_eq!(stalled.next(), Some(SUBSCRIBED), "{output}");
+    let taken = stalled.len() - UNREAD as usize;
+    let kept: Vec<_> = stalled.clone().skip(taken).collect();
+    assert_eq!(kept, Vec::from_iter((STEPS - UNREAD + 1..=STEPS).map(warning)), "{output}");
+    let taken: Vec<_> = stalled.take(taken).collect();
+    assert_eq!(taken.last(), Some(&UPDATED), "{output}");
+    assert_eq!(taken[..], legacy[1..=taken.len()], "{output}");
+    assert!(taken.len() < 2 * (STEPS - UNREAD) as usize, "nothing was left out: {output}");
 }
 
 #[test]
@@ -253,6 +316,9 @@ fn rust_async_wake() {
 const WITH_THE_PACKAGE: &[&str] =
     &["fastmcp_server", "first", "lag", "mcp_server", "package_server", "wait"];
 
+/// Those that tests/python connects clients of the official SDK with.
+const WITH_THE_SDK: &[&str] = &["http_server"];
+
 /// Those that tests/install builds, where the library has been installed.
 const WHERE_INSTALLED: &[&str] = &["CMakeLists"];
 
@@ -278,8 +344,9 @@ fn every_example_is_run() {
                 }
                 // What an example prints belongs to the example.
                 "out" => ["c", "cpp", "py", "rs"].iter().any(|of| file.with_extension(of).exists()),
-                "h" | "pyc" => true,
+                "h" | "hpp" | "pyc" => true,
                 "txt" => WHERE_INSTALLED.contains(&stem),
+                "cpp" if WITH_THE_SDK.contains(&stem) => true,
                 "cpp" => this.contains(&format!("cpp_{stem}()")),
                 "rs" => this.contains(&format!("run_rust_example(\"{stem}\")")),
                 "py" if WITH_THE_PACKAGE.contains(&stem) => true,

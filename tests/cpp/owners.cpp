@@ -139,6 +139,12 @@ void targets() {
     CHECK(engine.notify_resource_updated("doc://7", context) == 1);
     auto texts = drained(engine);
     CHECK(texts.size() == 1 && texts[0].find(R"("example/a":1)") != std::string::npos);
+    // Everybody and no context is said by NULL, everybody with one is not.
+    CHECK(fanfare::raise().raw() == nullptr);
+    context = fanfare::raise().with_context(R"({"example/b":2})");
+    CHECK(engine.notify_resource_updated("doc://7", context) == 2);
+    texts = drained(engine);
+    CHECK(texts.size() == 2 && texts[0].find(R"("example/b":2)") != std::string::npos);
     CHECK(engine.notify_tool_list_changed() == 2 && engine.notify_prompt_list_changed() == 2);
     CHECK(engine.notify_resource_list_changed() == 2);
     CHECK(engine.notify_progress("7", 1) == 2 && engine.notify_progress("8", 1, 2, "half") == 2);

@@ -31,6 +31,12 @@ int main() {
     CHECK(session->close());
     auto gone = session->pause();
     CHECK(!gone && gone.error().code == FANFARE_E_GONE);
+    auto call = fanfare::http::endpoint().check(fanfare::http::request("PUT"));
+    CHECK(call && call->is_refused() && call->status() == 405);
+    auto early = fanfare::http::endpoint().answer(*call);
+    CHECK(!early && early.error().code == FANFARE_E_STATE);
+    CHECK(fanfare::http::new_session_id()->size() == 32);
+
     auto nobody = fanfare::engine().stats();
     CHECK(!nobody && nobody.error().code == FANFARE_E_NULL);
 }

@@ -21,6 +21,8 @@ pub(crate) const WARNINGS: [&str; 5] =
 /// What C++ has to pass besides: stricter than for programs of the tests, since it is compiled into,
 /// or copied to, those of others.
 pub(crate) const CPP_WARNINGS: [&str; 3] = ["-Wconversion", "-Wshadow", "-Wnon-virtual-dtor"];
+pub(crate) const SANITIZERS: [&str; 2] =
+    ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 /// How a compiled program is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,15 @@ impl Workshop {
         self.compile_with(compiler, source, standard, flags)
     }
 
+    /// Compiles one C file into an object, to be given to `compile` among the flags.
+    pub(crate) fn object(&self, source: &Path) -> PathBuf {
+        let object = self.path().join("object.o");
+        let mut command = Command::new("gcc");
+        command.arg("-std=c11").args(WARNINGS).args(["-g", "-I"]).arg(root().join("include"));
+        succeed(command.arg("-c").arg("-o").arg(&object).arg(source));
+        object
+    }
+
     pub(crate) fn compile_with(
         &self,
         compiler: &str,
@@ -91,11 +102,20 @@ impl Workshop {
 
     /// Runs a program, which has to succeed, and returns what it printed.
     pub(crate) fn run(&self, program: &Path, under: Under) -> String {
-        self.run_with(program, under, "")
+        self.run_as(program, &[], under, "")
+    }
+
+    /// The same, with arguments.
+    pub(crate) fn run_args(&self, program: &Path, args: &[&str], under: Under) -> String {
+        self.run_as(program, args, under, "")
     }
 
     /// The same, with what it reads from its standard input.
     pub(crate) fn run_with(&self, program: &Path, under: Under, input: &str) -> String {
+        self.run_as(program, &[], under, input)
+    }
+
+    fn run_as(&self, program: &Path, args: &[&str], under: Under, input: &str) -> String {
         let mut command = match under {
             Under::Nothing => Command::new(program),
             Under::Valgrind if lacks("valgrind") => Command::new(program),
@@ -114,7 +134,7 @@ impl Workshop {
         let file = self.path().join("input");
         std::fs::write(&file, input).expect("the folder is ours");
         command.stdin(std::fs::File::open(&file).expect("it was just written"));
-        let output = succeed(&mut command);
+        let output = succeed(command.args(args));
         String::from_utf8(output.stdout).expect("the programs print UTF-8")
     }
 }
@@ -164,8 +184,17 @@ pub(crate) fn soname() -> String {
 /// Whether something is left unchecked for want of that tool. scripts/missing-tools says so, where
 /// whoever runs `make test` sees it; with CI=true nothing is left out, and the tool is missed.
 pub(crate) fn lacks(tool: &str) -> bool {
+    may_leave_out() && Command::new(tool).arg("--version").output().is_err()
+}
+
+/// The same of something that has no program, by the name that it has there.
+pub(crate) fn lacks_library(name: &str) -> bool {
+    let mut probe = Command::new(root().join("scripts/missing-tools"));
+    may_leave_out() && !probe.args(["--only", name]).output().is_ok_and(|it| it.status.success())
+}
+
+fn may_leave_out() -> bool {
     std::env::var_os("CI").is_none_or(|value| value != "true")
-        && Command::new(tool).arg("--version").output().is_err()
 }
 
 /// Runs a command that has to succeed; what it said is in the failure.
