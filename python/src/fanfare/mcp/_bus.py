@@ -157,9 +157,11 @@ class Bus:
                 self.prompt_list_changed()
             case ResourcesListChanged():
                 self.resource_list_changed()
-        if self._tap is not None:
-            # Listeners are called before this returns, as those of the SDK's own bus are.
-            self.here()._deliver()
+        # At once, and not when the loop looks at descriptors next: listeners are called before this
+        # returns, as those of the SDK's own bus are, and streams are written to in the next turn.
+        engine = self.engine
+        if engine is not None and engine.is_here():
+            engine._deliver()
         await anyio.lowlevel.checkpoint()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
