@@ -28,7 +28,7 @@ import statistics
 import sys
 import time
 
-from sdk import SHARED, Context, Listens, Theirs, uris
+from sdk import SHARED, Context, Listens, Theirs, Written, uris
 
 import fanfare.aio
 import fanfare.mcp
@@ -49,7 +49,7 @@ class Handler(Listens):
         self.bus.close()
 
 
-class Awaited:
+class Awaited(Written):
     """Our engine, with a task for each client."""
 
     def __init__(self, streams):
@@ -68,17 +68,8 @@ class Awaited:
         self.engine.resource_updated(SHARED)
         return await self.all_written()
 
-    async def all_written(self):
-        while len(self.written) < len(self.sessions):
-            await asyncio.sleep(0)
-        frames = self.written[:]
-        self.written.clear()
-        return frames
-
     async def stop(self):
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await super().stop()
         self.engine.close()
 
 
@@ -103,7 +94,7 @@ class Drained:
         self.engine.close()
 
 
-class Waiting:
+class Waiting(Written):
     """What tasks that wait for something take, whatever that is."""
 
     def __init__(self, streams):
@@ -114,11 +105,6 @@ class Waiting:
 
     async def all_written(self):
         await asyncio.sleep(0)
-
-    async def stop(self):
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 def listening(engine, n):

@@ -10,8 +10,25 @@ def uris(n):
     return [SHARED, *(f"file:///srv/other/{(3 * n + k) % 1000}" for k in range(3))]
 
 
-class Listens:
-    """A bus, and streams that a listen handler serves, each with a task of its own."""
+class Written:
+    """Streams with a task each, which write what comes to `written`."""
+
+    async def all_written(self):
+        """Waits until each stream has written once; (stream, bytes) each."""
+        while len(self.written) < len(self.tasks):
+            await asyncio.sleep(0)
+        frames = self.written[:]
+        self.written.clear()
+        return frames
+
+    async def stop(self):
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+class Listens(Written):
+    """A bus, and the streams that a listen handler serves."""
 
     def __init__(self, bus, handler, streams):
         from mcp.server.subscriptions import ResourceUpdated
@@ -29,19 +46,6 @@ class Listens:
     async def published(self):
         await self.bus.publish(self.event)
         return await self.all_written()
-
-    async def all_written(self):
-        """Waits until each stream has written once; (stream, bytes) each."""
-        while len(self.written) < len(self.tasks):
-            await asyncio.sleep(0)
-        frames = self.written[:]
-        self.written.clear()
-        return frames
-
-    async def stop(self):
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class Theirs(Listens):
