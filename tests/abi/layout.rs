@@ -49,17 +49,17 @@ fn measured(header: &Header) -> String {
             Growth::Never => "never changes",
             Growth::Append => "later versions may append fields",
         };
-        write!(
+        writeln!(
             program,
             "printf(\"/* {name}: {promise}. */\\nSIZE({name}, %zu);\\nALIGNMENT({name}, %zu);\\n\", \
-             sizeof({name}), _Alignof({name}));\n"
+             sizeof({name}), _Alignof({name}));"
         )
         .expect("it is a String");
         for field in fields {
-            write!(
+            writeln!(
                 program,
                 "printf(\"FIELD({name}, {field}, %zu, %zu);\\n\", \
-                 offsetof({name}, {field}), sizeof((({name} *)0)->{field}));\n"
+                 offsetof({name}, {field}), sizeof((({name} *)0)->{field}));"
             )
             .expect("it is a String");
         }
