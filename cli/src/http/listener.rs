@@ -141,9 +141,11 @@ async fn serve(
             }
         });
         tokio::select! {
-            served = serving => break served,
+            // In this order, so that an answer that is there by then says that it is the last.
+            biased;
             // What is being answered still is, and then the connection is closed.
             _ = stop.wait_for(|stop| *stop), if !is_stopped => is_stopped = true,
+            served = serving => break served,
         }
         Pin::new(&mut connection).graceful_shutdown();
     };
