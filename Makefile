@@ -50,7 +50,7 @@ MDBOOK         := $(TARGET)/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 BOOK           := $(TARGET)/book
 
 # The folders that pages link into.
-BESIDE_DOCS := cli examples include python
+BESIDE_DOCS := abi cli examples include python tests
 
 # Where `make install` puts things, DESTDIR before it all; and LIBDIR below PREFIX.
 PREFIX ?= /usr/local
