@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import anyio
 import pytest
+from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -21,7 +25,7 @@ from mcp_types import (
 )
 
 import fanfare.mcp
-from fanfare.mcp._bus import Attachable
+from fanfare.mcp._bus import Attachable, access_token
 
 pytestmark = pytest.mark.anyio
 
@@ -214,6 +218,34 @@ async def test_limits_of_a_principal_are_for_its_legacy_clients_too() -> None:
     with pytest.raises(MCPError, match=r"principal\.max_subscriptions"):
         await two.subscribes("doc://1")
     bus.close()
+
+
+async def test_a_client_whose_session_is_over_is_not_left_waiting(
+    bus: fanfare.mcp.Bus, server: Server
+) -> None:
+    connection = Connection(server)
+    await connection.handshake()
+    async with told(connection):
+        await connection.subscribes("doc://1")
+        await anyio.wait_all_tasks_blocked()
+        bus.close()
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(MCPError, match="the session is over"):
+            await connection.subscribes("doc://2")
+
+
+def test_a_principal_is_client_issuer_and_subject() -> None:
+    assert access_token() is None
+    claims = {"iss": "https://issuer.example"}
+    for subject in "ann", None:
+        token = AccessToken(
+            token="t", client_id="app", scopes=[], subject=subject, claims=claims
+        )
+        was = auth_context_var.set(AuthenticatedUser(token))
+        try:
+            assert json.loads(access_token() or "") == ["app", "https://issuer.example", subject]
+        finally:
+            auth_context_var.reset(was)
 
 
 async def test_refusals_say_why() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 import anyio.lowlevel
 from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.provider import principal_components
 from mcp.server.context import ServerMiddleware
 from mcp.server.subscriptions import (
     PromptsListChanged,
@@ -68,9 +69,12 @@ class _Hooks(TypedDict):
 
 
 def access_token() -> str | None:
-    """Who asks, by the access token that the SDK has verified: its subject, or else its client."""
+    """Who asks, by the access token that the SDK has verified: client, issuer and subject as JSON.
+
+    All three, as the SDK itself tells principals apart: a subject alone may be another issuer's.
+    """
     token = get_access_token()
-    return None if token is None else token.subject or token.client_id
+    return None if token is None else json.dumps(principal_components(token))
 
 
 class Bus:
@@ -86,8 +90,8 @@ class Bus:
     outside of that, in bytes of JSON.
 
     `principal` says on whose behalf a client asks, so that limits by principal count and
-    `authorize` knows: by default the subject of the SDK's access token. The other arguments are
-    those of `fanfare.aio.Engine`.
+    `authorize` knows: by default '["client", "issuer", "subject"]' of the SDK's access token, with
+    null for what it does not say. The other arguments are those of `fanfare.aio.Engine`.
     """
 
     def __init__(

@@ -190,7 +190,8 @@ class Legacy:
                 if made := notification(frame):
                     await client.send_notification(made)
         finally:
-            self._forget(id(client.client_params))
+            # Known until the connection is forgotten: nobody would write for a second session.
+            own.close()
 
     def _of(self, client: ServerSession) -> _Told:
         params = client.client_params
@@ -212,8 +213,7 @@ class Legacy:
     def _forget(self, key: int) -> None:
         own = self._sessions.pop(key, None)
         if own is not None:
-            with suppress(GoneError, ClosedError):
-                own.session.close()
+            own.close()
 
 
 @dataclass(slots=True)
@@ -222,3 +222,8 @@ class _Told:
 
     session: aio.Session
     is_told: bool = False
+
+    def close(self) -> None:
+        """Twice is once."""
+        with suppress(GoneError, ClosedError):
+            self.session.close()
