@@ -52,6 +52,21 @@ class _Numbered:
     def __repr__(self) -> str:
         return f"<fanfare {type(self).__name__} {self.number}>"
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(GoneError):
+            self._leave()
+
+    def _leave(self) -> None:
+        raise NotImplementedError
+
     def _call(self, function: Callable[..., int], *arguments: object) -> int:
         return self.engine._handle.call(function, self.number, *arguments)
 
@@ -65,17 +80,8 @@ class Subscription(_Numbered):
         """Ends it: what is queued of it goes out first, then its result or an error."""
         self._call(LIBRARY.fanfare_subscription_end, int(reason))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(GoneError):
-            self.end()
+    def _leave(self) -> None:
+        self.end()
 
 
 class Stream(_Numbered):
@@ -99,17 +105,8 @@ class Stream(_Numbered):
         """Takes up to `most` frames of this stream."""
         return _received(self, LIBRARY.fanfare_recv_stream, most)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(GoneError):
-            self.close()
+    def _leave(self) -> None:
+        self.close()
 
 
 class Session(_Numbered):
@@ -290,17 +287,8 @@ class Session(_Numbered):
         self._call(LIBRARY.fanfare_session_stats, byref(out))
         return SessionCounters(*(getattr(out, field) for field in SessionCounters._fields))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(GoneError):
-            self.close()
+    def _leave(self) -> None:
+        self.close()
 
     def _text(self, function: Callable[..., int], text: str) -> None:
         data = text.encode()
